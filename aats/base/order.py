@@ -1,0 +1,69 @@
+"""An order as a strategy writes it.
+
+For: what ``send_order`` is given.  Not for what became of it: that comes by callbacks and stands in the engine's own records.  The object stays the
+user's: the engine reads it once, when it is sent, and never writes it.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Union
+
+from aats.base.const import OrderStatus, OrderType, Side, member
+
+__all__ = ["Number", "Order"]
+
+#: How prices and sizes may be given.
+Number = Union[float, int, str, Decimal]
+
+_ids = itertools.count(1)
+
+
+@dataclass
+class Order:
+    """An order to be sent.
+
+    Parameters
+    ----------
+    exchange, symbol : str
+        ``'BINANCE'``, ``'BTCUSDT'``.
+    price, size : float, int, str or Decimal
+        A float is fitted to the tick and lot of the symbol, a str, Decimal or int is taken exactly.
+    side : Side or str
+        ``'buy'`` or ``'sell'``.
+    tif : OrderType or str
+        ``'ioc'``, ``'pos'`` (post only), ``'gtc'``, ``'fok'`` or ``'market'``.
+
+    Attributes
+    ----------
+    order_id : int
+        Given here, counting from 1, unique in the process; part of equality.
+    order_status, fill_size, fill_price, fill_notional, remote_id
+        For the user's own bookkeeping; the engine does not touch them.
+
+    Raises
+    ------
+    ValueError
+        If `side` or `tif` is unknown; the text lists the known.
+    """
+
+    exchange: str
+    symbol: str
+    price: Number
+    size: Number
+    side: Side | str
+    tif: OrderType | str
+    margin: bool = False
+    margin_source: str = "spot"
+    fill_size: float = 0.0
+    fill_price: float = 0.0
+    fill_notional: float = 0.0
+    remote_id: str = ""
+    order_status: OrderStatus | str = OrderStatus.NEW
+    order_id: int = field(init=False, default_factory=lambda: next(_ids))
+
+    def __post_init__(self) -> None:
+        self.side = member(Side, self.side, "side")
+        self.tif = member(OrderType, self.tif, "tif")

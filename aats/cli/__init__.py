@@ -1,0 +1,90 @@
+"""The command line ``aats``: one small module a group of commands, one parser over them.
+
+For: people and scripts.  Not for logic: each command calls what Python users call.
+
+Status: 0 done; 1 it could not be done, with one line ``aats: why`` on stderr; 2 the command line was wrong; 130 interrupted.
+With ``--json`` a command prints one JSON value on stdout and nothing else there; errors stay on stderr.
+
+``sim``, ``demo`` and ``tape`` have parsers of their own, in the packages they belong to, and are imported only when called.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Callable, Sequence
+
+from aats.cli import book, doctor, processes, settings
+from aats.errors import AatsError
+
+__all__ = ["main"]
+
+#: Commands whose arguments another module reads: module, and what it is for.
+PASSED_ON = {
+    "sim": ("aats.sim.server", "the simulated exchange: recorded or generated markets, faults on demand"),
+    "demo": ("aats.demo", "simulated exchange, feed, strategy and a live view, in one go"),
+    "tape": ("aats.tape", "recorded traffic: check FILE... through the same parser and book"),
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    top = argparse.ArgumentParser(prog="aats", description="Order books and trades of crypto exchanges in shared memory.", epilog="`aats COMMAND --help` says more.")
+    top.add_argument("--version", action="store_true", help="version of the package and of its shared-memory layout")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND")
+    feed = commands.add_parser("feed", help="run a feed in the foreground", description="Run the feed that FILE describes until it is stopped.")
+    feed.add_argument("file", metavar="FILE.toml", help="see `aats config show FILE.toml` for all settings")
+    feed.set_defaults(run=_feed)
+    for module in (processes, book, doctor, settings):
+        module.add_commands(commands)
+    for name, (_, purpose) in PASSED_ON.items():
+        commands.add_parser(name, help=purpose, add_help=False)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its status."""
+    from aats.control import bind_to_parent
+
+    bind_to_parent()
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        if words and words[0] in PASSED_ON:
+            return int(_entry(words[0])(words[1:]) or 0)
+        args = parser().parse_args(words)
+        if args.version:
+            return _version()
+        if args.command is None:
+            parser().print_help()
+            return 2
+        return int(args.run(args) or 0)
+    except AatsError as exc:
+        print(f"aats: {exc}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # `aats ps | head`
+        sys.stderr.close()
+        return 1
+
+
+def _entry(command: str) -> Callable[[list[str]], int | None]:
+    """Return ``main`` of the module behind a passed-on command."""
+    entry: Callable[[list[str]], int | None] = importlib.import_module(PASSED_ON[command][0]).main
+    return entry
+
+
+def _feed(args: argparse.Namespace) -> int:
+    from aats import config
+
+    settings_ = config.load(args.file)
+    return int(importlib.import_module("aats.feed").main(settings_) or 0)
+
+
+def _version() -> int:
+    from aats.cli.doctor import installed_version
+    from aats.layout import LAYOUT_HASH
+
+    print(f"aats {installed_version()} (layout {LAYOUT_HASH:016x})")
+    return 0

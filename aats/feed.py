@@ -1,0 +1,378 @@
+"""The feed process: what stands around the C loop of csrc/app (DESIGN: one stepping thread, one segment, one control thread).
+
+::
+
+    control thread (Python)                        I/O thread (C, no GIL)
+      commands of the control table   --mail-->      aats_host_run: sockets, books, segment
+      REST: instruments, snapshots    <--mail--      "a snapshot is wanted", lines for the log
+      reaping, signals, slot texts
+
+`Feed` is also what a trade process holds for ``feed='inline'``: then nobody runs the I/O thread, and the trade loop steps `Feed.host` itself.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import logging
+import os
+import secrets
+import signal
+import socket
+import threading
+import time
+from typing import Any
+
+from aats import control, venue
+from aats._ffi import ffi, lib, text
+from aats.config import FeedConfig
+from aats.errors import AatsError, ConfigError, FeedError
+from aats.instruments import feed_symbol
+from aats.layout import Command, Mode, Role, Wait
+from aats.venue import Endpoints, Instrument, SnapshotRefused
+
+__all__ = ["Feed", "endpoints", "main"]
+
+log = logging.getLogger("aats.feed")
+
+_STREAM_BITS = {"depth": 1, "trade": 2, "bookTicker": 4, "aggTrade": 8}
+_LEVELS = (logging.INFO, logging.WARNING, logging.ERROR)
+_PASS_S = 0.002
+_SNAPSHOTS_AT_ONCE = 4
+
+
+def endpoints(config: FeedConfig) -> Endpoints:
+    """Return where the feed connects: the config's (or the environment's) addresses, else the venue's own for the mode."""
+    own = venue.client_class(config.venue).endpoints_of(config.mode)
+    rest, stream = config.endpoints.rest, config.endpoints.stream
+    if own is None and not (rest and stream):
+        missing = " and ".join(f"AATS_ENDPOINT_{config.venue}_{config.mode.upper()}_{kind}" for kind, have in (("REST", rest), ("STREAM", stream)) if not have)
+        hint = "; `aats sim` prints the lines to export" if config.mode == "sim" else ""
+        raise ConfigError(f"{config.where}: mode {config.mode!r} of {config.venue} has no address of its own: set {missing}{hint}")
+    return Endpoints(rest or (own.rest if own else ""), stream or (own.stream if own else ""))
+
+
+class Feed:
+    """One feed: a slot in the control table, a segment, the C feed with its host, and the control plane for it.
+
+    Parameters
+    ----------
+    config : FeedConfig
+    inline : bool
+        The caller steps ``host`` (``lib.aats_host_step``); else `start` runs the I/O thread.
+
+    Attributes
+    ----------
+    member : aats.control.Member
+    segment : aats.shm.Segment
+    host : cffi ``aats_host_t *``
+    added : dict
+        Directory index by symbol, of those that the C side has taken.
+
+    Notes
+    -----
+    Threads: `serve` belongs to one thread, the control thread.  `stop` may be called from any.
+    """
+
+    def __init__(self, config: FeedConfig, *, inline: bool = False) -> None:
+        self.config = config
+        self.inline = inline
+        self.added: dict[str, int] = {}
+        self._stopping = threading.Event()
+        self._mail_lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._answers: dict[str, concurrent.futures.Future[int]] = {}
+        self._levels = {f"{one.symbol}.{config.venue}": one.level_num for one in config.symbols}
+        self._asking: dict[int, int] = {}
+        self._native: dict[int, str] = {}
+        self._instruments: dict[str, Instrument] = {}
+        self._next_look = 0.0
+        self.endpoints = endpoints(config)
+        self.client = venue.client_class(config.venue)(self.endpoints, cafile=config.endpoints.cafile, timeout_s=config.limits.snapshot_ms / 1000)
+        self.member = control.join(Role.FEED, config.name, mode=Mode[config.mode.upper()], detail=f"{config.venue} {config.mode}: starting")
+        try:
+            self.segment = self.member.create_md(
+                ring_depth=config.ring_depth, level_max=config.level_max, dir_cap=max(config.dir_cap, len(config.symbols)),
+                mode=Mode[config.mode.upper()], venue=config.venue, stale_ms=config.limits.feed_stale_ms, feed_id=secrets.randbits(63),
+            )
+            self.host = self._make_host()
+        except BaseException as exc:
+            self._abandon(exc)
+            raise
+        self._pool = concurrent.futures.ThreadPoolExecutor(_SNAPSHOTS_AT_ONCE, thread_name_prefix="aats-rest")
+        self._feed = lib.aats_host_feed(self.host)
+        self._in, self._out = lib.aats_feed_in(self._feed), lib.aats_feed_out(self._feed)
+
+    def _abandon(self, exc: BaseException) -> None:
+        with contextlib.suppress(AatsError):
+            self.member.fail(str(exc))
+        self.member.leave()
+
+    def _make_host(self) -> Any:
+        config, limits = self.config, self.config.limits
+        tls, host, port, prefix = self.endpoints.stream_parts()
+        why = ffi.new("char[]", 1024)
+        opts = ffi.new("aats_feed_opts_t *")
+        lib.aats_feed_defaults(opts)
+        default_port = 443 if tls else 80
+        opts.venue = config.venue.encode()
+        opts.host = (host if port == default_port else f"{host}:{port}").encode()
+        opts.path = f"{prefix}/stream".encode() if prefix else b""
+        opts.streams = sum(_STREAM_BITS[one] for one in config.streams)
+        opts.snapshot_limit = self.client.snapshot_limit
+        opts.open_l2, opts.fuse_bbo = config.open_l2, config.fuse_bbo
+        opts.stale_ns = limits.feed_stale_ms * 1_000_000
+        opts.connect_ns = limits.connect_ms * 1_000_000
+        opts.first_message_ns = limits.first_message_ms * 1_000_000
+        base = self.segment._base
+        feed = lib.aats_feed_new(opts, base, self.segment.size, self.member.slot, why, len(why))
+        if feed == ffi.NULL:
+            raise ConfigError(f"{config.where}: {text(why)}")
+        outside = ffi.new("aats_host_opts_t *")
+        outside.host, outside.port, outside.plain = host.encode(), port, not tls
+        outside.ca_file = config.endpoints.cafile.encode()
+        if config.net.send_type == "multibroad":
+            outside.net_addr, outside.net_port, outside.net_card = config.net.ip.encode(), config.net.port, config.net.netcard.encode()
+        made = lib.aats_host_new(feed, outside, why, len(why))
+        if made == ffi.NULL:
+            raise ConfigError(f"{config.where}: {text(why)}")
+        return made
+
+    # ------------------------------------------------------------------------------------------------------- running
+
+    def start(self) -> None:
+        """Look the symbols up, subscribe, start the I/O thread (unless inline) and say RUN.
+
+        Raises
+        ------
+        ConfigError, FeedError
+            A symbol is unknown, or the venue does not answer; the slot says FAIL with the same sentence.
+        """
+        try:
+            self._subscribe([one.symbol for one in self.config.symbols])
+        except AatsError as exc:
+            self._abandon(exc)
+            raise
+        self._set_wait()
+        if not self.inline:
+            self._thread = threading.Thread(target=lib.aats_host_run, args=(self.host,), name="aats-io")
+            self._thread.start()
+        self.member.ready(self._about())
+
+    def _about(self) -> str:
+        net = self.config.net
+        where = f" -> {net.ip}:{net.port}" if net.send_type != "shm" else ""
+        return f"{self.config.venue} {self.config.mode} {self.endpoints.stream}: {' '.join(sorted(self._levels))}{where}"
+
+    def _subscribe(self, symbols: list[str]) -> None:
+        if not symbols:
+            return
+        listed = self.client.instruments(symbols)
+        for asked, instrument in listed.items():
+            level = self._levels.setdefault(instrument.symbol, self.config.level_num)
+            self._instruments[instrument.symbol] = instrument
+            raw = feed_symbol(instrument, self.config.venue, level)
+            self._put(lib.AATS_MAIL_SUBSCRIBE, 0, 0, ffi.buffer(raw))
+            if not instrument.trading:
+                log.warning("%s: %s is not trading at the venue now", self.config.name, asked)
+
+    def _set_wait(self) -> None:
+        """Choose how the I/O thread waits: ``AATS_WAIT``, else spinning while this host has a core to spare for it."""
+        asked = os.environ.get("AATS_WAIT", "").upper()
+        if asked in Wait.__members__ and asked != "NONE":
+            wait = Wait[asked]
+        else:
+            cores = len(os.sched_getaffinity(0))
+            mine = self.member.slot.wait == Wait.SPIN
+            spinners = lib.aats_ctl_spinners(self.member.table.view) + (0 if mine else 1)
+            wait = Wait.SPIN if spinners <= cores - 1 else Wait.SLEEP
+        lib.aats_ctl_wait(self.member.slot, int(wait))
+        lib.aats_host_set_wait(self.host, int(wait))
+
+    def _put(self, kind: int, sym: int, num: int, data: Any = None) -> bool:
+        raw = b"" if data is None else data
+        with self._mail_lock:  # one putter at a time: the mailbox has no more than that
+            code = lib.aats_mailbox_put(self._in, kind, sym, num & (2**64 - 1), ffi.from_buffer(raw) if len(raw) else ffi.NULL, len(raw))
+        if code != 0:
+            log.error("%s: the feed does not take mail %d (%s)", self.config.name, kind, text(lib.aats_err_name(code)))
+        return bool(code == 0)
+
+    def serve(self, timeout_s: float = _PASS_S) -> int:
+        """Make one pass of the control plane; returns the mails dealt with.  Call it in a loop from the control thread."""
+        worked = 0
+        mail = ffi.new("aats_mail_t **")
+        while lib.aats_mailbox_get(self._out, mail) == 1:
+            try:
+                self._take(mail[0])
+            finally:
+                lib.aats_mail_free(mail[0])
+            worked += 1
+        command = self.member.poll_command()
+        if command is not None:
+            self._command(*command)
+            worked += 1
+        now = time.monotonic()
+        if now >= self._next_look:
+            self._next_look = now + 1.0
+            self.member.tick()
+            self._set_wait()
+            self._count()
+        if not worked and timeout_s > 0:
+            self._stopping.wait(timeout_s)
+        return worked
+
+    def _count(self) -> None:
+        """Copy the feed's counters into its slot, where tools see them without the segment."""
+        counters = self.segment.md.md.counters
+        for index in range(min(len(self.member.slot.counters), lib.AATS_MDC_CNT)):
+            self.member.slot.counters[index] = counters[index]
+
+    def _take(self, mail: Any) -> None:
+        body = bytes(ffi.buffer(mail.bytes, mail.size)) if mail.size else b""
+        if mail.kind == lib.AATS_MAIL_NOTICE:
+            log.log(_LEVELS[min(int(mail.num), 2)], "%s: %s", self.config.name, body.decode("utf-8", "replace"))
+        elif self._stopping.is_set():
+            return
+        elif mail.kind == lib.AATS_MAIL_ASK:
+            self._pool.submit(self._fetch, int(mail.sym), int(mail.num))
+        elif mail.kind == lib.AATS_MAIL_RESOLVE:
+            self._pool.submit(self._resolve)
+        elif mail.kind == lib.AATS_MAIL_ADDED:
+            self._note_added(body.decode("utf-8", "replace"), int(mail.sym), int(ffi.cast("int64_t", mail.num)))
+
+    def _note_added(self, symbol: str, index: int, code: int) -> None:
+        if code < 0:
+            log.error("%s: %s cannot be added: %s", self.config.name, symbol, self._no_room(symbol, code))
+            return
+        self.added[symbol] = index
+        self._native[index] = self._instruments[symbol].native
+        if not self._instruments[symbol].trading:
+            self._put(lib.AATS_MAIL_HALT, index, 1)
+
+    def _no_room(self, symbol: str, code: int) -> str:
+        if code == lib.AATS_E_TOO_BIG:
+            return f"level_num {self._levels.get(symbol)} is deeper than the {self.config.level_max} that this feed publishes"
+        if code == lib.AATS_E_FULL:
+            return f"its directory has room for {self.segment.md.dir_cap} symbols (dir_cap)"
+        return text(lib.aats_err_name(code))
+
+    def _fetch(self, index: int, number: int) -> None:
+        """Get one snapshot, on a pool thread; its answer is put by this thread."""
+        native = self._native.get(index)
+        if native is None or self._stopping.is_set():
+            return
+        try:
+            body = self.client.snapshot(native)
+        except SnapshotRefused as exc:
+            log.warning("%s: %s: snapshot: %s", self.config.name, native, exc)
+            self._put(lib.AATS_MAIL_SNAP_FAILED, index, int(exc.retry_after_s * 1e9), b"")
+        except Exception:
+            log.exception("%s: %s: snapshot", self.config.name, native)
+            self._put(lib.AATS_MAIL_SNAP_FAILED, index, 0, b"")
+        else:
+            self._put(lib.AATS_MAIL_SNAPSHOT, index, number, body)
+
+    def _resolve(self) -> None:
+        _, host, port, _ = self.endpoints.stream_parts()
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except OSError as exc:
+            self._put(lib.AATS_MAIL_NO_ADDRESS, 0, 0, str(exc).encode())
+            return
+        self._put(lib.AATS_MAIL_ADDRESS, 0, 0, str(found[secrets.randbelow(len(found))][4][0]).encode())
+
+    # ------------------------------------------------------------------------------------------------------ commands
+
+    def _command(self, op: Command, arg: str) -> None:
+        try:
+            answer = self._obey(op, arg)
+        except AatsError as exc:
+            self.member.reply(lib.AATS_E_ARG, str(exc))
+        else:
+            self.member.reply(0, answer)
+
+    def _obey(self, op: Command, arg: str) -> str:
+        words = arg.split()
+        if op == Command.PING:
+            return "here"
+        if op == Command.STOP:
+            self._stopping.set()
+            return "stopping"
+        if op == Command.OPEN_L2:
+            self._put(lib.AATS_MAIL_OPEN_L2, 0, 0, b"")
+            return "level changes are published"
+        if op in (Command.SUBSCRIBE, Command.SET_LEVEL):
+            return self._subscribe_more(words[0] if words else "", int(words[1]) if len(words) > 1 else self.config.level_num)
+        if op == Command.UNSUBSCRIBE:
+            symbol = self._full(words[0] if words else "")
+            index = self.added.pop(symbol, None)
+            if index is None:
+                raise ConfigError(f"{symbol} is not on feed {self.config.name!r}")
+            self._levels.pop(symbol, None)
+            self._put(lib.AATS_MAIL_UNSUBSCRIBE, index, 0, b"")
+            self.member.describe(detail=self._about())
+            return f"{symbol} unsubscribed"
+        raise ConfigError(f"feed {self.config.name!r} does not know the command {op.name}")
+
+    def _full(self, symbol: str) -> str:
+        return symbol if "." in symbol else f"{symbol}.{self.config.venue}"
+
+    def _subscribe_more(self, symbol: str, level: int) -> str:
+        symbol = self._full(symbol)
+        if not 1 <= level <= self.config.level_max:
+            raise ConfigError(f"level_num {level} for {symbol}: feed {self.config.name!r} publishes 1 to {self.config.level_max}")
+        if symbol in self.added:
+            if level > self._levels.get(symbol, 0):
+                self._levels[symbol] = level
+                self._put(lib.AATS_MAIL_SET_LEVEL, self.added[symbol], level, b"")
+            return f"{symbol} with {self._levels[symbol]} levels"
+        self._levels[symbol] = level
+        try:
+            self._subscribe([symbol])
+        except (ConfigError, FeedError):
+            self._levels.pop(symbol, None)
+            raise
+        self.member.describe(detail=self._about())
+        return f"{symbol} subscribed with {level} levels"
+
+    # -------------------------------------------------------------------------------------------------------- ending
+
+    def stop(self) -> None:
+        """Ask the feed to end; `run` then returns.  Any thread, any number of times."""
+        self._stopping.set()
+
+    @property
+    def stopping(self) -> bool:
+        return self._stopping.is_set()
+
+    def close(self) -> None:
+        """Leave the venue, end the threads, free the segment and the slot."""
+        self._stopping.set()
+        lib.aats_host_stop(self.host)
+        if self._thread is not None:
+            self._thread.join()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        self.serve(0)
+        self.client.close()
+        self.member.leave()
+        lib.aats_host_free(self.host)
+        self.host = ffi.NULL
+
+    def run(self) -> None:
+        """Serve until told to stop, then close."""
+        try:
+            while not self._stopping.is_set():
+                self.serve()
+        finally:
+            self.close()
+
+
+def main(config: FeedConfig) -> int:
+    """Run a feed in this process until SIGTERM, SIGINT or the command STOP; the body of `aats feed`."""
+    feed = Feed(config)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: feed.stop())
+    feed.start()
+    log.info("%s: %s", config.name, feed._about())
+    feed.run()
+    return 0

@@ -1,0 +1,345 @@
+"""The structs of shared memory as numpy dtypes, and their constants as enums.
+
+For: whoever reads a segment from Python.  Not for behaviour: how a word may be read or written is said by ``csrc/shm/*.h`` and done by its verbs.
+
+Nothing is typed twice: csrc/layout/layout.h is the definition, cffi has parsed it, and the dtypes are made from what the compiler says of each struct (names,
+formats, offsets, size).  The enums below name members so that editors and mypy know them; each value comes from the header, and a test compares the lists.
+
+A char array is a numpy bytes field (``S48``); numpy cuts its zeros.  A nested struct is a nested dtype, an array of numbers or structs a sub-array.
+"""
+
+from __future__ import annotations
+
+import functools
+from enum import IntEnum, IntFlag
+from typing import Any
+
+import numpy as np
+
+from aats._ffi import ffi, lib
+
+__all__ = [
+    "CTL",
+    "CTL_OFFSET",
+    "DIR",
+    "HIST",
+    "LAYOUT_HASH",
+    "LEVEL",
+    "LINK",
+    "MD",
+    "MD_OFFSET",
+    "NAME_MAX",
+    "REC",
+    "SEG",
+    "SEG_MAGIC",
+    "SLOT",
+    "SLOT_OFFSET",
+    "SYMBOL_MAX",
+    "TD",
+    "TD_OFFSET",
+    "TOP",
+    "Command",
+    "DirState",
+    "Flag",
+    "Kind",
+    "MdCounter",
+    "MdHist",
+    "Mode",
+    "RecKind",
+    "Role",
+    "Side",
+    "State",
+    "TdCounter",
+    "TdHist",
+    "Wait",
+    "Why",
+    "dtype_of",
+    "hash8",
+    "rec_dtype",
+]
+
+#: 64-bit hash of the layout's text; segments of another one are never mapped as ours.
+LAYOUT_HASH: int = int(lib.aats_layout_hash())
+SEG_MAGIC: int = int(lib.AATS_SEG_MAGIC)
+
+#: Longest name of a process or feed, and of a symbol, in bytes.
+NAME_MAX: int = int(lib.AATS_NAME_SZ) - 1
+SYMBOL_MAX: int = int(lib.AATS_SYMBOL_SZ) - 1
+
+
+def hash8(value: int = LAYOUT_HASH) -> str:
+    """Return the eight hex digits of a layout hash that stand in a segment's name."""
+    return f"{value:016x}"[:8]
+
+
+# ------------------------------------------------------------------------------------------------------------ dtypes
+
+_NUMBERS = {
+    "uint8_t": "u1",
+    "uint16_t": "<u2",
+    "uint32_t": "<u4",
+    "uint64_t": "<u8",
+    "int8_t": "i1",
+    "int16_t": "<i2",
+    "int32_t": "<i4",
+    "int64_t": "<i8",
+    "double": "<f8",
+}
+
+
+def _format(ctype: Any) -> Any:
+    if ctype.kind == "primitive":
+        return _NUMBERS[ctype.cname]
+    if ctype.kind == "struct":
+        return _struct(ctype)
+    if ctype.kind == "array":
+        if ctype.item.cname == "char":
+            return f"S{ctype.length}"
+        return (_format(ctype.item), (ctype.length,))
+    raise TypeError(f"no numpy dtype for C type {ctype.cname!r}")
+
+
+def _struct(ctype: Any) -> np.dtype[Any]:
+    fields = [(name, _format(field.type), field.offset) for name, field in ctype.fields]
+    names, formats, offsets = (list(column) for column in zip(*fields, strict=True))
+    return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": ffi.sizeof(ctype)})
+
+
+@functools.cache
+def dtype_of(cname: str) -> np.dtype[Any]:
+    """Return the numpy dtype of a C struct of layout.h by its name, such as ``"aats_rec_t"``."""
+    return _struct(ffi.typeof(cname))
+
+
+@functools.cache
+def rec_dtype(cap: int, itemsize: int = 0) -> np.dtype[Any]:
+    """Return the dtype of a record with room for `cap` levels a side: the head, ``bids`` and ``asks``.
+
+    Parameters
+    ----------
+    cap : int
+        5 or 20 in ring slots, ``level_max`` in latest-book slots.
+    itemsize : int, optional
+        Bytes from one record to the next where they lie in an array (``slot_sz``, ``latest_sz``); default: no padding.
+
+    Notes
+    -----
+    ``record["r"]`` is the head, ``record["bids"]["px_i"]`` the scaled prices, best first; only the first ``bid_len`` rows mean something.
+    """
+    level, head = dtype_of("aats_level_t"), dtype_of("aats_rec_t")
+    size = head.itemsize + 2 * cap * level.itemsize
+    return np.dtype(
+        {
+            "names": ["r", "bids", "asks"],
+            "formats": [head, (level, (cap,)), (level, (cap,))],
+            "offsets": [0, head.itemsize, head.itemsize + cap * level.itemsize],
+            "itemsize": max(size, itemsize),
+        }
+    )
+
+
+SEG = dtype_of("aats_seg_t")
+CTL = dtype_of("aats_ctl_t")
+SLOT = dtype_of("aats_slot_t")
+MD = dtype_of("aats_md_t")
+TD = dtype_of("aats_td_t")
+REC = dtype_of("aats_rec_t")
+LEVEL = dtype_of("aats_level_t")
+TOP = dtype_of("aats_top_t")
+DIR = dtype_of("aats_dir_t")
+LINK = dtype_of("aats_link_t")
+HIST = dtype_of("aats_hist_t")
+
+#: Where the struct of each kind begins in its segment: behind the common head.
+CTL_OFFSET = MD_OFFSET = TD_OFFSET = SEG.itemsize
+SLOT_OFFSET = CTL_OFFSET + CTL.itemsize
+
+
+# ------------------------------------------------------------------------------------------------------------- enums
+
+
+class Kind(IntEnum):
+    """What a segment is; its lower-case name stands in the segment's name."""
+
+    CTL = lib.AATS_KIND_CTL
+    MD = lib.AATS_KIND_MD
+    TD = lib.AATS_KIND_TD
+    RISK = lib.AATS_KIND_RISK
+
+
+class Role(IntEnum):
+    """What a slot of the control table does."""
+
+    NONE = lib.AATS_ROLE_NONE
+    FEED = lib.AATS_ROLE_FEED
+    TRADE = lib.AATS_ROLE_TRADE
+    VIEW = lib.AATS_ROLE_VIEW
+    CONTROL = lib.AATS_ROLE_CONTROL
+    SIM = lib.AATS_ROLE_SIM
+    OTHER = lib.AATS_ROLE_OTHER
+
+
+class State(IntEnum):
+    """Where in its life a slot is; see control.h for the picture."""
+
+    FREE = lib.AATS_STATE_FREE
+    BOOT = lib.AATS_STATE_BOOT
+    RUN = lib.AATS_STATE_RUN
+    HALT = lib.AATS_STATE_HALT
+    FAIL = lib.AATS_STATE_FAIL
+    REAP = lib.AATS_STATE_REAP
+
+
+class Wait(IntEnum):
+    """How a loop waits at the moment."""
+
+    NONE = lib.AATS_WAIT_NONE
+    SPIN = lib.AATS_WAIT_SPIN
+    YIELD = lib.AATS_WAIT_YIELD
+    SLEEP = lib.AATS_WAIT_SLEEP
+
+
+class Mode(IntEnum):
+    """Which exchange a process talks to."""
+
+    NONE = lib.AATS_MODE_NONE
+    DIRECT = lib.AATS_MODE_DIRECT
+    SANDBOX = lib.AATS_MODE_SANDBOX
+    PAPER = lib.AATS_MODE_PAPER
+    SIM = lib.AATS_MODE_SIM
+    REPLAY = lib.AATS_MODE_REPLAY
+
+
+class Command(IntEnum):
+    """The command word of a slot."""
+
+    NONE = lib.AATS_CMD_NONE
+    STOP = lib.AATS_CMD_STOP
+    SUBSCRIBE = lib.AATS_CMD_SUBSCRIBE
+    UNSUBSCRIBE = lib.AATS_CMD_UNSUBSCRIBE
+    SET_LEVEL = lib.AATS_CMD_SET_LEVEL
+    OPEN_L2 = lib.AATS_CMD_OPEN_L2
+    PING = lib.AATS_CMD_PING
+
+
+class Side(IntEnum):
+    """Side of an L2 change."""
+
+    BID = lib.AATS_BID
+    ASK = lib.AATS_ASK
+
+
+class RecKind(IntEnum):
+    """What a ring record tells."""
+
+    QUOTE = lib.AATS_REC_QUOTE
+    TICK = lib.AATS_REC_TICK
+    BBO = lib.AATS_REC_BBO
+    L2 = lib.AATS_REC_L2
+    STATE = lib.AATS_REC_STATE
+    LINK = lib.AATS_REC_LINK
+
+
+class Flag(IntFlag):
+    """Flags of a record."""
+
+    VALID = lib.AATS_F_VALID
+    LAST = lib.AATS_F_LAST
+    DEEP = lib.AATS_F_DEEP
+    FUSED = lib.AATS_F_FUSED
+    RECOVERED = lib.AATS_F_RECOVERED
+    SNAPSHOT = lib.AATS_F_SNAPSHOT
+    BUYER = lib.AATS_F_BUYER
+
+
+class Why(IntEnum):
+    """Why a book is not valid; NONE: it is."""
+
+    NONE = lib.AATS_WHY_NONE
+    SYNCING = lib.AATS_WHY_SYNCING
+    GAP = lib.AATS_WHY_GAP
+    CROSSED = lib.AATS_WHY_CROSSED
+    LINK_DOWN = lib.AATS_WHY_LINK_DOWN
+    STALLED = lib.AATS_WHY_STALLED
+    SUSPECT = lib.AATS_WHY_SUSPECT
+    HALTED = lib.AATS_WHY_HALTED
+    GONE = lib.AATS_WHY_GONE
+    HORIZON = lib.AATS_WHY_HORIZON
+    NUMBER = lib.AATS_WHY_NUMBER
+    LEVELS = lib.AATS_WHY_LEVELS
+    FEED_STALE = lib.AATS_WHY_FEED_STALE
+    FEED_DOWN = lib.AATS_WHY_FEED_DOWN
+    VENUE_MUTE = lib.AATS_WHY_VENUE_MUTE
+    REPLACED = lib.AATS_WHY_REPLACED
+    NO_BOOK = lib.AATS_WHY_NO_BOOK
+
+
+class DirState(IntEnum):
+    """State of a directory entry."""
+
+    EMPTY = lib.AATS_DIR_EMPTY
+    SYNCING = lib.AATS_DIR_SYNCING
+    LIVE = lib.AATS_DIR_LIVE
+    HALTED = lib.AATS_DIR_HALTED
+    GONE = lib.AATS_DIR_GONE
+
+
+class MdCounter(IntEnum):
+    """Counters of a feed, in its segment and (the first 21) in its slot."""
+
+    FRAMES = lib.AATS_MDC_FRAMES
+    BYTES = lib.AATS_MDC_BYTES
+    RECORDS = lib.AATS_MDC_RECORDS
+    QUOTES = lib.AATS_MDC_QUOTES
+    TICKS = lib.AATS_MDC_TICKS
+    BBOS = lib.AATS_MDC_BBOS
+    L2S = lib.AATS_MDC_L2S
+    GAPS = lib.AATS_MDC_GAPS
+    TRADE_GAPS = lib.AATS_MDC_TRADE_GAPS
+    SYNCS = lib.AATS_MDC_SYNCS
+    CROSSED = lib.AATS_MDC_CROSSED
+    PARSE_ERRORS = lib.AATS_MDC_PARSE_ERRORS
+    UNKNOWN = lib.AATS_MDC_UNKNOWN
+    PROTO_ERRORS = lib.AATS_MDC_PROTO_ERRORS
+    CONNECTS = lib.AATS_MDC_CONNECTS
+    DROPS = lib.AATS_MDC_DROPS
+    SNAP_ASKED = lib.AATS_MDC_SNAP_ASKED
+    SNAP_FAILED = lib.AATS_MDC_SNAP_FAILED
+    STALLS = lib.AATS_MDC_STALLS
+    NET_SENT = lib.AATS_MDC_NET_SENT
+    NET_ERRORS = lib.AATS_MDC_NET_ERRORS
+    VENUE_ERRORS = lib.AATS_MDC_VENUE_ERRORS
+    REFUSED = lib.AATS_MDC_REFUSED
+    UTF8 = lib.AATS_MDC_UTF8
+
+
+class TdCounter(IntEnum):
+    """Counters of a trade process."""
+
+    QUOTES = lib.AATS_TDC_QUOTES
+    TICKS = lib.AATS_TDC_TICKS
+    BBOS = lib.AATS_TDC_BBOS
+    L2S = lib.AATS_TDC_L2S
+    INVALID = lib.AATS_TDC_INVALID
+    LAPS = lib.AATS_TDC_LAPS
+    MISSED = lib.AATS_TDC_MISSED
+    MISSED_TICKS = lib.AATS_TDC_MISSED_TICKS
+    FEED_DOWN = lib.AATS_TDC_FEED_DOWN
+    FEED_UP = lib.AATS_TDC_FEED_UP
+    CALLBACKS = lib.AATS_TDC_CALLBACKS
+    MSG_NEW = lib.AATS_TDC_MSG_NEW
+    TIMERS = lib.AATS_TDC_TIMERS
+
+
+class MdHist(IntEnum):
+    """Histograms of a feed: a hop is named by its two stamps."""
+
+    RECV_PUB = lib.AATS_HIST_MD_RECV_PUB
+    EXCH_RECV = lib.AATS_HIST_MD_EXCH_RECV
+
+
+class TdHist(IntEnum):
+    """Histograms of a trade process."""
+
+    PUB_DELIVERED = lib.AATS_HIST_TD_PUB_DELIVERED
+    RECV_DELIVERED = lib.AATS_HIST_TD_RECV_DELIVERED

@@ -1,0 +1,42 @@
+"""Segments of shared memory: their names, making, mapping, unlinking, and consistent looks into them.
+
+For: everything that creates or maps a segment, and the tools that look at one.  Not for who may create or unlink which: that is the control table's
+(``aats.control``).  The verbs of csrc/shm/*.h write and read what is inside.
+
+    names.py    /aats.<uid>.<namespace>.<layout hash>.<kind>.<label>.<generation>
+    segment.py  Segment: attach, arrays, pointers; checked before first use
+    create.py   create, create_md, create_td, create_ctl: reserved before mapped, magic last
+    look.py     a book with its validity, a symbol list, histograms, slots: consistent copies
+"""
+
+from __future__ import annotations
+
+from aats.shm.create import create, create_ctl, create_md, create_td, open_fd
+from aats.shm.look import Book, HistSummary, Symbol, book, histograms, process_alive, process_word, symbols
+from aats.shm.names import SHM_DIR, SegmentName, boot_id, label_of, names, namespace, unlink
+from aats.shm.segment import Segment, attach
+
+__all__ = [
+    "SHM_DIR",
+    "Book",
+    "HistSummary",
+    "Segment",
+    "SegmentName",
+    "Symbol",
+    "attach",
+    "book",
+    "boot_id",
+    "create",
+    "create_ctl",
+    "create_md",
+    "create_td",
+    "histograms",
+    "label_of",
+    "names",
+    "namespace",
+    "open_fd",
+    "process_alive",
+    "process_word",
+    "symbols",
+    "unlink",
+]

@@ -1,0 +1,212 @@
+"""Consistent copies of what a segment holds: a book with its validity, the symbols, the histograms, who owns a slot.
+
+For: tools and one-off looks.  Not for following a book (``aats.books``) nor for hot paths: each call here allocates.
+Whether a book is good is said by the C function of csrc/shm/valid.h, as everywhere.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from aats._ffi import ffi, lib, text
+from aats.errors import ShmError
+from aats.layout import CTL_OFFSET, HIST, LEVEL, SLOT, SLOT_OFFSET, TD, TD_OFFSET, DirState, Flag, Why
+from aats.shm.segment import Segment
+
+
+@dataclass(frozen=True)
+class Symbol:
+    """One entry of a feed's directory."""
+
+    index: int
+    symbol: str
+    native: str
+    state: DirState
+    px_exp: int
+    qty_exp: int
+    tick_i: int
+    lot_i: int
+    level_num: int
+    link: int
+    updates: int
+    quotes: int
+    ticks: int
+    gaps: int
+    trade_gaps: int
+    syncs: int
+    crossed: int
+    bad_frames: int
+
+
+def symbols(segment: Segment) -> list[Symbol]:
+    """Return the directory of a market-data segment, whole entries only, in the order of their indices."""
+    view, one = segment.md, ffi.new("aats_dir_t *")
+    found = []
+    for index in range(lib.aats_dir_cnt(view)):
+        if lib.aats_dir_read(view, index, one) != lib.AATS_OK:
+            continue
+        numbers = {key: int(getattr(one, key)) for key in Symbol.__dataclass_fields__ if key not in ("index", "symbol", "native", "state")}
+        found.append(Symbol(index=index, symbol=text(one.symbol), native=text(one.native), state=DirState(int(one.state)), **numbers))
+    return found
+
+
+@dataclass(frozen=True)
+class Book:
+    """A consistent copy of one latest-book slot.
+
+    Attributes
+    ----------
+    why : Why
+        NONE if the book is good.
+    bids_i, asks_i : int64 arrays, shape (length, 2)
+        Scaled price and quantity, best first; times 10 ** px_exp and 10 ** qty_exp of the symbol.
+    """
+
+    symbol: Symbol
+    why: Why
+    flags: Flag
+    seq: int
+    rec: int
+    epoch: int
+    exch_ns: int
+    recv_ns: int
+    pub_ns: int
+    bids_i: npt.NDArray[np.int64]
+    asks_i: npt.NDArray[np.int64]
+
+    @property
+    def valid(self) -> bool:
+        return self.why == Why.NONE
+
+    @property
+    def bids(self) -> npt.NDArray[np.float64]:
+        """Price and quantity as float64, shape (length, 2)."""
+        return self._floats(self.bids_i)
+
+    @property
+    def asks(self) -> npt.NDArray[np.float64]:
+        """As `bids`."""
+        return self._floats(self.asks_i)
+
+    def _floats(self, levels: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        # Dividing by an exact power of ten gives the float nearest to the decimal text; multiplying by 1e-8 does not.
+        columns = [_scale(levels[:, at], exp) for at, exp in enumerate((self.symbol.px_exp, self.symbol.qty_exp))]
+        return np.stack(columns, axis=1)
+
+
+def _scale(values: npt.NDArray[np.int64], exp: int) -> npt.NDArray[np.float64]:
+    floats = values.astype(np.float64)
+    return floats / 10.0**-exp if exp < 0 else floats * 10.0**exp
+
+
+def book(segment: Segment, index: int, table: Segment | None) -> Book | None:
+    """Copy the latest book of directory entry `index` and judge it.
+
+    Parameters
+    ----------
+    table : Segment or None
+        The control table; None where there is none: its feed is down then.
+
+    Returns
+    -------
+    Book or None
+        None if there is no such entry.
+    """
+    found = [one for one in symbols(segment) if one.index == index]
+    if not found:
+        return None
+    view = segment.md
+    cap = int(view.level_max)
+    rec, levels = ffi.new("aats_rec_t *"), np.zeros((2, cap), LEVEL)
+    bids, asks = (ffi.from_buffer("aats_level_t[]", side) for side in levels)
+    why = lib.aats_valid_latest(view, feed_slot(segment, table), index, rec, bids, asks, cap, time.monotonic_ns())
+    sides = levels.view(np.int64).reshape(2, cap, 2)
+    return Book(
+        symbol=found[0],
+        why=Why(why),
+        flags=Flag(rec.flags),
+        seq=int(rec.seq),
+        rec=int(rec.rec),
+        epoch=int(rec.epoch),
+        exch_ns=int(rec.exch_ns),
+        recv_ns=int(rec.recv_ns),
+        pub_ns=int(rec.pub_ns),
+        bids_i=sides[0, : min(rec.bid_len, cap)],
+        asks_i=sides[1, : min(rec.ask_len, cap)],
+    )
+
+
+def feed_slot(segment: Segment, table: Segment | None) -> Any:
+    """Return the ``aats_slot_t *`` of the feed that writes `segment`, NULL without a table; hold the table's Segment while you use it."""
+    index = int(segment.md.ctl_slot)
+    if table is None or SLOT_OFFSET + (index + 1) * SLOT.itemsize > table.size:
+        return ffi.NULL
+    return table.pointer("aats_slot_t", SLOT_OFFSET + index * SLOT.itemsize)
+
+
+@dataclass(frozen=True)
+class HistSummary:
+    """One hop's latencies in ns; a quantile is within 1 % of the true one."""
+
+    name: str
+    count: int
+    negative: int
+    min: int
+    p50: int
+    p90: int
+    p99: int
+    p999: int
+    max: int
+    mean: float
+
+
+def histograms(segment: Segment) -> Iterator[HistSummary]:
+    """Yield the histograms of a market-data or trade segment, those without a name left out."""
+    if segment.name.kind == "md":
+        offset, count = int(segment.md.md.stats_off), int(lib.AATS_MD_HISTS)
+    elif segment.name.kind == "td":
+        offset, count = int(segment.array(TD, TD_OFFSET)[0]["stats_off"]), int(lib.AATS_TD_HISTS)
+    else:
+        raise ShmError(f"{segment.name}: a {segment.name.kind} segment holds no histograms")
+    copy = ffi.new("aats_hist_t *")
+    for at in range(count):
+        lib.aats_hist_copy(copy, segment.pointer("aats_hist_t", offset + at * HIST.itemsize))
+        if copy.name[0] != b"\0":
+            yield summary(copy)
+
+
+def summary(hist: Any) -> HistSummary:
+    """Summarise an ``aats_hist_t *`` in private memory."""
+    quantile = {f"p{str(part)[2:].ljust(2, '0')}": int(lib.aats_hist_percentile(hist, part)) for part in (0.5, 0.9, 0.99, 0.999)}
+    count = int(hist.count)
+    return HistSummary(
+        name=text(hist.name),
+        count=count,
+        negative=int(hist.negative),
+        min=int(hist.min_ns),
+        max=int(hist.max_ns),
+        mean=int(hist.sum_ns) / count if count else 0.0,
+        **quantile,
+    )
+
+
+def process_word(word: int) -> tuple[int, int, int]:
+    """Return pid, start time in ticks, and state byte of an identity word."""
+    return int(lib.aats_ident_pid(word)), int(lib.aats_ident_start_ticks(word)), int(lib.aats_ident_state(word))
+
+
+def process_alive(word: int) -> bool:
+    """Whether the process of an identity word runs."""
+    return bool(lib.aats_proc_alive(word))
+
+
+def slot_cnt(table: Segment) -> int:
+    """Return the number of slots of a control table, bounded by its size."""
+    named = int(table.pointer("aats_ctl_t", CTL_OFFSET).slot_cnt)
+    return min(named, (table.size - SLOT_OFFSET) // SLOT.itemsize)

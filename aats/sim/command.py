@@ -1,0 +1,172 @@
+"""The command line of the simulated exchange: `aats sim`, `python -m aats.sim`.
+
+It makes a market, an exchange and a certificate, prints how to reach them, and serves until SIGINT or SIGTERM; the
+status is then 0.  The first line on stdout is for programs (with --json: one JSON object); the lines after it can be
+pasted into a shell.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import signal
+import sys
+import tempfile
+from collections.abc import Sequence
+from typing import Any
+
+from aats.errors import AatsError, ConfigError
+from aats.sim import certs
+from aats.sim.binance import Exchange
+from aats.sim.connection import Limits
+from aats.sim.faults import KINDS, Faults
+from aats.sim.generator import Generator
+from aats.sim.market import Market
+from aats.sim.server import SimServer
+from aats.sim.tape import TapeMarket
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the argument parser; `aats sim` shows its help."""
+    p = argparse.ArgumentParser(
+        prog="aats sim",
+        description="A simulated exchange that speaks the Binance Spot dialect (market side) on localhost, with TLS.",
+    )
+    p.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
+    p.add_argument("--port", type=int, default=0, help="port to listen on (default: a free one)")
+    p.add_argument(
+        "--tape", action="append", default=[], metavar="FILE", help="recorded capture; repeat for its further parts"
+    )
+    p.add_argument(
+        "--speed", default="1", metavar="X|max", help="factor on the tape's pace, or max: as fast as clients take it"
+    )
+    p.add_argument("--once", action="store_true", help="stand still at the tape's end instead of beginning again")
+    p.add_argument("--recorded-times", action="store_true", help="keep the tape's own event times")
+    p.add_argument("--no-hold", action="store_true", help="start the tape at once, not at the first subscription")
+    p.add_argument(
+        "--symbols", default="BTCUSDT,ETHUSDT", metavar="A,B", help="generator: symbols, each NAME or NAME:RATE"
+    )
+    p.add_argument("--seed", type=int, default=1, help="generator: seed (default %(default)s)")
+    p.add_argument(
+        "--rate", type=int, default=40, help="generator: order events a second and symbol (default %(default)s)"
+    )
+    p.add_argument("--depth", type=int, default=1000, help="generator: levels a side (default %(default)s)")
+    p.add_argument(
+        "--fault", action="append", default=[], metavar="KIND=N", help=f"make every N-th go wrong: {', '.join(KINDS)}"
+    )
+    p.add_argument("--flat-errors", action="store_true", help="stream errors in the documented flat shape")
+    p.add_argument(
+        "--connects", type=int, default=Limits.connects_per_5min, help="connections allowed in 5 minutes (%(default)s)"
+    )
+    p.add_argument(
+        "--weight", type=int, default=Limits.weight_per_min, help="REST weight allowed in a minute (%(default)s)"
+    )
+    p.add_argument("--plain", action="store_true", help="no TLS")
+    p.add_argument("--certs", metavar="DIR", help="folder for the certificates (default: a temporary one)")
+    p.add_argument(
+        "--wrong-cert", choices=certs.WRONGS[1:], default="", help="serve a certificate that clients must refuse"
+    )
+    p.add_argument(
+        "--key", action="append", default=[], metavar="KEY:SECRET", help="an account's key (kept for the order side)"
+    )
+    p.add_argument("--seconds", type=float, default=0, help="end after this time (default: never)")
+    p.add_argument("--parent-pid", type=int, default=0, help="end when this process is no longer the parent")
+    p.add_argument("--json", action="store_true", help="one JSON object when ready, one with the counters at the end")
+    return p
+
+
+def make_market(args: argparse.Namespace) -> Market:
+    """Return the market that the arguments describe."""
+    if not args.tape:
+        return Generator(args.seed, args.symbols.split(","), depth=args.depth, rate=args.rate)
+    if args.speed == "max":
+        speed: Any = "max"
+    else:
+        try:
+            speed = float(args.speed)
+        except ValueError:
+            raise ConfigError(f"--speed {args.speed!r}: expected a factor above 0, or max") from None
+    return TapeMarket(args.tape, speed=speed, loop=not args.once, retime=not args.recorded_times, hold=not args.no_hold)
+
+
+def parse_keys(texts: Sequence[str]) -> dict[str, str]:
+    """Return key -> secret; the error for a malformed one does not repeat it."""
+    keys: dict[str, str] = {}
+    for number, text in enumerate(texts, 1):
+        key, colon, secret = text.partition(":")
+        if not (key and colon and secret):
+            raise ConfigError(f"--key number {number}: expected KEY:SECRET")
+        keys[key] = secret
+    return keys
+
+
+def endpoints(server: SimServer, ca: str, *, plain: bool) -> dict[str, Any]:
+    """Return what a client needs to find this server: the content of the ready line."""
+    where = f"localhost:{server.port}"
+    rest, stream = (f"http://{where}", f"ws://{where}") if plain else (f"https://{where}", f"wss://{where}")
+    env = {"AATS_ENDPOINT_BINANCE_SIM_REST": rest, "AATS_ENDPOINT_BINANCE_SIM_STREAM": stream}
+    if not plain:
+        env["AATS_CAFILE"] = ca
+    symbols = list(server.exchange.market.symbols)
+    return {
+        "ready": True,
+        "port": server.port,
+        "rest": rest,
+        "stream": stream,
+        "ca": ca,
+        "symbols": symbols,
+        "env": env,
+    }
+
+
+def print_ready(ready: dict[str, Any], *, as_json: bool) -> None:
+    """Print the ready line and, for people, the lines to export."""
+    if as_json:
+        print(json.dumps(ready), flush=True)
+        return
+    print(f"aats sim ready port={ready['port']} ca={ready['ca'] or '-'} symbols={','.join(ready['symbols'])}")
+    for name, value in ready["env"].items():
+        print(f"export {name}={value}")
+    sys.stdout.flush()
+
+
+async def serve(args: argparse.Namespace, folder: str) -> None:
+    """Serve until a signal, --seconds or the parent's end."""
+    market = make_market(args)
+    limits = Limits(connects_per_5min=args.connects, weight_per_min=args.weight)
+    exchange = Exchange(market, faults=Faults.parse(args.fault), limits=limits, flat_errors=args.flat_errors)
+    files = None if args.plain else certs.make(folder, wrong=args.wrong_cert)
+    server = SimServer(exchange, files.server_context() if files else None, parent_pid=args.parent_pid)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, server.stop)
+    try:
+        await server.start(args.host, args.port)
+    except OSError as error:
+        raise ConfigError(f"cannot listen on {args.host} port {args.port}: {error.strerror or error}") from None
+    for note in getattr(market, "notes", []):
+        print(f"aats sim: tape: {note}", file=sys.stderr)
+    print_ready(endpoints(server, str(files.ca) if files else "", plain=args.plain), as_json=args.json)
+    if args.seconds > 0:
+        loop.call_later(args.seconds, server.stop)
+    await server.run()
+    if args.json:
+        print(json.dumps({"ready": False, **exchange.state()}), flush=True)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `aats sim`; return its exit status: 0 clean end, 1 a setting that cannot work, 2 wrong usage."""
+    args = parser().parse_args(argv)
+    try:
+        parse_keys(args.key)
+        with contextlib.ExitStack() as stack:
+            folder = args.certs or stack.enter_context(tempfile.TemporaryDirectory(prefix="aats-sim-"))
+            asyncio.run(serve(args, folder))
+    except AatsError as error:
+        print(f"aats sim: {error}", file=sys.stderr)
+        return 1
+    except (KeyboardInterrupt, BrokenPipeError):
+        return 0
+    return 0

@@ -1,0 +1,357 @@
+"""A seeded market that needs no file: random limit order books in virtual time.
+
+The same seed, symbols and start give the same bytes on every machine: integers only (the random floats are scaled by
+IEEE products alone), one random stream a symbol, no clock.  It is made to look like a busy spot market, not to be
+one: orders come at random moments near the touch, market orders eat levels, each change takes one update id.
+
+    order event ----> change of one or more levels -----> bookTicker at once, if the touch changed
+                  `-> trades, if it took liquidity -----> trade and aggTrade at once
+    every 100 ms -----------------------------------------> one depth diff with all changed levels, absolute
+
+Promises: a book is never crossed or one-sided and keeps `depth` levels a side (fewer where prices end at zero); trade
+ids are consecutive; an interval without a change sends nothing.  A level born and gone within one interval is sent with
+quantity zero though nobody ever saw it, as the real venue does.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from aats.errors import ConfigError
+from aats.sim.market import (
+    AGG_TRADE,
+    BOOK_TICKER,
+    DEPTH,
+    DEPTH_NS,
+    TRADE,
+    Event,
+    Level,
+    Market,
+    Snapshot,
+    Symbol,
+    book_ticker_text,
+    depth_text,
+)
+
+QUOTES = ("USDT", "USDC", "FDUSD", "TUSD", "BUSD", "USD", "EUR", "BTC", "ETH", "BNB", "TRY", "BRL", "GBP", "AUD", "JPY")
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What the generator needs to know of a symbol.
+
+    `mid` is the first price in ticks; a tick is 10^-px_dec, a lot 10^-qty_dec; `size` is a typical quantity in lots;
+    `rate` is order events a second (None: the generator's own).  A rate of 0 makes a symbol that never changes.
+    """
+
+    name: str
+    base: str
+    quote: str
+    mid: int
+    px_dec: int
+    qty_dec: int
+    size: int
+    rate: int | None = None
+
+
+KNOWN = {
+    spec.name: spec
+    for spec in (
+        Spec("BTCUSDT", "BTC", "USDT", 6_100_000, 2, 5, 20_000),
+        Spec("ETHUSDT", "ETH", "USDT", 265_000, 2, 4, 15_000),
+        Spec("BNBUSDT", "BNB", "USDT", 51_200, 2, 3, 8_000),
+        Spec("SOLUSDT", "SOL", "USDT", 15_600, 2, 3, 30_000),
+        Spec("XRPUSDT", "XRP", "USDT", 60_000, 5, 1, 20_000),
+        Spec("LTCUSDT", "LTC", "USDT", 6_100, 2, 3, 9_000),
+        Spec("ETHBTC", "ETH", "BTC", 4_340, 5, 4, 12_000),
+    )
+}
+
+
+def spec_of(text: str) -> Spec:
+    """Return the spec of `NAME` or `NAME:RATE`; an unknown name gets a market at 100.00 of its quote asset."""
+    name, _, rate = text.strip().upper().partition(":")
+    spec = KNOWN.get(name)
+    if spec is None:
+        quote = next((q for q in QUOTES if name.endswith(q) and len(name) > len(q)), None)
+        if quote is None or not name.isalnum():
+            raise ConfigError(
+                f"the generator cannot make a symbol {text!r}: expected BASE+QUOTE such as BTCUSDT, "
+                f"quote one of {', '.join(QUOTES)}"
+            )
+        spec = Spec(name, name[: -len(quote)], quote, 10_000, 2, 3, 10_000)
+    if rate:
+        if not rate.isdigit():
+            raise ConfigError(f"symbol {text!r}: the part after the colon is order events a second, a whole number")
+        spec = Spec(**{**spec.__dict__, "rate": int(rate)})
+    return spec
+
+
+class Generator(Market):
+    """The market of `aats sim` without a tape.
+
+    Parameters
+    ----------
+    seed
+        Everything random comes from it.
+    symbols
+        Names (`BTCUSDT`, or `BTCUSDT:5` for 5 order events a second) or `Spec` objects.
+    depth
+        Fewest levels a side.
+    rate
+        Order events a second and symbol.
+    hold
+        Wait for `start` even if `advance` is called; otherwise the first `advance` starts the market.
+    """
+
+    def __init__(
+        self,
+        seed: int = 1,
+        symbols: Sequence[str | Spec] = ("BTCUSDT", "ETHUSDT"),
+        *,
+        depth: int = 1000,
+        rate: int = 40,
+        hold: bool = False,
+    ) -> None:
+        specs = [s if isinstance(s, Spec) else spec_of(s) for s in symbols]
+        names = [s.name for s in specs]
+        if not specs or len(set(names)) != len(names):
+            raise ConfigError(f"the generator needs one or more different symbols, got {names}")
+        self.seed = seed
+        self.held = True
+        self._auto = not hold
+        self._makers = {s.name: _Maker(seed, s, depth, rate if s.rate is None else s.rate) for s in specs}
+        self._symbols = {
+            s.name: Symbol(s.name, s.base, s.quote, _decimal(1, s.px_dec), _decimal(1, s.qty_dec)) for s in specs
+        }
+
+    @property
+    def symbols(self) -> Mapping[str, Symbol]:
+        return self._symbols
+
+    def start(self, now_ns: int) -> None:
+        if self.held:
+            self.held = False
+            for maker in self._makers.values():
+                maker.begin(now_ns)
+
+    def advance(self, now_ns: int) -> list[Event]:
+        if self.held:
+            if not self._auto:
+                return []
+            self.start(now_ns)
+        out: list[Event] = []
+        for maker in self._makers.values():
+            if maker.next_ns <= now_ns:
+                maker.run(now_ns, out)
+        if len(self._makers) > 1:
+            out.sort(key=lambda event: event.t_ns)
+        return out
+
+    def next_ns(self) -> int | None:
+        return None if self.held else min(maker.next_ns for maker in self._makers.values())
+
+    def snapshot(self, symbol: str, limit: int) -> Snapshot:
+        return self._makers[symbol].snapshot(limit)
+
+
+def _decimal(value: int, dec: int) -> str:
+    scale = 10**dec
+    return f"{value // scale}.{value % scale:0{dec}d}{'0' * (8 - dec)}" if dec else f"{value}.00000000"
+
+
+class _Maker:
+    """One symbol's book and order flow.  Prices are ticks, quantities lots; text is made on the way out."""
+
+    def __init__(self, seed: int, spec: Spec, depth: int, rate: int) -> None:
+        rng = random.Random(f"{seed}/{spec.name}")
+        self.name = spec.name
+        self.size = spec.size
+        self.depth = depth
+        self.gap_ns = 1_000_000_000 // rate if rate > 0 else 0
+        self.random = rng.random
+        self.px_scale, self.px_form = 10**spec.px_dec, f"{{}}.{{:0{spec.px_dec}d}}{'0' * (8 - spec.px_dec)}"
+        self.qty_scale, self.qty_form = 10**spec.qty_dec, f"{{}}.{{:0{spec.qty_dec}d}}{'0' * (8 - spec.qty_dec)}"
+        lower = spec.name.lower()
+        self.streams = {kind: f"{lower}@{kind}" for kind in (DEPTH, BOOK_TICKER, TRADE, AGG_TRADE)}
+
+        self.last_id = 50_000_000_000 + int(self.random() * 1_000_000_000)
+        self.sent_id = self.last_id  # u of the last depth diff
+        self.trade_id = 3_700_000_000 + int(self.random() * 10_000_000)
+        self.agg_id = 3_000_000_000 + int(self.random() * 10_000_000)
+        self.bids: dict[int, int] = {}
+        self.asks: dict[int, int] = {}
+        self.bid, self.ask = spec.mid, spec.mid + 1
+        self.low, self.high = self._fill(self.bids, self.bid, -1), self._fill(self.asks, self.ask, 1)
+        self.changed: tuple[dict[int, int], dict[int, int]] = ({}, {})
+        self.event_ns = self.flush_ns = self.next_ns = 1 << 62
+
+    def begin(self, now_ns: int) -> None:
+        self.event_ns = now_ns + 1 + int(self.random() * self.gap_ns) if self.gap_ns else 1 << 62
+        phase = int(self.random() * DEPTH_NS)  # each symbol has its own moments, as at the venue
+        self.flush_ns = now_ns + phase - (now_ns % DEPTH_NS) + DEPTH_NS
+        self.next_ns = min(self.event_ns, self.flush_ns)
+
+    def run(self, now_ns: int, out: list[Event]) -> None:
+        while self.next_ns <= now_ns:
+            if self.flush_ns <= self.event_ns:
+                self._flush(self.flush_ns, out)
+                self.flush_ns += DEPTH_NS
+            else:
+                self._order(self.event_ns, out)
+                self.event_ns += 1 + int(self.random() * 2 * self.gap_ns)
+            self.next_ns = min(self.event_ns, self.flush_ns)
+
+    def snapshot(self, limit: int) -> Snapshot:
+        bids = [self._level(px, self.bids[px]) for px in sorted(self.bids, reverse=True)[:limit]]
+        asks = [self._level(px, self.asks[px]) for px in sorted(self.asks)[:limit]]
+        return Snapshot(self.last_id, bids, asks)
+
+    # -- the book ------------------------------------------------------------------------------------------------------
+
+    def _fill(self, side: dict[int, int], best: int, step: int) -> int:
+        """Lay the first levels from `best` outward, dense near the touch; return the last price."""
+        px = best
+        last = best
+        for n in range(self.depth + self.depth // 8):
+            if px <= 0:
+                break
+            side[px] = self._qty()
+            last = px
+            px += step * (1 + int(self.random() * (2 if n < 50 else 6)))
+        return last
+
+    def _qty(self) -> int:
+        r = self.random()
+        return 1 + int(r * r * r * 8 * self.size)
+
+    def _set(self, is_ask: bool, px: int, qty: int) -> None:
+        """Make one change of one level: it takes one update id."""
+        side = self.asks if is_ask else self.bids
+        if qty:
+            side[px] = qty
+        else:
+            side.pop(px, None)
+        self.last_id += 1
+        self.changed[is_ask][px] = qty
+
+    def _remove(self, is_ask: bool, px: int) -> None:
+        """Delete a level, find the next best, and keep the side at its depth by a new level at its far end."""
+        side = self.asks if is_ask else self.bids
+        if len(side) == 1:  # the last level of a side only changes: a book here is never one-sided
+            self._set(is_ask, px, self._qty())
+            return
+        self._set(is_ask, px, 0)
+        if len(side) < self.depth:
+            far = 1 + int(self.random() * 6)
+            if is_ask:
+                self.high += far
+                self._set(True, self.high, self._qty())
+            elif self.low - far > 0:
+                self.low -= far
+                self._set(False, self.low, self._qty())
+        if is_ask and px == self.ask:
+            self.ask = next((p for p in range(px + 1, px + 256) if p in side), 0) or min(side)
+        elif not is_ask and px == self.bid:
+            self.bid = next((p for p in range(px - 1, px - 256, -1) if p in side), 0) or max(side)
+
+    # -- the flow ------------------------------------------------------------------------------------------------------
+
+    def _order(self, t_ns: int, out: list[Event]) -> None:
+        touch = (self.bid, self.bids[self.bid], self.ask, self.asks[self.ask])
+        what, is_ask = self.random(), self.random() < 0.5
+        if what < 0.12:
+            self._take(t_ns, is_ask, out)
+        else:
+            self._rest(what, is_ask)
+        bid, ask = self.bid, self.ask
+        if touch != (bid, self.bids[bid], ask, self.asks[ask]):
+            text = book_ticker_text(
+                self.name, self.last_id, self._level(bid, self.bids[bid]), self._level(ask, self.asks[ask])
+            )
+            out.append(Event(t_ns, self.name, BOOK_TICKER, self.streams[BOOK_TICKER], text, last_id=self.last_id))
+
+    def _rest(self, what: float, is_ask: bool) -> None:
+        """Two to five limit orders placed, changed or cancelled around one distance from the touch."""
+        side = self.asks if is_ask else self.bids
+        r = self.random()
+        reach = 4 * self.depth if what > 0.93 else 60
+        away = int(r * r * r * reach)
+        spread = self.ask - self.bid
+        if spread > 1 and r < 0.3:
+            away = -1 - int(self.random() * min(spread - 1, 4))
+        for n in range(1 + int(self.random() * 4)):
+            px = self.ask + away + n if is_ask else self.bid - away - n
+            if px <= 0 or (px <= self.bid if is_ask else px >= self.ask):
+                continue
+            if px in side and what > 0.55 and len(side) > 2:
+                self._remove(is_ask, px)
+            else:
+                self._set(is_ask, px, self._qty())
+                if is_ask:
+                    self.ask, self.high = min(self.ask, px), max(self.high, px)
+                else:
+                    self.bid, self.low = max(self.bid, px), min(self.low, px)
+
+    def _take(self, t_ns: int, buys: bool, out: list[Event]) -> None:
+        """One market order: it takes up to four levels, one aggregate trade for each level."""
+        left = self._qty()
+        for _ in range(4):
+            px = self.ask if buys else self.bid
+            there = (self.asks if buys else self.bids)[px]
+            fill = min(left, there)
+            self._trades(t_ns, px, fill, buys, out)
+            if fill < there:
+                self._set(buys, px, there - fill)
+            else:
+                self._remove(buys, px)
+            left -= fill
+            if not left:
+                return
+
+    def _trades(self, t_ns: int, px: int, qty: int, buys: bool, out: list[Event]) -> None:
+        """The maker of a buy is the seller: `m` (buyer was the maker) is false when the aggressor bought."""
+        parts = [qty] if qty < 4 or self.random() < 0.7 else [qty // 3, qty - qty // 3]
+        ms, maker, text = t_ns // 1_000_000, "false" if buys else "true", self._level(px, qty)
+        first = self.trade_id + 1
+        for part in parts:
+            self.trade_id += 1
+            data = (
+                f'{{"e":"trade","E":{ms},"s":"{self.name}","t":{self.trade_id},"p":"{text[0]}",'
+                f'"q":"{self._level(px, part)[1]}","T":{ms},"m":{maker},"M":true}}'
+            ).encode()
+            out.append(Event(t_ns, self.name, TRADE, self.streams[TRADE], data, last_id=self.trade_id))
+        self.agg_id += 1
+        data = (
+            f'{{"e":"aggTrade","E":{ms},"s":"{self.name}","a":{self.agg_id},"p":"{text[0]}","q":"{text[1]}",'
+            f'"f":{first},"l":{self.trade_id},"T":{ms},"m":{maker},"M":true}}'
+        ).encode()
+        out.append(Event(t_ns, self.name, AGG_TRADE, self.streams[AGG_TRADE], data, last_id=self.agg_id))
+
+    def _flush(self, t_ns: int, out: list[Event]) -> None:
+        if self.last_id == self.sent_id:
+            return
+        first, self.sent_id = self.sent_id + 1, self.last_id
+        bids = [self._level(px, qty) for px, qty in self.changed[0].items()]
+        asks = [self._level(px, qty) for px, qty in self.changed[1].items()]
+        self.changed = ({}, {})
+        text = depth_text(t_ns, self.name, first, self.last_id, bids, asks)
+        out.append(
+            Event(
+                t_ns,
+                self.name,
+                DEPTH,
+                self.streams[DEPTH],
+                text,
+                first_id=first,
+                last_id=self.last_id,
+                bids=bids,
+                asks=asks,
+            )
+        )
+
+    def _level(self, px: int, qty: int) -> Level:
+        ps, qs = self.px_scale, self.qty_scale
+        return self.px_form.format(px // ps, px % ps), self.qty_form.format(qty // qs, qty % qs)

@@ -1,0 +1,586 @@
+"""The control table of this user and namespace: opening, locking, reaping, closing; and one process's membership in it.
+
+For: the mechanism behind `aats.control`, which is the face for everybody else.  Not for starting, stopping or describing processes.
+
+The table is one segment of a fixed name.  Its words are moved by csrc/shm/control.h alone; what has to happen as a whole (make the table, claim a name,
+reap with the segments of the dead, close and unlink) is done under an flock on the segment itself: the lock needs no file, no folder that two processes could
+disagree about, and it ends with its holder.  Whoever holds the lock of an empty table fills it, so a maker that dies half-way leaves nothing to repair.
+
+Who cleans up: every process when it joins, once a second (`Member.tick`), and when it leaves; the last one out unlinks the table.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from aats import shm
+from aats._ffi import check, ffi, lib, text
+from aats.errors import ControlError, SegmentMissing, ShmError, SlotTaken
+from aats.layout import SEG, SEG_MAGIC, Command, Kind, Mode, Role, State, Wait
+from aats.shm import Segment, SegmentName
+
+__all__ = ["Entry", "Member", "Table", "join", "tidy"]
+
+TABLE_LABEL = "table"
+TABLE_SLOTS = 256
+LOCK_S = 5.0
+REAP_EVERY_S = 1.0
+_FOREIGN_S = 60.0  # a process of another pid namespace cannot be looked up; this long without a heartbeat, it is dead
+_UNFINISHED_S = 10.0  # a segment without an owner after this long was left by a maker that died
+_SEGMENT_OF = {Role.FEED: Kind.MD, Role.TRADE: Kind.TD}
+
+
+def _pid_namespace() -> int:
+    try:
+        return os.stat("/proc/self/ns/pid").st_ino
+    except OSError:
+        return 0
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A slot of the control table as it was at one moment.
+
+    Attributes
+    ----------
+    index : int
+        Of the slot.
+    owner : int
+        Identity word as read, state included.
+    """
+
+    index: int
+    owner: int
+    role: Role
+    mode: Mode
+    state: State
+    name: str
+    generation: int
+    started_ns: int
+    port: int
+    uid: int
+    ns_id: int
+    detail: str
+    heartbeat_mono_ns: int
+    passes: int
+    wait: Wait
+    counters: tuple[int, ...]
+
+    @property
+    def pid(self) -> int:
+        return int(lib.aats_ident_pid(self.owner))
+
+    @property
+    def identity(self) -> int:
+        """The identity word without a state: pid and start time."""
+        return int(lib.aats_ident_bare(self.owner))
+
+    @property
+    def foreign(self) -> bool:
+        """Whether its pid belongs to another pid namespace (a container beside ours)."""
+        return self.ns_id != 0 and self.ns_id != _pid_namespace()
+
+    def alive(self) -> bool:
+        """Whether its process runs; the answer False is final."""
+        if self.foreign:
+            return time.monotonic_ns() - self.heartbeat_mono_ns < _FOREIGN_S * 1e9
+        return bool(lib.aats_proc_alive(self.owner))
+
+    @property
+    def segment(self) -> SegmentName | None:
+        """Name of the segment that it has announced."""
+        kind = _SEGMENT_OF.get(self.role)
+        return SegmentName.make(kind, self.name, self.generation) if kind is not None and self.generation else None
+
+
+def _enum(kind: Any, value: int) -> Any:
+    try:
+        return kind(value)
+    except ValueError:
+        return kind(0)
+
+
+class Table:
+    """A mapping of the control table.
+
+    Attributes
+    ----------
+    segment : Segment
+    namespace : str
+    view : cffi ``aats_ctl_view_t *``
+    """
+
+    def __init__(self, segment: Segment, fd: int, namespace: str) -> None:
+        self.segment = segment
+        self.namespace = namespace
+        self.view = ffi.new("aats_ctl_view_t *")
+        self._fd = fd
+        self._mutex = threading.Lock()
+        why = ffi.new("char[]", 400)
+        if lib.aats_ctl_attach(segment.pointer("aats_seg_t"), segment.size, self.view, why, 400) != lib.AATS_OK:
+            raise ShmError(f"{segment.name}: {text(why)}")
+
+    def __del__(self) -> None:
+        with contextlib.suppress(AttributeError, OSError):
+            os.close(self._fd)
+
+    # ------------------------------------------------------------------------------------------------------ opening
+
+    @classmethod
+    def open(cls, ns: str | None = None, *, writable: bool = False) -> Table:
+        """Map the table that is there.
+
+        Raises
+        ------
+        SegmentMissing
+            No process of this user and namespace runs.
+        """
+        name = cls.name_of(ns)
+        segment = shm.attach(name, writable=writable)
+        try:
+            fd = os.open(shm.SHM_DIR / name.file, (os.O_RDWR if writable else os.O_RDONLY) | os.O_CLOEXEC)
+        except FileNotFoundError:
+            raise SegmentMissing(f"no control table {name}") from None
+        return cls(segment, fd, name.namespace)
+
+    @staticmethod
+    def name_of(ns: str | None = None) -> SegmentName:
+        """Return the name of the table of a namespace; there is only one at a time, its generation in the name is always 1."""
+        return SegmentName.make(Kind.CTL, TABLE_LABEL, 1, ns=ns)
+
+    @classmethod
+    @contextlib.contextmanager
+    def locked_current(cls, ns: str | None = None, *, create: bool = True) -> Iterator[Table]:
+        """Give the current table with its lock held; make it where there is none and `create` is set.
+
+        Raises
+        ------
+        ControlError
+            Somebody has held the lock for 5 s.
+        SegmentMissing
+            There is none, and `create` is not set.
+        """
+        name = cls.name_of(ns)
+        deadline = time.monotonic() + LOCK_S
+        while True:
+            try:
+                fd = shm.open_fd(name, exclusive=False) if create else os.open(shm.SHM_DIR / name.file, os.O_RDWR | os.O_CLOEXEC)
+            except FileNotFoundError:
+                raise SegmentMissing(f"no control table {name}") from None
+            try:
+                _lock(fd, name, deadline)
+                table = cls._take(fd, name, create=create)
+            except BaseException:
+                os.close(fd)
+                raise
+            if table is not None:
+                break
+            os.close(fd)  # unlinked meanwhile, or thrown away: the name leads to the next one
+        with table._mutex:
+            try:
+                yield table
+            finally:
+                fcntl.flock(fd, fcntl.LOCK_UN)
+
+    @classmethod
+    def _take(cls, fd: int, name: SegmentName, *, create: bool) -> Table | None:
+        """Return the table in a locked descriptor, made if it is empty; None if it is not the current one."""
+        about = os.fstat(fd)
+        if about.st_nlink == 0:
+            return None
+        head = np.frombuffer(os.pread(fd, SEG.itemsize, 0).ljust(SEG.itemsize, b"\0"), SEG)[0]
+        if int(head["magic"]) != SEG_MAGIC:
+            if not create:
+                shm.unlink(name)
+                raise SegmentMissing(f"no control table {name}")
+            os.ftruncate(fd, 0)  # what a maker that died has written
+            try:
+                segment = shm.create_ctl(fd, name, slots=TABLE_SLOTS)
+            except BaseException:
+                shm.unlink(name)
+                raise
+        elif head["boot_id"].decode() != shm.boot_id():
+            shm.unlink(name)
+            return None
+        else:
+            segment = shm.attach(name, writable=True)
+        table = cls(segment, fd, name.namespace)
+        if lib.aats_ctl_closing(table.view):  # its closer died before the unlink: nobody can be in it
+            table._fd = os.dup(fd)
+            shm.unlink(name)
+            return None
+        return table
+
+    @contextlib.contextmanager
+    def lock(self, *, wait: bool = True) -> Iterator[bool]:
+        """Hold the lock of this table; with ``wait=False`` give False instead of waiting for it."""
+        if not self._mutex.acquire(blocking=wait):
+            yield False
+            return
+        try:
+            try:
+                _lock(self._fd, self.segment.name, time.monotonic() + (LOCK_S if wait else 0))
+            except ControlError:
+                if wait:
+                    raise
+                yield False
+                return
+            try:
+                yield True
+            finally:
+                fcntl.flock(self._fd, fcntl.LOCK_UN)
+        finally:
+            self._mutex.release()
+
+    # ------------------------------------------------------------------------------------------------------ reading
+
+    @property
+    def current(self) -> bool:
+        """Whether this is still the table that the name leads to; False once it is being closed."""
+        return not lib.aats_ctl_closing(self.view) and os.fstat(self._fd).st_nlink > 0
+
+    def slot(self, index: int) -> Any:
+        """Return ``aats_slot_t *``; valid while the table's segment is held."""
+        if not 0 <= index < self.view.slot_cnt:
+            raise ControlError(f"slot {index} is not in the control table: it has {self.view.slot_cnt}")
+        return self.view.slots + index
+
+    def entry(self, index: int) -> Entry | None:
+        """Return a copy of one slot, None if it is free."""
+        out = ffi.new("aats_slot_t *")
+        if lib.aats_ctl_read(self.slot(index), out) != lib.AATS_OK:
+            return None
+        return Entry(
+            index=index,
+            owner=int(out.owner),
+            role=_enum(Role, out.role),
+            mode=_enum(Mode, out.mode),
+            state=_enum(State, lib.aats_ident_state(out.owner)),
+            name=text(out.name),
+            generation=int(out.generation),
+            started_ns=int(out.started_ns),
+            port=int(out.port),
+            uid=int(out.uid),
+            ns_id=int(out.ns_id),
+            detail=text(out.detail),
+            heartbeat_mono_ns=int(out.heartbeat_mono_ns),
+            passes=int(out.passes),
+            wait=_enum(Wait, out.wait),
+            counters=tuple(out.counters),
+        )
+
+    def entries(self) -> list[Entry]:
+        """Return copies of all slots that are not free, the dead included."""
+        found = (self.entry(index) for index in range(self.view.slot_cnt) if self.slot(index).owner)
+        return [entry for entry in found if entry is not None]
+
+    def find(self, role: Role, name: str) -> Entry | None:
+        """Return the living entry of that role and name."""
+        for entry in self.entries():
+            if entry.role == role and entry.name == name and entry.state not in (State.REAP, State.FREE) and entry.alive():
+                return entry
+        return None
+
+    # ------------------------------------------------------------------------------------- cleaning; under the lock
+
+    def reap(self, identity: int, *, spare: str | None = None) -> list[Entry]:
+        """Free the slots of the dead and unlink their segments; return what was freed.  The caller holds the lock.
+
+        Parameters
+        ----------
+        identity : int
+            Of the caller.
+        spare : str, optional
+            Label whose segments stay: its next writer retires them and tells their readers.
+        """
+        reaped = []
+        for entry in self.entries():
+            if entry.alive() or lib.aats_ctl_reap_begin(self.slot(entry.index), entry.owner, identity) != lib.AATS_OK:
+                continue
+            lib.aats_ctl_reap_end(self.slot(entry.index), identity)
+            reaped.append(entry)
+        self._sweep(spare)
+        return reaped
+
+    def _sweep(self, spare: str | None) -> None:
+        """Unlink the segments of this namespace whose maker is dead, entered in the table or not."""
+        found = [name for name in shm.names(ns=self.namespace) if name.kind != "ctl" and name.label != spare]
+        if not found:
+            return
+        strangers = {entry.identity for entry in self.entries() if entry.foreign}
+        boot = shm.boot_id()
+        for name in found:
+            try:
+                fd = os.open(shm.SHM_DIR / name.file, os.O_RDONLY | os.O_CLOEXEC)
+            except OSError:
+                continue
+            try:
+                head = np.frombuffer(os.pread(fd, SEG.itemsize, 0).ljust(SEG.itemsize, b"\0"), SEG)[0]
+                age_s = time.time() - os.fstat(fd).st_mtime
+            finally:
+                os.close(fd)
+            owner = int(lib.aats_ident_bare(int(head["owner"])))
+            if owner == 0:
+                dead = age_s > _UNFINISHED_S
+            else:
+                dead = head["boot_id"].decode() != boot or (owner not in strangers and not lib.aats_proc_alive(owner))
+            if dead:
+                shm.unlink(name)
+
+    def close_if_empty(self, identity: int) -> bool:
+        """Unlink the table if nobody is left in it; under the lock.  Return whether it was."""
+        if not lib.aats_ctl_close(self.view, identity, 0):
+            return False
+        shm.unlink(self.segment.name)
+        return True
+
+
+def _lock(fd: int, name: SegmentName, deadline: float) -> None:
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except OSError as exc:
+            if exc.errno not in (errno.EWOULDBLOCK, errno.EINTR):
+                raise
+        if time.monotonic() >= deadline:
+            raise ControlError(f"{name} has been locked by another process for {LOCK_S:.0f} s: is one of them stopped? (aats doctor lists them)")
+        time.sleep(0.002)
+
+
+def tidy(ns: str | None = None) -> list[Entry]:
+    """Reap the dead of a namespace and remove its table if nobody is left; for tools that are no members.  Return what was reaped."""
+    identity = int(lib.aats_ident_self())
+    try:
+        with Table.locked_current(ns, create=False) as table:
+            reaped = table.reap(identity)
+            table.close_if_empty(identity)
+            return reaped
+    except SegmentMissing:
+        return []
+
+
+# -------------------------------------------------------------------------------------------------------- membership
+
+
+class Member:
+    """This process's slot in the control table, in one role.  Made by `join`; a context manager that leaves.
+
+    Attributes
+    ----------
+    table : Table
+    index : int
+        Of the slot.
+    slot : cffi ``aats_slot_t *``
+        For the C loops, which stamp the heartbeat and count.
+    identity : int
+    role : Role
+    name : str
+
+    Notes
+    -----
+    Threads: one thread at a time; `beat` belongs to the thread whose life it tells.
+    A child made by fork is no member: `leave` does nothing there.
+    """
+
+    def __init__(self, table: Table, index: int, identity: int, role: Role, name: str) -> None:
+        self.table = table
+        self.index = index
+        self.slot = table.slot(index)
+        self.identity = identity
+        self.role = role
+        self.name = name
+        self._facts = ffi.new("aats_slot_t *")
+        self._segments: list[SegmentName] = []
+        self._pid = os.getpid()
+        self._reap_at = time.monotonic() + REAP_EVERY_S
+        self._left = False
+
+    def __enter__(self) -> Member:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.leave()
+
+    def __repr__(self) -> str:
+        return f"<Member {self.role.name.lower()} {self.name} slot {self.index}{', left' if self._left else ''}>"
+
+    # -------------------------------------------------------------------------------------------- what others see
+
+    def describe(self, *, mode: Mode | None = None, port: int | None = None, detail: str | None = None, generation: int | None = None) -> None:
+        """Enter facts into the slot; what is not given stays as it is."""
+        facts = self._facts
+        if mode is not None:
+            facts.mode = int(mode)
+        if port is not None:
+            facts.port = port
+        if generation is not None:
+            facts.generation = generation
+        if detail is not None:
+            facts.detail = _cut(detail, 159)
+        check(lib.aats_ctl_fill(self.slot, self.identity, facts), f"{self!r}: its slot is not its own any more")
+
+    def move(self, state: State, detail: str | None = None) -> None:
+        """Move the slot to `state`, with a new line for people first if `detail` is given."""
+        if detail is not None:
+            self.describe(detail=detail)
+        check(lib.aats_ctl_move(self.slot, self.identity, int(state)), f"{self!r}: cannot move to {state.name}")
+
+    def ready(self, detail: str | None = None) -> None:
+        """Say that this process is up: RUN.  Whoever started it waits for this."""
+        self.beat()
+        self.move(State.RUN, detail)
+
+    def fail(self, reason: str) -> None:
+        """Say that this process cannot go on: FAIL, with the reason for whoever started it."""
+        self.move(State.FAIL, reason)
+
+    @property
+    def state(self) -> State:
+        return State(int(lib.aats_ident_state(self.slot.owner)))
+
+    def beat(self) -> None:
+        """Stamp the heartbeat with the time of now: at the start of a pass of the loop that the heartbeat speaks for."""
+        lib.aats_ctl_beat(self.slot, time.monotonic_ns())
+
+    def tick(self) -> list[Entry]:
+        """Reap the dead, once a second and if nobody else is at it; return what was reaped.  Call it as often as you like."""
+        now = time.monotonic()
+        if now < self._reap_at or self._left:
+            return []
+        self._reap_at = now + REAP_EVERY_S
+        with self.table.lock(wait=False) as held:
+            return self.table.reap(self.identity) if held else []
+
+    # --------------------------------------------------------------------------------------------------- commands
+
+    def poll_command(self) -> tuple[Command, str] | None:
+        """Return the command that waits for this process, or None; answer it with `reply`."""
+        arg = ffi.new("char[]", 176)
+        op = lib.aats_cmd_poll(self.slot, self.identity, arg, 176)
+        return (_enum(Command, op), text(arg)) if op > 0 else None
+
+    def reply(self, code: int = 0, answer: str = "") -> None:
+        """Answer the command of the last `poll_command`: an AATS code and a line."""
+        lib.aats_cmd_reply(self.slot, code, _cut(answer, 239))
+
+    # --------------------------------------------------------------------------------------------------- segments
+
+    def next_generation(self) -> int:
+        """Return a generation that was never used before, in this table or an earlier one."""
+        return int(lib.aats_ctl_next_generation(self.table.view))
+
+    def create_md(self, **geometry: Any) -> Segment:
+        """Make this feed's market-data segment in a new generation, announce it, and retire the old ones.
+
+        Parameters
+        ----------
+        **geometry
+            ``ring_depth, level_max, dir_cap, mode, venue, stale_ms, feed_id`` of `aats.shm.create_md`.
+        """
+        return self._create(
+            lambda generation: shm.create_md(
+                self.name, generation=generation, owner=self.identity, ctl_slot=self.index, ns=self.table.namespace, **geometry
+            )
+        )
+
+    def create_td(self) -> Segment:
+        """Make this trade process's segment likewise."""
+        return self._create(
+            lambda generation: shm.create_td(self.name, generation=generation, owner=self.identity, ctl_slot=self.index, ns=self.table.namespace)
+        )
+
+    def _create(self, make: Callable[[int], Segment]) -> Segment:
+        segment = make(self.next_generation())
+        self._segments.append(segment.name)
+        self.publish(segment)
+        return segment
+
+    def publish(self, segment: Segment) -> None:
+        """Enter the segment's generation into the slot; tell the readers of older ones of this name, and unlink those."""
+        name = segment.name
+        self.describe(generation=name.generation)
+        for old in shm.names(ns=name.namespace, label=name.label):
+            if old.kind == name.kind and old.generation < name.generation:
+                with contextlib.suppress(ShmError, ControlError):
+                    shm.attach(old, writable=True).succeed(name.generation)
+                shm.unlink(old)
+
+    # ---------------------------------------------------------------------------------------------------- leaving
+
+    def leave(self) -> None:
+        """Unlink the own segments, free the slot, and remove the table if nobody else is in it.  A second call does nothing."""
+        if self._left or os.getpid() != self._pid:
+            return
+        self._left = True
+        for name in self._segments:
+            shm.unlink(name)
+        with self.table.lock():
+            lib.aats_ctl_release(self.slot, self.identity)
+            self.table.reap(self.identity)
+            self.table.close_if_empty(self.identity)
+
+
+def _cut(line: str, size: int) -> bytes:
+    """Return `line` as UTF-8 of at most `size` bytes, cut between characters."""
+    return line.encode("utf-8", "replace")[:size].decode("utf-8", "ignore").encode()
+
+
+def join(role: Role, name: str, *, mode: Mode = Mode.NONE, ns: str | None = None, detail: str = "", port: int = 0) -> Member:
+    """Enter this process into the control table, which is made where there is none.
+
+    Parameters
+    ----------
+    role, name
+        What it is; one living process of each role and name.
+    mode, detail, port : optional
+        Facts for the others.
+
+    Returns
+    -------
+    Member
+        In BOOT; call ``ready()`` when it works.
+
+    Raises
+    ------
+    SlotTaken
+        A living process has that role and name; the text says which.
+    ConfigError
+        The name holds characters that a segment's name cannot.
+    """
+    shm.label_of(name)
+    identity = int(lib.aats_ident_self())
+    if identity == 0:
+        raise ControlError("/proc/self/stat cannot be read: AATS needs /proc to tell processes apart")
+    with Table.locked_current(ns) as table:
+        table.reap(identity, spare=name)
+        index = lib.aats_ctl_claim(table.view, identity, int(role), name.encode(), 1)
+        if index == lib.AATS_E_BUSY:
+            raise SlotTaken(_taken(table, role, name))
+        if index == lib.AATS_E_FULL:
+            raise ControlError(f"the control table is full: {TABLE_SLOTS} processes of namespace {table.namespace!r} run already")
+        check(index, f"{role.name.lower()} {name!r} cannot enter the control table")
+        member = Member(table, index, identity, role, name)
+        facts = member._facts
+        facts.started_ns, facts.uid, facts.ns_id = time.time_ns(), os.getuid(), _pid_namespace()
+        member.describe(mode=mode, port=port, detail=detail)
+        member.beat()
+    return member
+
+
+def _taken(table: Table, role: Role, name: str) -> str:
+    entry = table.find(role, name)
+    if entry is None:
+        return f"{role.name.lower()} {name!r} is taken"
+    since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.started_ns / 1e9))
+    return f"{role.name.lower()} {name!r} is already run by pid {entry.pid} since {since}: stop it (aats stop {entry.pid}) or take another name"

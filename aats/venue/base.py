@@ -1,0 +1,153 @@
+"""What a venue's control plane offers to a feed: the Python half of the venue contract.
+
+Not for market data (C) nor for deciding when a snapshot is needed (the feed).  Clients belong to one thread.
+"""
+
+from __future__ import annotations
+
+import abc
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from urllib.parse import urlsplit
+
+from aats.errors import ConfigError, FeedError
+
+__all__ = ["Budget", "Endpoints", "Instrument", "SnapshotRefused", "VenueClient"]
+
+
+class SnapshotRefused(FeedError):
+    """A request was not answered as hoped.
+
+    Attributes
+    ----------
+    retry_after_s : float
+        The venue's own word on when to come back; 0 if it said nothing.
+    """
+
+    def __init__(self, text: str, retry_after_s: float = 0.0) -> None:
+        super().__init__(text)
+        self.retry_after_s = retry_after_s
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """One symbol as its venue describes it; prices and quantities are exact decimals."""
+
+    symbol: str
+    native: str
+    base: str
+    quote: str
+    tick: Decimal
+    lot: Decimal
+    trading: bool
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """Where a venue's services are, in one mode."""
+
+    rest: str
+    stream: str
+
+    def stream_parts(self) -> tuple[bool, str, int, str]:
+        """Return (tls, host, port, path before the venue's own) of the stream address."""
+        parts = urlsplit(self.stream)
+        if parts.scheme not in ("ws", "wss") or not parts.hostname:
+            raise ConfigError(f"stream endpoint {self.stream!r} must look like wss://HOST:PORT or ws://HOST:PORT")
+        tls = parts.scheme == "wss"
+        return tls, parts.hostname, parts.port or (443 if tls else 80), parts.path.rstrip("/")
+
+
+class Budget:
+    """Request weight of one source address in the venue's own window, aligned to the clock.
+
+    Parameters
+    ----------
+    limit : int
+        Weight that may be spent in a window; some is left for others.
+    window_s : float
+    clock : callable
+        Epoch seconds.
+    """
+
+    def __init__(self, limit: int, window_s: float = 60.0, *, clock: Callable[[], float] = time.time) -> None:
+        self.limit = limit
+        self.window_s = window_s
+        self._clock = clock
+        self._window = -1
+        self._used = 0
+        self._closed_until = 0.0
+
+    def wait_s(self, weight: int) -> float:
+        """Return how long to wait until `weight` may be spent; 0: now, and it counts as spent."""
+        now = self._clock()
+        if now < self._closed_until:
+            return self._closed_until - now
+        window = int(now // self.window_s)
+        if window != self._window:
+            self._window, self._used = window, 0
+        if self._used + weight > self.limit and self._used:
+            return (window + 1) * self.window_s - now
+        self._used += weight
+        return 0.0
+
+    def told(self, used: int) -> None:
+        """Take the venue's own count of the current window, where it is higher than ours."""
+        self._used = max(self._used, used)
+
+    def close(self, seconds: float) -> None:
+        """Spend nothing for so long: the venue said so."""
+        self._closed_until = max(self._closed_until, self._clock() + seconds)
+
+
+class VenueClient(abc.ABC):
+    """REST of one venue for the needs of a feed.
+
+    Attributes
+    ----------
+    name : str
+    snapshot_limit : int
+        Levels a side that `snapshot` asks for.
+    """
+
+    name: str
+    snapshot_limit: int = 1000
+
+    def __init__(self, endpoints: Endpoints, *, cafile: str = "", timeout_s: float = 5.0) -> None:
+        self.endpoints = endpoints
+        self.cafile = cafile
+        self.timeout_s = timeout_s
+
+    @classmethod
+    @abc.abstractmethod
+    def endpoints_of(cls, mode: str) -> Endpoints | None:
+        """Return the venue's own addresses in a mode, None where it has none."""
+
+    @abc.abstractmethod
+    def instruments(self, symbols: Iterable[str]) -> dict[str, Instrument]:
+        """Return the instruments of `symbols` (ours or the venue's spelling) by the name that was asked for.
+
+        Raises
+        ------
+        ConfigError
+            A symbol does not exist there; the text names it and near ones.
+        FeedError
+            The venue did not answer.
+        """
+
+    @abc.abstractmethod
+    def snapshot(self, native: str) -> bytes:
+        """Return the body of a book snapshot as the venue sent it, for the C parser.
+
+        Raises
+        ------
+        SnapshotRefused
+        """
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Close the connections."""
+
+

@@ -1,0 +1,407 @@
+/* feed.c -- a feed's life and its passes: mail, timers, the pause that nobody announced. */
+#include "app/feed.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "app/feed_state.h"
+#include "shm/directory.h"
+#include "shm/stats.h"
+
+#define SECOND     1000000000
+#define SYM_TICK_NS 1000000 /* symbols' timers are looked at this often */
+
+void aats_feed_defaults(aats_feed_opts_t *o)
+{
+    *o = (aats_feed_opts_t){
+        .venue            = "BINANCE",
+        .streams          = AATS_STREAM_DEPTH | AATS_STREAM_TRADE | AATS_STREAM_BBO,
+        .snapshot_limit   = 1000,
+        .book_window      = AATS_BOOK_WINDOW,
+        .stale_ns         = 500000000,
+        .connect_ns       = (int64_t)5 * SECOND,
+        .first_message_ns = (int64_t)10 * SECOND,
+        .snapshot_ns      = (int64_t)5 * SECOND,
+        .backoff_min_ns   = 500000000,
+        .backoff_max_ns   = (int64_t)30 * SECOND,
+    };
+}
+
+/* ---- small things that every part uses ---- */
+
+void feed_notice(aats_feed_t *f, int level, char const *fmt, ...)
+{
+    char text[400];
+    va_list args;
+    va_start(args, fmt);
+    int n = vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    if (n >= (int)sizeof text) n = (int)sizeof text - 1;
+    aats_mailbox_put(&f->out, AATS_MAIL_NOTICE, 0, (uint64_t)level, text, (size_t)n); /* a full mailbox loses lines, never data */
+}
+
+void feed_count(aats_feed_t *f, int counter, uint64_t n) { aats_add_relaxed(&f->view.md->counters[counter], n); }
+
+/* Without a seed each number is the system's (mask keys must not be guessed); with one, splitmix64, so that a run can be repeated. */
+uint64_t feed_random(aats_feed_t *f)
+{
+    uint64_t z = 0;
+    if (!f->opts.seed && getrandom(&z, sizeof z, 0) == (ssize_t)sizeof z) return z;
+    z = f->rng += 0x9e3779b97f4a7c15ULL;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+    return z ^ (z >> 31);
+}
+
+int64_t feed_jitter(aats_feed_t *f, int64_t ns) { return ns / 2 + (int64_t)(feed_random(f) % (uint64_t)(ns / 2 + 1)); }
+
+static uint32_t hash_name(char const *s, size_t n)
+{
+    uint32_t h = 2166136261u;
+    for (size_t i = 0; i < n; i++) {
+        uint8_t c = (uint8_t)s[i];
+        if (c >= 'A' && c <= 'Z') c += 32;
+        h = (h ^ c) * 16777619u;
+    }
+    return h ^ (h >> 15);
+}
+
+static int same_name(char const *have, char const *s, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        char a = have[i], b = s[i];
+        if (a >= 'A' && a <= 'Z') a += 32;
+        if (b >= 'A' && b <= 'Z') b += 32;
+        if (a != b || !a) return 0;
+    }
+    return !have[n];
+}
+
+sym_t *feed_find(aats_feed_t *f, char const *native, size_t n)
+{
+    if (n >= AATS_SYMBOL_SZ) return NULL;
+    for (uint32_t at = hash_name(native, n);; at++) {
+        uint32_t i = f->names[at & f->names_mask];
+        if (!i) return NULL;
+        if (same_name(f->syms[i - 1].info.native, native, n)) return &f->syms[i - 1];
+    }
+}
+
+/* ---- life ---- */
+
+static int set_up(aats_feed_t *f)
+{
+    uint32_t cap = 16;
+    while (cap < 2 * f->view.dir_cap) cap *= 2;
+    f->names_mask = cap - 1;
+    f->names = calloc(cap, sizeof *f->names);
+    f->syms = calloc(f->view.dir_cap, sizeof *f->syms);
+    f->msg.bids = calloc(AATS_MSG_LEVELS, sizeof(aats_level_t));
+    f->msg.asks = calloc(AATS_MSG_LEVELS, sizeof(aats_level_t));
+    int ok = f->names && f->syms && f->msg.bids && f->msg.asks;
+    for (int side = 0; side < 2; side++) ok &= (f->top[side] = calloc(f->view.level_max + 1, sizeof(aats_level_t))) != NULL;
+    for (int i = 0; i < AATS_LINK_MAX; i++) ok &= link_init(f, &f->links[i], i);
+    for (int g = 0; g < AATS_LINK_MAX / 2; g++) f->carrier[g] = NONE;
+    ok &= aats_mailbox_init(&f->in, 4096) == AATS_OK && aats_mailbox_init(&f->out, 4096) == AATS_OK;
+    return ok;
+}
+
+aats_feed_t *aats_feed_new(aats_feed_opts_t const *opts, void *mem, size_t size, aats_slot_t *slot, char *why, size_t why_sz)
+{
+    aats_venue_t const *venue = aats_venue_find(opts->venue);
+    if (!venue) {
+        snprintf(why, why_sz, "no venue %s is built in", opts->venue);
+        return NULL;
+    }
+    aats_feed_t *f = calloc(1, sizeof *f);
+    if (!f) return NULL;
+    f->opts = *opts;
+    f->venue = venue;
+    f->slot = slot;
+    f->rng = opts->seed;
+    if (!f->opts.streams) f->opts.streams = AATS_STREAM_DEPTH | AATS_STREAM_TRADE | AATS_STREAM_BBO;
+    if (!f->opts.book_window) f->opts.book_window = AATS_BOOK_WINDOW;
+    if (!aats_book_footprint(f->opts.book_window)) {
+        snprintf(why, why_sz, "book_window %u: a power of two from %d to %d is needed", opts->book_window, AATS_BOOK_WINDOW_MIN, AATS_BOOK_WINDOW_MAX);
+        free(f);
+        return NULL;
+    }
+    if (aats_md_attach(mem, size, &f->view, why, why_sz) != AATS_OK) {
+        free(f);
+        return NULL;
+    }
+    if (aats_ring_open(&f->writer, &f->view) != AATS_OK) {
+        snprintf(why, why_sz, "the segment has been written before; each feed makes a new generation");
+        free(f);
+        return NULL;
+    }
+    if (!set_up(f)) {
+        snprintf(why, why_sz, "no memory");
+        aats_feed_free(f);
+        return NULL;
+    }
+    return f;
+}
+
+void aats_feed_free(aats_feed_t *f)
+{
+    if (!f) return;
+    for (uint32_t i = 0; f->syms && i < f->sym_cnt; i++) {
+        sym_t *s = &f->syms[i];
+        aats_sync_fini(&s->sync);
+        aats_book_fini(s->sync.book);
+        free(s->book_mem);
+        free(s->told[0]);
+        free(s->told[1]);
+    }
+    for (int i = 0; i < AATS_LINK_MAX; i++) link_fini(&f->links[i]);
+    aats_mailbox_fini(&f->in);
+    aats_mailbox_fini(&f->out);
+    free(f->names);
+    free(f->syms);
+    free(f->msg.bids);
+    free(f->msg.asks);
+    free(f->top[0]);
+    free(f->top[1]);
+    free(f);
+}
+
+aats_mailbox_t *aats_feed_in(aats_feed_t *f) { return &f->in; }
+aats_mailbox_t *aats_feed_out(aats_feed_t *f) { return &f->out; }
+
+void aats_feed_set_sink(aats_feed_t *f, aats_feed_sink_t sink, void *arg)
+{
+    f->sink = sink;
+    f->sink_arg = arg;
+}
+
+char const *aats_feed_address(aats_feed_t const *f, int64_t *since_mono_ns)
+{
+    *since_mono_ns = f->address_mono_ns;
+    return f->address[0] ? f->address : NULL;
+}
+
+void aats_feed_forget_address(aats_feed_t *f) { f->address[0] = 0; }
+aats_md_view_t const *aats_feed_view(aats_feed_t const *f) { return &f->view; }
+
+void aats_feed_set_clock(aats_feed_t *f, int64_t (*clock)(void)) { f->clock = clock; }
+
+/* ---- mail ---- */
+
+/* The first group with room for one more symbol's streams. */
+static int group_for(aats_feed_t *f)
+{
+    uint32_t per_sym = (uint32_t)__builtin_popcount(f->opts.streams), used[AATS_LINK_MAX / 2] = {0};
+    for (uint32_t i = 0; i < f->sym_cnt; i++)
+        if (!f->syms[i].gone) used[f->syms[i].group] += per_sym;
+    for (int g = 0; g < AATS_LINK_MAX / 2; g++)
+        if (used[g] + per_sym <= f->venue->streams_max) return g;
+    return NONE;
+}
+
+static void begin_group(aats_feed_t *f, int group)
+{
+    link_t *l = &f->links[2 * group];
+    if (f->carrier[group] != NONE) return;
+    f->carrier[group] = l->index;
+    l->phase = LINK_WAIT;
+    l->at_mono_ns = f->mono_ns;
+}
+
+static int new_symbol(aats_feed_t *f, aats_feed_symbol_t const *info, int group)
+{
+    if (f->sym_cnt >= f->view.dir_cap) return AATS_E_FULL;
+    sym_t *s = &f->syms[f->sym_cnt];
+    *s = (sym_t){.info = *info, .group = group, .lost_why = AATS_WHY_SYNCING, .why = AATS_WHY_NO_BOOK, .ask_mono_ns = INT64_MAX};
+    s->book_mem = malloc(aats_book_footprint(f->opts.book_window));
+    s->told[0] = calloc(f->view.level_max, sizeof(aats_level_t));
+    s->told[1] = calloc(f->view.level_max, sizeof(aats_level_t));
+    aats_dir_t entry = {.state = AATS_DIR_SYNCING, .tick_i = info->tick_i, .lot_i = info->lot_i, .px_exp = f->venue->px_exp,
+                        .qty_exp = f->venue->qty_exp, .level_num = info->level_num, .link = (uint32_t)(2 * group)};
+    memcpy(entry.symbol, info->symbol, sizeof entry.symbol);
+    memcpy(entry.native, info->native, sizeof entry.native);
+    int e = s->book_mem && s->told[0] && s->told[1] ? aats_dir_add(&f->view, &entry) : AATS_E_NOMEM;
+    if (e < 0) {
+        free(s->book_mem);
+        free(s->told[0]);
+        free(s->told[1]);
+        return e;
+    }
+    aats_sync_init(&s->sync, aats_book_init(s->book_mem, f->opts.book_window, info->tick_i > 0 ? info->tick_i : 0));
+    uint32_t at = hash_name(info->native, strlen(info->native));
+    while (f->names[at & f->names_mask]) at++;
+    f->names[at & f->names_mask] = ++f->sym_cnt;
+    return (int)f->sym_cnt - 1;
+}
+
+static int add_symbol(aats_feed_t *f, aats_feed_symbol_t const *info)
+{
+    if (!memchr(info->symbol, 0, sizeof info->symbol) || !memchr(info->native, 0, sizeof info->native)) return AATS_E_ARG;
+    if (!info->level_num || info->level_num > f->view.level_max) return AATS_E_TOO_BIG;
+    sym_t *s = feed_find(f, info->native, strlen(info->native));
+    if (s && !s->gone) {
+        if (info->level_num > s->info.level_num) {
+            s->info.level_num = info->level_num;
+            aats_dir_set_level(&f->view, feed_index(f, s), info->level_num);
+        }
+        return (int)feed_index(f, s);
+    }
+    int group = group_for(f);
+    if (group == NONE) return AATS_E_FULL;
+    int i = s ? (int)feed_index(f, s) : new_symbol(f, info, group);
+    if (i < 0) return i;
+    if (s) { /* it was given up, and comes back */
+        s->gone = 0;
+        s->group = group;
+        s->info.level_num = info->level_num;
+        aats_dir_set_level(&f->view, (uint32_t)i, info->level_num);
+        book_stream_lost(f, s);
+    }
+    begin_group(f, group);
+    return i;
+}
+
+static void drop_symbol(aats_feed_t *f, sym_t *s)
+{
+    uint32_t i = feed_index(f, s);
+    s->gone = 1;
+    for (int k = 2 * s->group; k < 2 * s->group + 2; k++) {
+        sub_t *sub = &f->links[k].subs[i];
+        sub->state = sub->state == SUB_SENT || sub->state == SUB_ACKED ? SUB_DROP : SUB_NONE;
+    }
+    pub_judge(f, s, 0, f->now_ns);
+    aats_sync_reset(&s->sync);
+    s->ask_mono_ns = INT64_MAX;
+    s->asked_mono_ns = 0;
+}
+
+static void answer(aats_feed_t *f, int code, char const *symbol)
+{
+    aats_mailbox_put(&f->out, AATS_MAIL_ADDED, code >= 0 ? (uint32_t)code : 0, (uint64_t)(int64_t)(code < 0 ? code : 0), symbol, strnlen(symbol, AATS_SYMBOL_SZ));
+}
+
+static void take_mail(aats_feed_t *f, aats_mail_t const *m)
+{
+    sym_t *s = m->sym < f->sym_cnt ? &f->syms[m->sym] : NULL;
+    switch (m->kind) {
+    case AATS_MAIL_SUBSCRIBE:
+        if (m->size == sizeof(aats_feed_symbol_t)) {
+            aats_feed_symbol_t info;
+            memcpy(&info, m->bytes, sizeof info);
+            answer(f, add_symbol(f, &info), info.symbol);
+        }
+        break;
+    case AATS_MAIL_UNSUBSCRIBE: if (s && !s->gone) drop_symbol(f, s); break;
+    case AATS_MAIL_SET_LEVEL:
+        if (s && m->num >= 1 && m->num <= f->view.level_max) {
+            s->info.level_num = (uint32_t)m->num;
+            aats_dir_set_level(&f->view, m->sym, (uint32_t)m->num);
+            s->told_cnt[0] = s->told_cnt[1] = (size_t)-1;
+            if (s->valid) pub_judge_again(f, s);
+        }
+        break;
+    case AATS_MAIL_SNAPSHOT:    if (s) book_snapshot(f, s, m->num, (char const *)m->bytes, m->size, f->now_ns); break;
+    case AATS_MAIL_SNAP_FAILED: if (s) book_snapshot_failed(f, s, (int64_t)m->num); break;
+    case AATS_MAIL_ADDRESS:
+        snprintf(f->address, sizeof f->address, "%.*s", (int)(m->size < 63 ? m->size : 63), (char const *)m->bytes);
+        f->address_mono_ns = f->mono_ns;
+        break;
+    case AATS_MAIL_NO_ADDRESS:
+        feed_notice(f, 1, "%s cannot be resolved: %.*s", f->opts.host, (int)(m->size < 200 ? m->size : 200), (char const *)m->bytes);
+        break;
+    case AATS_MAIL_OPEN_L2:     f->opts.open_l2 = 1; break;
+    case AATS_MAIL_HALT:
+        if (s) {
+            s->halted = m->num != 0;
+            pub_judge(f, s, 0, f->now_ns);
+        }
+        break;
+    case AATS_MAIL_RECONNECT:
+        for (int g = 0; g < AATS_LINK_MAX / 2; g++)
+            if (f->carrier[g] != NONE) link_rotate(f, &f->links[f->carrier[g]], "asked for");
+        break;
+    default: break;
+    }
+}
+
+/* ---- passes ---- */
+
+/* The thread did not run for a while (SIGSTOP, a debugger, a starved machine).  What was missed is in the sockets, or lost; until each book has
+ * proved itself none is good, and readers are told so before the heartbeat beats again. */
+static void stalled(aats_feed_t *f)
+{
+    feed_count(f, AATS_MDC_STALLS, 1);
+    feed_notice(f, 1, "this feed did not run for %lld ms; every book is checked anew", (long long)((f->mono_ns - f->last_mono_ns) / 1000000));
+    for (sym_t *s = f->syms; s < f->syms + f->sym_cnt; s++)
+        if (s->sync.live) book_suspect(f, s, AATS_WHY_STALLED, 1);
+    for (int i = 0; i < AATS_LINK_MAX; i++) link_barrier(f, &f->links[i]);
+}
+
+int aats_feed_begin(aats_feed_t *f, int64_t now_ns, int64_t mono_ns)
+{
+    f->now_ns = now_ns;
+    f->mono_ns = mono_ns;
+    if (f->last_mono_ns && mono_ns - f->last_mono_ns > f->opts.stale_ns) stalled(f);
+    f->last_mono_ns = mono_ns;
+
+    aats_mail_t *m;
+    int cnt = 0;
+    while (cnt < 256 && aats_mailbox_get(&f->in, &m) == 1) {
+        take_mail(f, m);
+        aats_mail_free(m);
+        cnt++;
+    }
+    for (int i = 0; i < AATS_LINK_MAX; i++) link_tick(f, &f->links[i]);
+    if (mono_ns >= f->sym_tick_mono_ns) {
+        f->sym_tick_mono_ns = mono_ns + SYM_TICK_NS;
+        for (sym_t *s = f->syms; s < f->syms + f->sym_cnt; s++) book_tick(f, s);
+    }
+    return cnt;
+}
+
+void aats_feed_end(aats_feed_t *f)
+{
+    if (!f->slot) return;
+    aats_add_relaxed(&f->slot->passes, 1);
+    aats_store_release(&f->slot->heartbeat_mono_ns, (uint64_t)f->mono_ns);
+}
+
+int64_t aats_feed_next_mono_ns(aats_feed_t const *f)
+{
+    int64_t next = f->mono_ns + 100000000;
+    for (int i = 0; i < AATS_LINK_MAX; i++) {
+        link_t const *l = &f->links[i];
+        if (l->phase != LINK_IDLE && l->phase != LINK_OPEN && l->at_mono_ns < next) next = l->at_mono_ns;
+        if (l->successor && l->phase == LINK_OPEN && f->mono_ns + 10000000 < next) next = f->mono_ns + 10000000;
+    }
+    for (sym_t const *s = f->syms; s < f->syms + f->sym_cnt; s++)
+        if (s->ask_mono_ns < next) next = s->ask_mono_ns;
+    return next > f->mono_ns ? next : f->mono_ns + 1000000;
+}
+
+void aats_feed_stop(aats_feed_t *f)
+{
+    if (f->stopping) return;
+    f->stopping = 1;
+    for (sym_t *s = f->syms; s < f->syms + f->sym_cnt; s++) pub_judge(f, s, 0, f->now_ns);
+    for (int i = 0; i < AATS_LINK_MAX; i++) {
+        link_t *l = &f->links[i];
+        if (l->phase == LINK_IDLE) continue;
+        if (l->phase == LINK_WAIT) l->phase = LINK_IDLE;
+        else {
+            link_leave(f, l, AATS_WS_NORMAL);
+            link_lost(f, l, "this feed stops");
+        }
+    }
+}
+
+int aats_feed_stopped(aats_feed_t const *f)
+{
+    if (!f->stopping) return 0;
+    for (int i = 0; i < AATS_LINK_MAX; i++)
+        if (f->links[i].phase != LINK_IDLE) return 0;
+    return 1;
+}

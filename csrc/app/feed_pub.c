@@ -1,0 +1,205 @@
+/* feed_pub.c -- what readers are told: step 5 of the walk (latest slot and ring) and step 6 (the sink). */
+#include <string.h>
+
+#include "app/feed_state.h"
+#include "shm/directory.h"
+#include "shm/stats.h"
+
+static void publish(aats_feed_t *f, aats_rec_t *r, aats_level_t const *bids, aats_level_t const *asks)
+{
+    r->pub_ns = f->clock ? f->clock() : f->now_ns;
+    aats_md_publish(&f->writer, r, bids, asks);
+    if (r->recv_ns) aats_hist_record(&f->view.hists[AATS_HIST_MD_RECV_PUB], r->pub_ns - r->recv_ns);
+    if (r->recv_ns && r->exch_ns) aats_hist_record(&f->view.hists[AATS_HIST_MD_EXCH_RECV], r->recv_ns - r->exch_ns);
+    if (!f->sink) return;
+    aats_rec_t const *slot = aats_md_slot(&f->view, r->rec);
+    f->sink(f->sink_arg, slot, f->view.slot_sz);
+}
+
+static aats_rec_t head_of(aats_feed_t *f, sym_t const *s, int kind, int64_t exch_ns, int64_t recv_ns)
+{
+    link_t const *l = feed_carrier(f, s);
+    return (aats_rec_t){
+        .exch_ns = exch_ns, .recv_ns = recv_ns, .sym = (uint16_t)feed_index(f, s), .kind = (uint8_t)kind, .epoch = s->epoch,
+        .flags = s->valid ? AATS_F_VALID : 0, .why = s->valid ? 0 : s->why, .link = (uint8_t)(l ? l->index : 2 * s->group),
+    };
+}
+
+/* Every rule of feed.h on when a book is good, in one place; 0 is good. */
+static uint8_t verdict(aats_feed_t *f, sym_t const *s)
+{
+    link_t const *l = feed_carrier(f, s);
+    if (s->gone) return AATS_WHY_GONE;
+    if (f->stopping || !l || l->phase != LINK_OPEN) return AATS_WHY_LINK_DOWN;
+    if (s->halted) return AATS_WHY_HALTED;
+    if (!s->sync.live) return s->lost_why;
+    if (aats_book_crossed(s->sync.book)) return AATS_WHY_CROSSED;
+    return s->suspect;
+}
+
+/* fuse puts a newer best bid/ask over a copy of the levels: nothing better than it may stay, its own price takes its quantity. */
+static size_t fuse(aats_level_t *levels, size_t cnt, size_t cap, int side, aats_level_t best)
+{
+    size_t drop = 0;
+    if (best.px_i <= 0) return cnt;
+    while (drop < cnt && (side == AATS_BID ? levels[drop].px_i > best.px_i : levels[drop].px_i < best.px_i)) drop++;
+    if (drop < cnt && levels[drop].px_i == best.px_i) {
+        memmove(levels, levels + drop, (cnt - drop) * sizeof *levels);
+        levels[0] = best;
+        return cnt - drop;
+    }
+    size_t rest = cnt - drop;
+    if (rest + 1 > cap) rest = cap - 1;
+    memmove(levels + 1, levels + drop, rest * sizeof *levels);
+    levels[0] = best;
+    return rest + 1;
+}
+
+/* The levels to publish, in f->top: the book's, as deep as asked for, as far as they are certain, fused if that is on. */
+static void take_top(aats_feed_t *f, sym_t *s, size_t cnt[2], int *fused)
+{
+    size_t n = s->info.level_num;
+    int fusing = f->opts.fuse_bbo && s->bbo_id > s->sync.id;
+    for (int side = 0; side < 2; side++) {
+        cnt[side] = aats_book_take(s->sync.book, side, n, f->top[side]);
+        cnt[side] = aats_sync_known(&s->sync, side, f->top[side], cnt[side]);
+        if (fusing) cnt[side] = fuse(f->top[side], cnt[side], n, side, s->bbo[side]);
+    }
+    if (fusing && cnt[0] && cnt[1] && f->top[0][0].px_i >= f->top[1][0].px_i) { /* the other side is older still: the book alone */
+        for (int side = 0; side < 2; side++) {
+            cnt[side] = aats_book_take(s->sync.book, side, n, f->top[side]);
+            cnt[side] = aats_sync_known(&s->sync, side, f->top[side], cnt[side]);
+        }
+        fusing = 0;
+    }
+    *fused = fusing;
+}
+
+static int same_as_told(aats_feed_t const *f, sym_t const *s, size_t const cnt[2])
+{
+    for (int side = 0; side < 2; side++)
+        if (cnt[side] != s->told_cnt[side] || memcmp(f->top[side], s->told[side], cnt[side] * sizeof(aats_level_t))) return 0;
+    return 1;
+}
+
+/* A horizon that has come close wants a new snapshot; one that leaves a side without a single certain level makes the book unusable. */
+static uint8_t see_horizon(aats_feed_t *f, sym_t *s, size_t const cnt[2])
+{
+    uint8_t why = 0;
+    for (int side = 0; side < 2; side++) {
+        if (!s->sync.horizon_set[side]) continue;
+        if (cnt[side] < s->info.level_num) book_want_snapshot(f, s, 0);
+        if (!cnt[side]) why = AATS_WHY_HORIZON;
+    }
+    return why;
+}
+
+static void tell_state(aats_feed_t *f, sym_t *s, uint8_t why, int64_t exch_ns, int64_t recv_ns)
+{
+    s->valid = 0;
+    s->why = why;
+    aats_rec_t r = head_of(f, s, AATS_REC_STATE, exch_ns, recv_ns);
+    r.seq = s->sync.id;
+    publish(f, &r, NULL, NULL);
+    uint64_t state = why == AATS_WHY_GONE ? AATS_DIR_GONE : why == AATS_WHY_HALTED ? AATS_DIR_HALTED : AATS_DIR_SYNCING;
+    aats_dir_set_state(&f->view, feed_index(f, s), state);
+    if (why == AATS_WHY_CROSSED) {
+        feed_count(f, AATS_MDC_CROSSED, 1);
+        aats_add_relaxed(&f->view.dir[feed_index(f, s)].crossed, 1);
+    }
+}
+
+static void judge(aats_feed_t *f, sym_t *s, int64_t exch_ns, int64_t recv_ns, int moved)
+{
+    uint8_t why = verdict(f, s);
+    size_t cnt[2] = {0, 0};
+    int fused = 0;
+    int was_valid = s->valid;
+    if (!why) {
+        if (was_valid && !moved && !aats_book_moved(s->sync.book) && !(f->opts.fuse_bbo && s->bbo_id > s->sync.id)) return;
+        take_top(f, s, cnt, &fused);
+        why = see_horizon(f, s, cnt);
+    }
+    if (why) {
+        if (s->valid || s->why != why) tell_state(f, s, why, exch_ns, recv_ns);
+        return;
+    }
+    if (was_valid && same_as_told(f, s, cnt)) return;
+    if (!was_valid) s->epoch++;
+    s->valid = 1;
+    s->why = 0;
+    for (int side = 0; side < 2; side++) {
+        memcpy(s->told[side], f->top[side], cnt[side] * sizeof(aats_level_t));
+        s->told_cnt[side] = cnt[side];
+    }
+    aats_rec_t r = head_of(f, s, AATS_REC_QUOTE, exch_ns, recv_ns);
+    r.seq = fused ? s->bbo_id : s->sync.id;
+    r.flags |= (fused ? AATS_F_FUSED : 0) | (was_valid ? 0 : AATS_F_SNAPSHOT);
+    r.bid_len = (uint16_t)cnt[AATS_BID];
+    r.ask_len = (uint16_t)cnt[AATS_ASK];
+    publish(f, &r, f->top[AATS_BID], f->top[AATS_ASK]);
+    if (!was_valid) {
+        aats_dir_set_state(&f->view, feed_index(f, s), AATS_DIR_LIVE);
+        aats_add_relaxed(&f->view.dir[feed_index(f, s)].syncs, 1);
+        feed_count(f, AATS_MDC_SYNCS, 1);
+    }
+}
+
+void pub_judge(aats_feed_t *f, sym_t *s, int64_t exch_ns, int64_t recv_ns) { judge(f, s, exch_ns, recv_ns, 0); }
+void pub_judge_again(aats_feed_t *f, sym_t *s) { judge(f, s, 0, f->now_ns, 1); }
+
+void pub_trade(aats_feed_t *f, sym_t *s, aats_msg_t const *m, int64_t recv_ns)
+{
+    aats_rec_t r = head_of(f, s, AATS_REC_TICK, m->exch_ns, recv_ns);
+    r.seq = m->id;
+    r.px_i = m->px_i;
+    r.qty_i = m->qty_i;
+    r.aux = m->last_id - m->first_id + 1;
+    if (m->side > 0) r.flags |= AATS_F_BUYER;
+    publish(f, &r, NULL, NULL);
+}
+
+void pub_bbo(aats_feed_t *f, sym_t *s, aats_msg_t const *m, int64_t recv_ns)
+{
+    aats_rec_t r = head_of(f, s, AATS_REC_BBO, m->exch_ns, recv_ns);
+    r.seq = m->last_id;
+    r.bid_len = m->bids[0].px_i > 0;
+    r.ask_len = m->asks[0].px_i > 0;
+    publish(f, &r, m->bids, m->asks);
+}
+
+void pub_changes(aats_feed_t *f, sym_t *s, aats_diff_t const *d)
+{
+    size_t left = d->bid_cnt + d->ask_cnt;
+    for (int side = 0; side < 2; side++) {
+        aats_level_t const *levels = side == AATS_BID ? d->bids : d->asks;
+        size_t cnt = side == AATS_BID ? d->bid_cnt : d->ask_cnt;
+        for (size_t i = 0; i < cnt; i++) {
+            aats_rec_t r = head_of(f, s, AATS_REC_L2, d->exch_ns, d->recv_ns);
+            r.seq = d->last_id;
+            r.side = (uint8_t)side;
+            r.px_i = levels[i].px_i;
+            r.qty_i = levels[i].qty_i;
+            if (!--left) r.flags |= AATS_F_LAST;
+            publish(f, &r, NULL, NULL);
+        }
+    }
+}
+
+void pub_link(aats_feed_t *f, link_t *l, int up)
+{
+    aats_link_t *shared = &f->view.md->links[l->index];
+    aats_store_release(&shared->up, (uint64_t)up);
+    aats_rec_t r = {.kind = AATS_REC_LINK, .sym = AATS_SYM_NONE, .link = (uint8_t)l->index, .recv_ns = f->now_ns};
+    r.flags = up ? AATS_F_VALID : 0;
+    r.why = up ? 0 : AATS_WHY_LINK_DOWN;
+    publish(f, &r, NULL, NULL);
+}
+
+/* The head of the latest slot names the new link, so that readers judge the book by it; nothing else has changed. */
+void pub_carrier(aats_feed_t *f, sym_t *s)
+{
+    aats_rec_t r = head_of(f, s, AATS_REC_STATE, 0, 0);
+    r.seq = s->sync.id;
+    publish(f, &r, NULL, NULL);
+}

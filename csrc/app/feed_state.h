@@ -1,0 +1,166 @@
+/* feed_state.h -- what a feed holds; private to csrc/app/feed*.c.  One thread owns all of it. */
+#ifndef AATS_APP_FEED_STATE_H
+#define AATS_APP_FEED_STATE_H
+
+#include "app/feed.h"
+#include "book/sync.h"
+#include "proto/ws.h"
+#include "shm/publish.h"
+#include "venue/venue.h"
+
+#define RX_START   ((size_t)256 << 10)
+#define FRAME_MAX  ((size_t)4 << 20)   /* a longer message ends the connection */
+#define TX_MAX     ((size_t)1 << 20)
+#define STASH_MAX  ((size_t)16 << 20)  /* messages of a successor kept until it takes over */
+#define SENDS      8                   /* send times remembered for the venue's message limit */
+#define ASK_NS     60000000000         /* the control plane answers every ASK; this is for one that died */
+#define NONE       (-1)
+
+/* One symbol. */
+typedef struct {
+    aats_feed_symbol_t info;
+    int gone;          /* unsubscribed, or refused by the venue */
+    int halted;
+    int group;         /* links 2*group and 2*group + 1 may carry it */
+    int valid;         /* what readers were last told */
+    uint8_t why;
+    uint8_t lost_why;  /* why the book is not live */
+    uint8_t suspect;   /* AATS_WHY_*, 0: trusted */
+    int suspect_barrier; /* a pong must come before a diff can clear it */
+    int continued;     /* a diff has continued the sequence since it became suspect */
+    uint32_t epoch;
+    aats_sync_t sync;
+    void *book_mem;
+
+    int64_t ask_mono_ns;   /* when to ask for a snapshot; INT64_MAX: not wanted */
+    int64_t asked_mono_ns; /* when it was asked for, 0: no request is out */
+    uint64_t ask_no;
+    int ask_tries;
+
+    uint64_t trade_id, agg_id, bbo_id; /* newest seen, 0: none */
+    unsigned restarted; /* AATS_STREAM_*: the stream began anew, its ids may have, too */
+    aats_level_t bbo[2];
+    aats_level_t *told[2]; /* levels as last published, level_max a side */
+    size_t told_cnt[2];
+} sym_t;
+
+/* A symbol's subscription on one link. */
+enum { SUB_NONE = 0, SUB_WANTED = 1, SUB_SENT = 2, SUB_ACKED = 3, SUB_DROP = 4, SUB_REFUSED = 5 };
+typedef struct {
+    uint8_t state;
+    uint8_t alone; /* ask for it in a message of its own: a batch that held it was refused */
+    uint8_t heard; /* a message of it has come */
+    uint8_t told;  /* the log knows that none has */
+    uint32_t id;
+    int64_t acked_mono_ns;
+} sub_t;
+
+enum { LINK_IDLE = 0, LINK_WAIT = 1, LINK_CONNECTING = 2, LINK_UPGRADING = 3, LINK_OPEN = 4, LINK_CLOSING = 5 };
+
+/* One connection to the venue.  A group of symbols has two places: one carries it, the other is its successor during a rotation. */
+typedef struct {
+    int phase;
+    int index;
+    int successor;         /* another link carries the group until this one is ready */
+    int tries;
+    int was_open;          /* the books' streams came over it */
+    int64_t at_mono_ns;    /* deadline or start of the next attempt, by phase */
+    int64_t opened_mono_ns;
+    int64_t rotate_mono_ns;
+    int64_t heard_mono_ns;
+    uint8_t *rx;
+    size_t rx_len, rx_cap;
+    uint8_t *tx;
+    size_t tx_len, tx_cap;
+    aats_ws_asm_t join;
+    uint8_t *join_buf;
+    uint8_t key16[16];
+    int64_t sends[SENDS];
+    int send_at;
+    uint32_t next_id;
+    uint64_t barrier;      /* number of the last ping sent as a barrier; 0: none is out */
+    uint8_t *stash;        /* successor: texts of data messages, each behind {len, recv_ns} */
+    size_t stash_len, stash_cap;
+    int stash_lost;
+    int dying;             /* the venue said good-bye: a successor is on its way */
+    int64_t wait_ns;       /* told by the venue (Retry-After): do not come back earlier */
+    sub_t *subs;           /* dir_cap */
+} link_t;
+
+struct aats_feed {
+    aats_feed_opts_t opts;
+    aats_venue_t const *venue;
+    aats_md_view_t view;
+    aats_ring_writer_t writer;
+    aats_slot_t *slot;
+    aats_feed_sink_t sink;
+    void *sink_arg;
+    int64_t (*clock)(void);
+
+    int64_t now_ns, mono_ns; /* of this pass */
+    int64_t last_mono_ns;    /* of the pass before, 0: none */
+    int64_t sym_tick_mono_ns;
+    char address[64];        /* of the venue, as resolved */
+    int64_t address_mono_ns;
+    int stopping;
+    uint64_t rng, barriers, ask_no;
+
+    aats_mailbox_t in, out;
+    link_t links[AATS_LINK_MAX];
+    int carrier[AATS_LINK_MAX / 2]; /* link that carries a group, NONE */
+    sym_t *syms;
+    uint32_t sym_cnt;
+    uint32_t *names;      /* open hash of native names: index + 1 */
+    uint32_t names_mask;
+    aats_msg_t msg;
+    aats_level_t *top[2]; /* level_max each: the book about to be published */
+};
+
+/* feed.c */
+void feed_notice(aats_feed_t *f, int level, char const *fmt, ...) __attribute__((format(printf, 3, 4)));
+void feed_count(aats_feed_t *f, int counter, uint64_t n);
+uint64_t feed_random(aats_feed_t *f);
+int64_t feed_jitter(aats_feed_t *f, int64_t ns); /* in [ns/2, ns] */
+sym_t *feed_find(aats_feed_t *f, char const *native, size_t n);
+static inline uint32_t feed_index(aats_feed_t const *f, sym_t const *s) { return (uint32_t)(s - f->syms); }
+static inline link_t *feed_carrier(aats_feed_t *f, sym_t const *s)
+{
+    int at = f->carrier[s->group];
+    return at == NONE ? NULL : &f->links[at];
+}
+
+/* feed_link.c: a connection's life; feed_ws.c: its bytes */
+int link_init(aats_feed_t *f, link_t *l, int index);
+void link_fini(link_t *l);
+void link_tick(aats_feed_t *f, link_t *l);
+void link_fail(aats_feed_t *f, link_t *l, int close_code, char const *why);
+void link_leave(aats_feed_t *f, link_t *l, int close_code);
+void link_send(aats_feed_t *f, link_t *l, int opcode, void const *data, size_t n);
+int link_may_send(aats_feed_t *f, link_t *l);
+void link_barrier(aats_feed_t *f, link_t *l);
+void link_rotate(aats_feed_t *f, link_t *l, char const *why);
+void link_message(aats_feed_t *f, link_t *l, char const *text, size_t n, int64_t recv_ns);
+void link_lost(aats_feed_t *f, link_t *l, char const *why);
+int link_process(aats_feed_t *f, link_t *l, int64_t recv_ns);
+
+/* feed_book.c: what a message does to a book */
+void book_message(aats_feed_t *f, link_t *l, char const *text, size_t n, int64_t recv_ns);
+void book_snapshot(aats_feed_t *f, sym_t *s, uint64_t ask_no, char const *text, size_t n, int64_t recv_ns);
+void book_snapshot_failed(aats_feed_t *f, sym_t *s, int64_t wait_ns);
+void book_tick(aats_feed_t *f, sym_t *s);
+void book_suspect(aats_feed_t *f, sym_t *s, uint8_t why, int barrier);
+void book_barrier_passed(aats_feed_t *f, link_t *l);
+void book_stream_lost(aats_feed_t *f, sym_t *s);
+void book_stream_live(aats_feed_t *f, sym_t *s);
+void book_want_snapshot(aats_feed_t *f, sym_t *s, int64_t in_ns);
+
+/* feed_pub.c: what readers are told */
+void pub_judge(aats_feed_t *f, sym_t *s, int64_t exch_ns, int64_t recv_ns);
+void pub_trade(aats_feed_t *f, sym_t *s, aats_msg_t const *m, int64_t recv_ns);
+void pub_bbo(aats_feed_t *f, sym_t *s, aats_msg_t const *m, int64_t recv_ns);
+void pub_changes(aats_feed_t *f, sym_t *s, aats_diff_t const *d);
+void pub_link(aats_feed_t *f, link_t *l, int up);
+void pub_judge_again(aats_feed_t *f, sym_t *s); /* even if nothing in the book has moved */
+void pub_carrier(aats_feed_t *f, sym_t *s); /* the same book, over another link */
+
+#endif

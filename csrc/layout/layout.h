@@ -1,0 +1,326 @@
+/* layout.h -- every struct that lives in shared memory or on the wire between our own processes, once.
+ *
+ * The text between the marks is the only definition: cffi reads it, aats/layout.py makes the numpy dtypes from it, and a 64-bit hash of it
+ * (aats_layout_hash, computed by the build) stands in each segment's name and header, so two builds with different layouts never share one.
+ * Nothing here has behaviour; shm/ gives the verbs.  Money is scaled integers: px_i * 10^px_exp, qty_i * 10^qty_exp, with the exponents in the directory entry.
+ * Times are ns: `*_ns` since the epoch, `*_mono_ns` on CLOCK_MONOTONIC (one clock for all processes of the host).
+ *
+ * A market-data segment `md.<feed>`, one writer (the thread that steps the feed), any number of readers:
+ *
+ *   0          aats_seg_t     who made it, what it is           written once (successor: by the next generation's writer)
+ *   256        aats_md_t      geometry, head, counters, links   feed
+ *   dir_off    aats_dir_t  x dir_cap                            feed
+ *   latest_off aats_rec_t + 2 x level_max levels, x dir_cap     feed (seqlock each)
+ *   top_off    aats_top_t  x dir_cap                            feed (seqlock each)
+ *   ring_off   slots of slot_sz, x ring_depth                   feed (stamp in each slot)
+ *   stats_off  aats_hist_t x AATS_MD_HISTS                      feed
+ */
+#ifndef AATS_LAYOUT_H
+#define AATS_LAYOUT_H
+
+#include <stdint.h>
+
+#include "base/limits.h"
+
+/* cdef-begin */
+#define AATS_SEG_MAGIC 0x3130475353544141 /* "AATSSG01", stored last */
+
+enum { AATS_KIND_CTL = 1, AATS_KIND_MD = 2, AATS_KIND_TD = 3, AATS_KIND_RISK = 4 };
+
+/* aats_seg_t -- the head of every segment; 256 bytes.  The first 64 bytes keep their place in every version, so a foreign one can be named. */
+typedef struct {
+    uint64_t magic;       /* AATS_SEG_MAGIC once all the rest is there */
+    uint32_t header_sz;   /* 256 */
+    uint32_t kind;        /* AATS_KIND_* */
+    uint64_t layout_hash; /* of the writer's build */
+    uint64_t size;        /* bytes of the whole segment */
+    uint64_t generation;  /* unique and growing in a control table's life */
+    int64_t created_ns;
+    uint64_t owner;   /* identity word of the maker (see aats_slot_t), state byte 0 */
+    uint64_t reserved;
+    char name[48];    /* "binance", without kind and generation */
+    char boot_id[40]; /* /proc/sys/kernel/random/boot_id */
+    char version[40]; /* of the package that made it */
+    uint64_t successor; /* generation that replaced this one, 0 while current; on a line of its own */
+    uint64_t pad[7];
+} aats_seg_t;
+
+/* ---- control table ---------------------------------------------------------------------------------------------------------------- */
+
+enum { AATS_ROLE_NONE = 0, AATS_ROLE_FEED = 1, AATS_ROLE_TRADE = 2, AATS_ROLE_VIEW = 3, AATS_ROLE_CONTROL = 4, AATS_ROLE_SIM = 5, AATS_ROLE_OTHER = 6 };
+enum { AATS_STATE_FREE = 0, AATS_STATE_BOOT = 1, AATS_STATE_RUN = 2, AATS_STATE_HALT = 3, AATS_STATE_FAIL = 4, AATS_STATE_REAP = 5 };
+enum { AATS_WAIT_NONE = 0, AATS_WAIT_SPIN = 1, AATS_WAIT_YIELD = 2, AATS_WAIT_SLEEP = 3 };
+enum { AATS_MODE_NONE = 0, AATS_MODE_DIRECT = 1, AATS_MODE_SANDBOX = 2, AATS_MODE_PAPER = 3, AATS_MODE_SIM = 4, AATS_MODE_REPLAY = 5 };
+enum { AATS_CMD_NONE = 0, AATS_CMD_STOP = 1, AATS_CMD_SUBSCRIBE = 2, AATS_CMD_UNSUBSCRIBE = 3, AATS_CMD_SET_LEVEL = 4, AATS_CMD_OPEN_L2 = 5, AATS_CMD_PING = 6 };
+
+/* aats_slot_t -- one role of one process; 1024 bytes.  `owner` holds pid, start time and state in one word, so that one compare-and-swap claims,
+ * moves or reaps a slot: bits 63..42 pid (22), 41..8 start time in clock ticks since boot (34), 7..0 AATS_STATE_*.  0 is free. */
+typedef struct {
+    uint64_t owner;
+    uint32_t role; /* AATS_ROLE_* */
+    uint32_t mode; /* AATS_MODE_* */
+    uint64_t generation; /* of the role's own segment, 0: none */
+    int64_t started_ns;
+    uint32_t port; /* TCP or UDP port it serves, 0: none */
+    uint32_t uid;
+    uint64_t ns_id; /* inode of its pid namespace */
+    char name[48];
+    char detail[160]; /* one line for people: venue, host, symbols, why it failed */
+
+    uint64_t heartbeat_mono_ns; /* stamped at the start of each pass of its loop; owner alone */
+    uint64_t passes;
+    uint64_t wait;              /* AATS_WAIT_* in force */
+    uint64_t counters[21];      /* meaning by role: AATS_MDC_* for a feed ... */
+
+    uint64_t cmd_lock;   /* identity word of the commander, 0: none; commanders alone */
+    uint64_t cmd_seq;    /* grows by one a command */
+    uint64_t cmd_op;     /* AATS_CMD_* */
+    char cmd_arg[168];   /* "BTCUSDT.BINANCE 5" */
+    uint64_t ans_seq;    /* equals cmd_seq once answered; owner alone from here on */
+    int64_t ans_code;    /* AATS_OK or AATS_E_* */
+    char ans_text[240];
+    char pad[128];
+} aats_slot_t;
+
+typedef struct {
+    uint64_t slot_cnt;
+    uint64_t closing; /* 1: the last one out is unlinking this table; join the next one instead */
+    uint64_t pad0[6];
+    uint64_t next_generation;
+    uint64_t pad1[7];
+} aats_ctl_t; /* at 256 of the ctl segment; the slots follow at 384 */
+
+/* ---- market data ------------------------------------------------------------------------------------------------------------------ */
+
+typedef struct {
+    int64_t px_i;
+    int64_t qty_i;
+} aats_level_t;
+
+enum { AATS_BID = 0, AATS_ASK = 1 };
+enum { AATS_REC_QUOTE = 1, AATS_REC_TICK = 2, AATS_REC_BBO = 3, AATS_REC_L2 = 4, AATS_REC_STATE = 5, AATS_REC_LINK = 6 };
+
+/* flags of a record */
+#define AATS_F_VALID     1   /* the feed calls the book good */
+#define AATS_F_LAST      2   /* L2: the last change of one venue message */
+#define AATS_F_DEEP      4   /* QUOTE: more levels than a slot holds; take the latest-book slot */
+#define AATS_F_FUSED     8   /* QUOTE: level 0 comes from the best bid/ask stream */
+#define AATS_F_RECOVERED 16  /* QUOTE: delivered from the latest-book slot after a lap; set by the reader, never in shared memory */
+#define AATS_F_SNAPSHOT  32  /* QUOTE: the first after a (re)synchronisation */
+#define AATS_F_BUYER     64  /* TICK: the aggressor bought */
+
+/* why a book is not valid; 0 means it is.  From FEED_STALE on it is the reader that says so. */
+enum {
+    AATS_WHY_NONE = 0, AATS_WHY_SYNCING = 1, AATS_WHY_GAP = 2, AATS_WHY_CROSSED = 3, AATS_WHY_LINK_DOWN = 4, AATS_WHY_STALLED = 5,
+    AATS_WHY_SUSPECT = 6, AATS_WHY_HALTED = 7, AATS_WHY_GONE = 8, AATS_WHY_HORIZON = 9, AATS_WHY_NUMBER = 10, AATS_WHY_LEVELS = 11,
+    AATS_WHY_FEED_STALE = 32, AATS_WHY_FEED_DOWN = 33, AATS_WHY_VENUE_MUTE = 34, AATS_WHY_REPLACED = 35, AATS_WHY_NO_BOOK = 36
+};
+
+/* aats_rec_t -- the head of a ring slot and of a latest-book slot; 96 bytes, the levels follow: bids[cap], then asks[cap], best first.
+ * cap is 5 in slots of 256 bytes, 20 in slots of 768, level_max in latest-book slots. */
+typedef struct {
+    uint64_t stamp;   /* 2n+1 while record n is written, 2n+2 once stable; touched only through ring.h and latest.h */
+    int64_t exch_ns;  /* the venue's own time, 0 if it gives none */
+    int64_t recv_ns;  /* the read that brought the last byte returned */
+    int64_t pub_ns;   /* just before it was written here */
+    uint64_t seq;     /* the venue's: last update id of a book, trade id of a trade */
+    uint64_t rec;     /* number of this record in the ring; in a latest-book slot: of the ring record written with it */
+    uint16_t sym;     /* directory index; LINK: 65535 */
+    uint8_t kind;     /* AATS_REC_* */
+    uint8_t flags;    /* AATS_F_* */
+    uint16_t bid_len; /* levels that are there; DEEP: in the latest-book slot */
+    uint16_t ask_len;
+    uint32_t epoch;   /* grows with each synchronisation of this book */
+    uint8_t why;      /* AATS_WHY_*, 0 if valid */
+    uint8_t side;     /* L2: AATS_BID or AATS_ASK */
+    uint8_t link;     /* index of the venue connection */
+    uint8_t pad0;
+    int64_t px_i;     /* TICK, L2 */
+    int64_t qty_i;    /* TICK, L2 (0: level gone) */
+    uint64_t aux;     /* TICK: number of trades in it (1, or more for an aggregate) */
+    uint64_t pad1;
+} aats_rec_t;
+
+/* ring slots: the same head with room for 5 or 20 levels a side */
+typedef struct { aats_rec_t r; aats_level_t bids[5]; aats_level_t asks[5]; } aats_rec5_t;
+typedef struct { aats_rec_t r; aats_level_t bids[20]; aats_level_t asks[20]; uint64_t pad[4]; } aats_rec20_t;
+
+/* aats_top_t -- best bid/ask and last trade of one symbol, for late joiners; seqlock; 128 bytes. */
+typedef struct {
+    uint64_t stamp;
+    uint64_t bbo_rec; /* ring record, 0: none yet (records count from 1 there: rec + 1) */
+    int64_t bbo_exch_ns;
+    int64_t bbo_recv_ns;
+    uint64_t bbo_seq;
+    int64_t bid_px_i;
+    int64_t bid_qty_i;
+    int64_t ask_px_i;
+    int64_t ask_qty_i;
+    uint64_t tick_rec; /* rec + 1 of the last trade, 0: none yet */
+    int64_t tick_exch_ns;
+    int64_t tick_recv_ns;
+    uint64_t tick_seq;
+    int64_t tick_px_i;
+    int64_t tick_qty_i;
+    int64_t tick_side; /* 1 the aggressor bought, -1 sold */
+} aats_top_t;
+
+enum { AATS_DIR_EMPTY = 0, AATS_DIR_SYNCING = 1, AATS_DIR_LIVE = 2, AATS_DIR_HALTED = 3, AATS_DIR_GONE = 4 };
+
+/* aats_dir_t -- one symbol; 256 bytes; append-only in a generation.  Readers may use an entry once state is not EMPTY. */
+typedef struct {
+    uint64_t state;   /* AATS_DIR_* */
+    char symbol[48];  /* "BTCUSDT.BINANCE" */
+    char native[48];  /* "BTCUSDT", as the venue writes it */
+    int64_t tick_i;   /* at px_exp, 0: unknown */
+    int64_t lot_i;    /* at qty_exp, 0: unknown */
+    int32_t px_exp;
+    int32_t qty_exp;
+    uint32_t level_num; /* levels published a side; may be changed while running */
+    uint32_t link;      /* connection that carries it */
+    uint64_t pad0[7];
+    uint64_t updates;   /* from here on counters, feed alone */
+    uint64_t quotes;
+    uint64_t ticks;
+    uint64_t gaps;
+    uint64_t trade_gaps;
+    uint64_t syncs;      /* snapshots that made the book valid */
+    uint64_t crossed;
+    uint64_t bad_frames;
+} aats_dir_t;
+
+/* aats_link_t -- one connection to the venue; 64 bytes. */
+typedef struct {
+    uint64_t up;             /* 0 down, 1 up (handshake done) */
+    uint64_t heard_mono_ns;  /* last byte of it */
+    uint64_t limit_ns;       /* silence after which the venue's own rule calls it dead */
+    uint64_t connects;
+    uint64_t drops;
+    uint64_t frames;
+    uint64_t bytes;
+    uint64_t pad;
+} aats_link_t;
+
+/* counters of a feed */
+enum {
+    AATS_MDC_FRAMES = 0, AATS_MDC_BYTES = 1, AATS_MDC_RECORDS = 2, AATS_MDC_QUOTES = 3, AATS_MDC_TICKS = 4, AATS_MDC_BBOS = 5, AATS_MDC_L2S = 6,
+    AATS_MDC_GAPS = 7, AATS_MDC_TRADE_GAPS = 8, AATS_MDC_SYNCS = 9, AATS_MDC_CROSSED = 10, AATS_MDC_PARSE_ERRORS = 11, AATS_MDC_UNKNOWN = 12,
+    AATS_MDC_PROTO_ERRORS = 13, AATS_MDC_CONNECTS = 14, AATS_MDC_DROPS = 15, AATS_MDC_SNAP_ASKED = 16, AATS_MDC_SNAP_FAILED = 17,
+    AATS_MDC_STALLS = 18, AATS_MDC_NET_SENT = 19, AATS_MDC_NET_ERRORS = 20, AATS_MDC_VENUE_ERRORS = 21, AATS_MDC_REFUSED = 22, AATS_MDC_UTF8 = 23,
+    AATS_MDC_CNT = 24
+};
+
+enum { AATS_HIST_MD_RECV_PUB = 0, AATS_HIST_MD_EXCH_RECV = 1 };
+enum { AATS_HIST_TD_PUB_DELIVERED = 0, AATS_HIST_TD_RECV_DELIVERED = 1 };
+#define AATS_MD_HISTS 4
+#define AATS_TD_HISTS 16
+#define AATS_HIST_BUCKETS 2304
+
+/* aats_hist_t -- a latency histogram, one writer; see stats.h. */
+typedef struct {
+    char name[24]; /* "recv_pub" */
+    uint64_t count;
+    uint64_t sum_ns;
+    uint64_t min_ns; /* 0 while count is 0 */
+    uint64_t max_ns;
+    uint64_t negative; /* samples below zero: counted here and nowhere else */
+    uint64_t bucket[2304];
+} aats_hist_t;
+
+/* aats_md_t -- geometry, head, counters, links of a market-data segment; at 256. */
+typedef struct {
+    uint32_t ring_depth; /* power of two */
+    uint32_t slot_sz;    /* 256 or 768 */
+    uint32_t ring_levels; /* 5 or 20 */
+    uint32_t level_max;
+    uint32_t dir_cap;
+    uint32_t latest_sz; /* bytes of one latest-book slot, a multiple of 64 */
+    uint32_t ctl_slot;  /* index of the writer's slot in the control table */
+    uint32_t mode;      /* AATS_MODE_* of the data */
+    uint64_t dir_off;
+    uint64_t latest_off;
+    uint64_t top_off;
+    uint64_t ring_off;
+    uint64_t stats_off;
+    uint64_t stale_ns; /* a heartbeat older than this makes every book stale */
+    char venue[32];    /* "BINANCE" */
+    uint64_t feed_id;  /* random, on the wire too */
+    uint64_t pad0[9];
+
+    uint64_t head;    /* records published so far; a hint for joiners and for resuming after a lap */
+    uint64_t dir_cnt; /* entries in use */
+    uint64_t pad1[6];
+
+    uint64_t counters[24]; /* AATS_MDC_* */
+    aats_link_t links[8];
+} aats_md_t;
+
+/* aats_wire_t -- the head of a datagram (and of a stream's message) between our own processes, little-endian; the payload is ring records as they stand
+ * in the slot, without the bytes beyond their levels.
+ *
+ *   off size field          meaning
+ *     0    4 magic          AATS_WIRE_MAGIC
+ *     4    2 version        AATS_WIRE_VERSION
+ *     6    2 kind           AATS_WIRE_*
+ *     8    8 feed_id        random, of the feed's process life
+ *    16    8 generation     of its md segment
+ *    24    8 seq            grows by one a datagram of (feed_id, stream): a hole is a loss
+ *    32    8 sent_ns        epoch
+ *    40    8 layout_hash    the receiver refuses another one
+ *    48    4 payload_sz     bytes behind this head
+ *    52    2 part           of a message in several datagrams: 0 ..
+ *    54    2 parts          1 if it is whole
+ *    56    4 stream         0 ring records, 1 deep books
+ *    60    4 rec_cap        levels a side of the record's shape: 5 or 20 */
+#define AATS_WIRE_MAGIC 0x57544141 /* "AATW" */
+#define AATS_WIRE_VERSION 1
+enum { AATS_WIRE_RECORD = 1, AATS_WIRE_HEARTBEAT = 2 };
+typedef struct {
+    uint32_t magic;
+    uint16_t version;
+    uint16_t kind;
+    uint64_t feed_id;
+    uint64_t generation;
+    uint64_t seq;
+    int64_t sent_ns;
+    uint64_t layout_hash;
+    uint32_t payload_sz;
+    uint16_t part;
+    uint16_t parts;
+    uint32_t stream;
+    uint32_t rec_cap;
+} aats_wire_t;
+
+/* aats_td_t -- of a trade process's segment; at 256.  Orders, positions and order events join it with the order session. */
+enum {
+    AATS_TDC_QUOTES = 0, AATS_TDC_TICKS = 1, AATS_TDC_BBOS = 2, AATS_TDC_L2S = 3, AATS_TDC_INVALID = 4, AATS_TDC_LAPS = 5, AATS_TDC_MISSED = 6,
+    AATS_TDC_MISSED_TICKS = 7, AATS_TDC_FEED_DOWN = 8, AATS_TDC_FEED_UP = 9, AATS_TDC_CALLBACKS = 10, AATS_TDC_MSG_NEW = 11, AATS_TDC_TIMERS = 12,
+    AATS_TDC_CNT = 16
+};
+typedef struct {
+    uint64_t counters[16];
+    uint64_t stats_off;
+    uint64_t ctl_slot;
+    uint64_t pad[6];
+} aats_td_t;
+/* cdef-end */
+
+_Static_assert(sizeof(aats_seg_t) == 256, "published layout");
+_Static_assert(sizeof(aats_slot_t) == 1024, "published layout");
+_Static_assert(sizeof(aats_ctl_t) == 128, "published layout");
+_Static_assert(sizeof(aats_rec_t) == 96, "published layout");
+_Static_assert(sizeof(aats_rec5_t) == 256, "published layout");
+_Static_assert(sizeof(aats_rec20_t) == 768, "published layout");
+_Static_assert(sizeof(aats_top_t) == 128, "published layout");
+_Static_assert(sizeof(aats_dir_t) == 256, "published layout");
+_Static_assert(sizeof(aats_link_t) == 64, "published layout");
+_Static_assert(sizeof(aats_wire_t) == 64, "published layout");
+_Static_assert(sizeof(aats_md_t) % 64 == 0, "whole lines");
+_Static_assert(sizeof(aats_hist_t) % 64 == 0, "whole lines");
+
+/* The hash of the text between the marks; the build passes it (-DAATS_LAYOUT_HASH=0x...ULL), a C test that is built without it uses 1. */
+#ifndef AATS_LAYOUT_HASH
+#define AATS_LAYOUT_HASH 1ULL
+#endif
+
+#endif

@@ -1,0 +1,18 @@
+#include "proto/base64.h"
+
+int aats_base64_encode(uint8_t const *p, size_t n, char *out, size_t cap)
+{
+    static char const ALPHABET[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    if (n > (1U << 30) || cap < AATS_BASE64_SZ(n)) return AATS_E_FULL;
+    char *o = out;
+    for (size_t i = 0; i < n; i += 3) {
+        size_t const left = n - i;
+        uint32_t const w = (uint32_t)p[i] << 16 | (uint32_t)(left > 1 ? p[i + 1] : 0) << 8 | (uint32_t)(left > 2 ? p[i + 2] : 0);
+        *o++ = ALPHABET[w >> 18];
+        *o++ = ALPHABET[(w >> 12) & 63];
+        *o++ = left > 1 ? ALPHABET[(w >> 6) & 63] : '=';
+        *o++ = left > 2 ? ALPHABET[w & 63] : '=';
+    }
+    *o = 0;
+    return (int)(o - out);
+}

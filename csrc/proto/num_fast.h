@@ -1,0 +1,85 @@
+/* num_fast.h -- the short way through a price: up to 15 digits, point, up to 8 decimals, no sign, no exponent.
+ *
+ * Internal to proto/ (num.c, json.c). It never refuses: what it does not take goes to aats_num_parse_plain, which
+ * knows the reason.
+ */
+#ifndef AATS_PROTO_NUM_FAST_H
+#define AATS_PROTO_NUM_FAST_H
+
+#include "proto/num.h"
+#include "proto/swar.h"
+
+extern int64_t const AATS_NUM_POW10[19]; /* 10^0 .. 10^18 */
+
+/* aats_num_guess returns k, and as early as *guess is known if they are equal: where the next character stands then
+ * hangs on a predicted branch and not on the count of the digits before it, and a processor reads on meanwhile. The
+ * empty asm keeps the compiler from seeing that both are the same. */
+static inline int aats_num_guess(int k, int *guess)
+{
+    if (k != *guess) {
+        *guess = k;
+        __asm__ volatile("" : "+r"(*guess));
+    }
+    return *guess;
+}
+
+/* aats_num_fast reads a number that begins at p and stores its value at 10^exp (exp within the limits of num.h).
+ *
+ * Returns the byte behind it (end at most), which the caller checks to be the one that ends a number here; NULL when
+ * this is not for the short way. */
+__attribute__((always_inline)) static inline char const *aats_num_fast(char const *p, char const *end, int exp, int *guess, int64_t *out)
+{
+    uint64_t x, whole, frac = 0;
+    int k = aats_swar_digits(aats_swar_load(p, end), &x);
+    if (k == 0 || (k > 1 && *p == '0')) return NULL;
+    if (guess != NULL) k = aats_num_guess(k, guess);
+    whole = k == 1 ? x & 15 : aats_swar_lead(x, k);
+    p += k;
+    if (k == 8) {
+        k = aats_swar_digits(aats_swar_load(p, end), &x);
+        if (k == 8) return NULL;
+        if (k > 0) whole = whole * (uint64_t)AATS_NUM_POW10[k] + aats_swar_lead(x, k);
+        p += k;
+        if (whole > 92233720367ULL) return NULL; /* times 10^8 plus 8 decimals still fits an int64 */
+    }
+    if (p < end && *p == '.') {
+        k = aats_swar_digits(aats_swar_load(p + 1, end), &x);
+        if (k == 0) return NULL;
+        int eight = 8;
+        k = aats_num_guess(k, &eight);
+        frac = k == 8 ? aats_swar_value(x) : aats_swar_frac(x, k);
+        p += 1 + k;
+        if (k == 8 && p < end && (uint8_t)(*p - '0') < 10) return NULL;
+    }
+    int64_t v = (int64_t)(whole * 100000000 + frac);
+    if (exp > -8) {
+        if (exp > 10 || v % AATS_NUM_POW10[exp + 8] != 0) return NULL;
+        v /= AATS_NUM_POW10[exp + 8];
+    } else if (exp < -8) {
+        if (__builtin_mul_overflow(v, AATS_NUM_POW10[-8 - exp], &v)) return NULL;
+    }
+    *out = v;
+    return p;
+}
+
+/* aats_num_fast_u64 reads up to 15 digits that begin at p. Returns the byte behind them, which is before end; NULL,
+ * with *out untouched, when this is not for the short way. */
+static inline char const *aats_num_fast_u64(char const *p, char const *end, uint64_t *out)
+{
+    uint64_t x, v;
+    if (end - p < 17) return NULL;
+    int k = aats_swar_digits(aats_swar_load8(p), &x);
+    if (k == 0 || (k > 1 && *p == '0')) return NULL;
+    v = aats_swar_lead(x, k);
+    p += k;
+    if (k == 8) {
+        k = aats_swar_digits(aats_swar_load8(p), &x);
+        if (k == 8) return NULL;
+        if (k > 0) v = v * (uint64_t)AATS_NUM_POW10[k] + aats_swar_lead(x, k);
+        p += k;
+    }
+    *out = v;
+    return p;
+}
+
+#endif

@@ -1,0 +1,24 @@
+/* event.h -- Event: everything else that is known of the event whose callback runs, as a view of the C record.
+ *
+ * For: `self.event`.  Not a message: those are dicts with the documented keys and nothing more.  An Event costs nothing until it is read.  One made
+ * by the loop shows whatever event is current; copy() gives one that stays.
+ * Owner: the loop's thread. */
+#ifndef AATS_PY_EVENT_H
+#define AATS_PY_EVENT_H
+
+#include <Python.h>
+
+#include "app/reader.h"
+
+/* aats_event_now_t -- what an Event looks at. */
+typedef struct {
+    aats_event_t ev;
+    int64_t delivered_ns;
+} aats_event_now_t;
+
+PyObject *aats_event_type(void);
+
+/* aats_event_view makes an Event that looks at *now for as long as owner lives, which it holds. */
+PyObject *aats_event_view(PyTypeObject *type, aats_event_now_t const *now, PyObject *owner);
+
+#endif

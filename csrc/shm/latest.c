@@ -1,0 +1,131 @@
+/* latest.c -- the seqlocks of latest-book slots and tops; see latest.h for the edges. */
+#include "shm/latest.h"
+
+#include "base/atomics.h"
+#include "base/errors.h"
+#include "shm/seqlock.h"
+
+/* words of a record head, and of a top, after the stamp; and of a level */
+#define HEAD_WORDS  ((sizeof(aats_rec_t) - sizeof(uint64_t)) / 8)
+#define TOP_WORDS   ((sizeof(aats_top_t) - sizeof(uint64_t)) / 8)
+#define LEVEL_WORDS (sizeof(aats_level_t) / 8)
+
+static uint32_t min_u32(uint32_t a, uint32_t b) { return a < b ? a : b; }
+
+/* ---- books ---- */
+
+void aats_latest_write(aats_md_view_t const *view, aats_rec_t const *rec, aats_level_t const *bids, aats_level_t const *asks)
+{
+    aats_rec_t *slot = aats_md_latest(view, rec->sym);
+    aats_rec_t head = *rec;
+    head.bid_len = (uint16_t)min_u32(rec->bid_len, view->level_max);
+    head.ask_len = (uint16_t)min_u32(rec->ask_len, view->level_max);
+
+    aats_seq_write_begin(&slot->stamp, 2 * rec->rec + 1); /* L2 */
+    aats_words_store(&slot->exch_ns, &head.exch_ns, HEAD_WORDS);
+    if (head.bid_len > 0) aats_words_store(aats_rec_bids(slot), bids, head.bid_len * LEVEL_WORDS);
+    if (head.ask_len > 0) aats_words_store(aats_rec_asks(slot, view->level_max), asks, head.ask_len * LEVEL_WORDS);
+    aats_seq_write_end(&slot->stamp, 2 * rec->rec + 2); /* L1 */
+}
+
+void aats_latest_mark(aats_md_view_t const *view, aats_rec_t const *rec)
+{
+    aats_rec_t *slot = aats_md_latest(view, rec->sym);
+    aats_rec_t was, head = *rec;
+    aats_words_load(&was, slot, sizeof was / 8); /* its own words: nobody else writes */
+    head.bid_len = was.bid_len;
+    head.ask_len = was.ask_len;
+
+    aats_seq_write_begin(&slot->stamp, 2 * rec->rec + 1); /* L2 */
+    aats_words_store(&slot->exch_ns, &head.exch_ns, HEAD_WORDS);
+    aats_seq_write_end(&slot->stamp, 2 * rec->rec + 2); /* L1 */
+}
+
+int aats_latest_try(aats_md_view_t const *view, uint32_t sym, aats_rec_t *rec, aats_level_t *bids, aats_level_t *asks, uint32_t cap)
+{
+    if (sym >= view->dir_cap) return AATS_E_UNKNOWN;
+    aats_rec_t *slot = aats_md_latest(view, sym);
+
+    uint64_t const stamp = aats_seq_read_begin(&slot->stamp); /* L1 */
+    if (stamp == 0) return AATS_E_EMPTY;
+    if (stamp & 1) return 0;
+
+    aats_words_load(&rec->exch_ns, &slot->exch_ns, HEAD_WORDS);
+    rec->stamp = stamp;
+    int const sane = rec->bid_len <= view->level_max && rec->ask_len <= view->level_max;
+    if (sane && cap > 0) {
+        aats_words_load(bids, aats_rec_bids(slot), min_u32(rec->bid_len, cap) * LEVEL_WORDS);
+        aats_words_load(asks, aats_rec_asks(slot, view->level_max), min_u32(rec->ask_len, cap) * LEVEL_WORDS);
+    }
+    if (!aats_seq_read_end(&slot->stamp, stamp)) return 0; /* L2 */
+    return sane ? 1 : AATS_E_LAYOUT;
+}
+
+int aats_latest_read(aats_md_view_t const *view, uint32_t sym, aats_rec_t *rec, aats_level_t *bids, aats_level_t *asks, uint32_t cap)
+{
+    for (int i = 0; i < AATS_LATEST_TRIES; i++) {
+        int const got = aats_latest_try(view, sym, rec, bids, asks, cap);
+        if (got != 0) return got > 0 ? AATS_OK : got;
+        aats_spin_hint();
+    }
+    return AATS_E_BUSY;
+}
+
+/* ---- tops ---- */
+
+void aats_top_write(aats_md_view_t const *view, aats_rec_t const *rec, aats_level_t const *bids, aats_level_t const *asks)
+{
+    if (rec->kind != AATS_REC_BBO && rec->kind != AATS_REC_TICK) return;
+    aats_top_t *top = &view->top[rec->sym];
+    aats_top_t now;
+    aats_words_load(&now, top, sizeof now / 8); /* its own words: nobody else writes */
+
+    if (rec->kind == AATS_REC_BBO) {
+        aats_level_t const none = {0, 0};
+        aats_level_t const bid = rec->bid_len > 0 ? bids[0] : none;
+        aats_level_t const ask = rec->ask_len > 0 ? asks[0] : none;
+        now.bbo_rec     = rec->rec + 1;
+        now.bbo_exch_ns = rec->exch_ns;
+        now.bbo_recv_ns = rec->recv_ns;
+        now.bbo_seq     = rec->seq;
+        now.bid_px_i    = bid.px_i;
+        now.bid_qty_i   = bid.qty_i;
+        now.ask_px_i    = ask.px_i;
+        now.ask_qty_i   = ask.qty_i;
+    } else {
+        now.tick_rec     = rec->rec + 1;
+        now.tick_exch_ns = rec->exch_ns;
+        now.tick_recv_ns = rec->recv_ns;
+        now.tick_seq     = rec->seq;
+        now.tick_px_i    = rec->px_i;
+        now.tick_qty_i   = rec->qty_i;
+        now.tick_side    = rec->flags & AATS_F_BUYER ? 1 : -1;
+    }
+
+    aats_seq_write_begin(&top->stamp, now.stamp + 1); /* L2 */
+    aats_words_store(&top->bbo_rec, &now.bbo_rec, TOP_WORDS);
+    aats_seq_write_end(&top->stamp, now.stamp + 2); /* L1 */
+}
+
+int aats_top_try(aats_md_view_t const *view, uint32_t sym, aats_top_t *out)
+{
+    if (sym >= view->dir_cap) return AATS_E_UNKNOWN;
+    aats_top_t const *top = &view->top[sym];
+
+    uint64_t const stamp = aats_seq_read_begin(&top->stamp); /* L1 */
+    if (stamp == 0) return AATS_E_EMPTY;
+    if (stamp & 1) return 0;
+    aats_words_load(&out->bbo_rec, &top->bbo_rec, TOP_WORDS);
+    out->stamp = stamp;
+    return aats_seq_read_end(&top->stamp, stamp); /* L2 */
+}
+
+int aats_top_read(aats_md_view_t const *view, uint32_t sym, aats_top_t *out)
+{
+    for (int i = 0; i < AATS_LATEST_TRIES; i++) {
+        int const got = aats_top_try(view, sym, out);
+        if (got != 0) return got > 0 ? AATS_OK : got;
+        aats_spin_hint();
+    }
+    return AATS_E_BUSY;
+}

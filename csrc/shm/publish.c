@@ -1,0 +1,83 @@
+/* publish.c -- slot or top first, ring second, counters last; see publish.h. */
+#include "shm/publish.h"
+
+#include "base/atomics.h"
+#include "base/errors.h"
+
+static int can_be(aats_md_view_t const *view, aats_rec_t const *rec)
+{
+    if (rec->kind < AATS_REC_QUOTE || rec->kind > AATS_REC_LINK) return 0;
+    if (rec->kind == AATS_REC_LINK ? rec->sym != AATS_SYM_NONE : rec->sym >= view->dir_cap) return 0;
+    uint32_t const cap = rec->kind == AATS_REC_QUOTE ? view->level_max : rec->kind == AATS_REC_BBO ? 1 : 0;
+    return rec->bid_len <= cap && rec->ask_len <= cap;
+}
+
+static void count(aats_md_view_t const *view, aats_rec_t const *rec)
+{
+    uint64_t *counters = view->md->counters;
+    aats_add_relaxed(&counters[AATS_MDC_RECORDS], 1);
+    switch (rec->kind) {
+    case AATS_REC_QUOTE:
+        aats_add_relaxed(&counters[AATS_MDC_QUOTES], 1);
+        aats_add_relaxed(&view->dir[rec->sym].quotes, 1);
+        break;
+    case AATS_REC_TICK:
+        aats_add_relaxed(&counters[AATS_MDC_TICKS], 1);
+        aats_add_relaxed(&view->dir[rec->sym].ticks, 1);
+        break;
+    case AATS_REC_BBO: aats_add_relaxed(&counters[AATS_MDC_BBOS], 1); break;
+    case AATS_REC_L2:  aats_add_relaxed(&counters[AATS_MDC_L2S], 1); break;
+    default:           break;
+    }
+}
+
+int aats_md_publish(aats_ring_writer_t *writer, aats_rec_t *rec, aats_level_t const *bids, aats_level_t const *asks)
+{
+    aats_md_view_t const *view = writer->view;
+    if (!can_be(view, rec)) return AATS_E_ARG;
+    rec->rec = writer->next;
+
+    /* E3: what a reader finds by symbol is there before what it finds by number. */
+    switch (rec->kind) {
+    case AATS_REC_QUOTE: aats_latest_write(view, rec, bids, asks); break;
+    case AATS_REC_STATE: aats_latest_mark(view, rec); break;
+    case AATS_REC_BBO:
+    case AATS_REC_TICK:  aats_top_write(view, rec, bids, asks); break;
+    default:             break;
+    }
+    aats_ring_publish(writer, rec, bids, asks);
+    count(view, rec);
+    return AATS_OK;
+}
+
+/* ---- links ---- */
+
+int aats_md_link_up(aats_md_view_t const *view, uint32_t link, int64_t now_mono_ns, uint64_t limit_ns)
+{
+    if (link >= AATS_LINK_MAX) return AATS_E_ARG;
+    aats_link_t *l = &view->md->links[link];
+    aats_add_relaxed(&l->connects, 1);
+    aats_store_relaxed(&l->limit_ns, limit_ns);
+    aats_store_release(&l->heard_mono_ns, (uint64_t)now_mono_ns);
+    aats_store_release(&l->up, 1); /* H1 */
+    return AATS_OK;
+}
+
+int aats_md_link_down(aats_md_view_t const *view, uint32_t link)
+{
+    if (link >= AATS_LINK_MAX) return AATS_E_ARG;
+    aats_link_t *l = &view->md->links[link];
+    if (aats_load_relaxed(&l->up) != 0) aats_add_relaxed(&l->drops, 1);
+    aats_store_release(&l->up, 0);
+    return AATS_OK;
+}
+
+int aats_md_link_heard(aats_md_view_t const *view, uint32_t link, int64_t now_mono_ns, uint64_t frames, uint64_t bytes)
+{
+    if (link >= AATS_LINK_MAX) return AATS_E_ARG;
+    aats_link_t *l = &view->md->links[link];
+    aats_add_relaxed(&l->frames, frames);
+    aats_add_relaxed(&l->bytes, bytes);
+    aats_store_release(&l->heard_mono_ns, (uint64_t)now_mono_ns); /* H1 */
+    return AATS_OK;
+}

@@ -1,0 +1,379 @@
+/* binance.c -- Binance Spot market streams (BINANCE, BINANCEUS): what they send and what they want.
+ *
+ * Facts: exchanges/binance_spot.md, sections 1 to 3.  Read from the top: numbers, one parser for each message with the message it parses,
+ * the table by which a wrapped message finds its parser, requests.
+ *
+ * Odd behaviours, by number:
+ *   V-01 bookTicker and partial depth carry no event type, partial depth not even a symbol: the combined stream's name tells (2.1).
+ *   V-02 control answers are never wrapped, and errors come flat or nested in "error" (2.1): both are taken.
+ *   V-03 times are ms, or us if the connection asked for it (1): told apart by size.
+ *   V-04 a trade's "m" says that the buyer was the maker: the aggressor sold (2.2).
+ *   V-05 objects may gain fields at any time: unknown keys are passed over.
+ *   V-06 recorded REST answers of 2021 have a third, empty element in each level: levels may be longer than two.
+ *   V-07 serverShutdown comes raw, wrapped as "!serverShutdown", or inside "event" (1).
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "proto/json.h"
+#include "venue/venue.h"
+
+#define PX_EXP  (-8)
+#define QTY_EXP (-8)
+
+#define IS(lit) AATS_JSON_IS(key, key_len, lit)
+
+/* A time is ms before the year 5138 and us after 1973 (V-03). */
+static int64_t time_ns(uint64_t t)
+{
+    if (t < 100000000000000ULL) return (int64_t)t * 1000000;
+    return t < 9000000000000000ULL ? (int64_t)t * 1000 : 0;
+}
+
+static int take_u64(aats_json_t *j, uint32_t *seen, unsigned bit, uint64_t *out)
+{
+    aats_json_seen(j, seen, bit);
+    return aats_json_u64(j, out);
+}
+
+static int take_time(aats_json_t *j, uint32_t *seen, unsigned bit, int64_t *out)
+{
+    uint64_t t = 0;
+    aats_json_seen(j, seen, bit);
+    aats_json_u64(j, &t);
+    *out = time_ns(t);
+    return j->err;
+}
+
+static int take_sym(aats_json_t *j, uint32_t *seen, unsigned bit, aats_msg_t *m)
+{
+    aats_json_seen(j, seen, bit);
+    return aats_json_str(j, &m->sym, &m->sym_len);
+}
+
+/* Every wanted key must have come once. */
+static int whole(aats_json_t *j, uint32_t seen, uint32_t want)
+{
+    if (j->err) return j->err;
+    return (seen & want) == want ? AATS_OK : aats_json_fail(j, AATS_E_SHAPE);
+}
+
+/* {"e":"depthUpdate","E":1785312000112,"s":"BTCUSDT","U":61530118801,"u":61530118837,
+ *  "b":[["64210.01000000","0.85314000"]],"a":[["64210.02000000","2.10077000"]]} */
+static int depth(aats_json_t *j, aats_msg_t *m)
+{
+    char const *key;
+    size_t key_len;
+    uint32_t seen = 0;
+    m->kind = AATS_MSG_DEPTH;
+    aats_json_object(j);
+    while (aats_json_key(j, &key, &key_len) == 1) {
+        if (IS("E")) take_time(j, &seen, 0, &m->exch_ns);
+        else if (IS("s")) take_sym(j, &seen, 1, m);
+        else if (IS("U")) take_u64(j, &seen, 2, &m->first_id);
+        else if (IS("u")) take_u64(j, &seen, 3, &m->last_id);
+        else if (IS("b")) {
+            aats_json_seen(j, &seen, 4);
+            aats_json_levels(j, PX_EXP, QTY_EXP, m->bids, AATS_MSG_LEVELS, &m->bid_cnt);
+        } else if (IS("a")) {
+            aats_json_seen(j, &seen, 5);
+            aats_json_levels(j, PX_EXP, QTY_EXP, m->asks, AATS_MSG_LEVELS, &m->ask_cnt);
+        } else aats_json_skip(j);
+    }
+    return whole(j, seen, 0x3f);
+}
+
+/* {"e":"trade","E":1785312000113,"s":"BTCUSDT","t":5212345678,"p":"64210.02000000","q":"0.01200000","T":1785312000112,"m":false,"M":true}
+ * {"e":"aggTrade","E":..,"s":"BTCUSDT","a":402853,"p":"15.8534","q":"2.63","f":430860,"l":430860,"T":..,"m":false,"M":true} */
+static int trade(aats_json_t *j, aats_msg_t *m)
+{
+    char const *key;
+    size_t key_len;
+    uint32_t seen = 0;
+    int buyer_made = 0;
+    int agg = m->kind == AATS_MSG_AGG;
+    aats_json_object(j);
+    while (aats_json_key(j, &key, &key_len) == 1) {
+        if (IS("s")) take_sym(j, &seen, 0, m);
+        else if (IS("p")) aats_json_seen(j, &seen, 1), aats_json_num(j, PX_EXP, &m->px_i);
+        else if (IS("q")) aats_json_seen(j, &seen, 2), aats_json_num(j, QTY_EXP, &m->qty_i);
+        else if (IS("T")) take_time(j, &seen, 3, &m->exch_ns);
+        else if (IS("m")) aats_json_seen(j, &seen, 4), aats_json_bool(j, &buyer_made);
+        else if (agg ? IS("a") : IS("t")) take_u64(j, &seen, 5, &m->id);
+        else if (agg && IS("f")) take_u64(j, &seen, 6, &m->first_id);
+        else if (agg && IS("l")) take_u64(j, &seen, 7, &m->last_id);
+        else aats_json_skip(j);
+    }
+    m->side = buyer_made ? -1 : 1; /* V-04 */
+    if (!agg) m->first_id = m->last_id = m->id;
+    if (whole(j, seen, agg ? 0xff : 0x3f)) return j->err;
+    int ok = m->px_i > 0 && m->qty_i >= 0 && m->first_id <= m->last_id;
+    return ok ? AATS_OK : aats_json_fail(j, AATS_E_SHAPE);
+}
+
+/* {"u":61530118837,"s":"BTCUSDT","b":"64210.01000000","B":"0.85314000","a":"64210.02000000","A":"2.10077000"}   (V-01: no "e", no time) */
+static int book_ticker(aats_json_t *j, aats_msg_t *m)
+{
+    char const *key;
+    size_t key_len;
+    uint32_t seen = 0;
+    m->kind = AATS_MSG_BBO;
+    m->bid_cnt = m->ask_cnt = 1;
+    aats_json_object(j);
+    while (aats_json_key(j, &key, &key_len) == 1) {
+        if (IS("u")) take_u64(j, &seen, 0, &m->last_id);
+        else if (IS("s")) take_sym(j, &seen, 1, m);
+        else if (IS("b")) aats_json_seen(j, &seen, 2), aats_json_num(j, PX_EXP, &m->bids[0].px_i);
+        else if (IS("B")) aats_json_seen(j, &seen, 3), aats_json_num(j, QTY_EXP, &m->bids[0].qty_i);
+        else if (IS("a")) aats_json_seen(j, &seen, 4), aats_json_num(j, PX_EXP, &m->asks[0].px_i);
+        else if (IS("A")) aats_json_seen(j, &seen, 5), aats_json_num(j, QTY_EXP, &m->asks[0].qty_i);
+        else aats_json_skip(j);
+    }
+    if (whole(j, seen, 0x3f)) return j->err;
+    int ok = m->bids[0].px_i >= 0 && m->bids[0].qty_i >= 0 && m->asks[0].px_i >= 0 && m->asks[0].qty_i >= 0;
+    return ok ? AATS_OK : aats_json_fail(j, AATS_E_SHAPE);
+}
+
+/* {"lastUpdateId":61530118837,"bids":[["64210.01000000","0.85314000"]],"asks":[...]}   a REST snapshot; as a stream: partial depth */
+static int whole_book(aats_json_t *j, aats_msg_t *m)
+{
+    char const *key;
+    size_t key_len;
+    uint32_t seen = 0;
+    aats_json_object(j);
+    while (aats_json_key(j, &key, &key_len) == 1) {
+        if (IS("lastUpdateId")) take_u64(j, &seen, 0, &m->last_id);
+        else if (IS("bids")) {
+            aats_json_seen(j, &seen, 1);
+            aats_json_levels(j, PX_EXP, QTY_EXP, m->bids, AATS_MSG_LEVELS, &m->bid_cnt); /* V-06 */
+        } else if (IS("asks")) {
+            aats_json_seen(j, &seen, 2);
+            aats_json_levels(j, PX_EXP, QTY_EXP, m->asks, AATS_MSG_LEVELS, &m->ask_cnt);
+        } else aats_json_skip(j);
+    }
+    return whole(j, seen, 7);
+}
+
+static int shutdown_notice(aats_json_t *j, aats_msg_t *m)
+{
+    m->kind = AATS_MSG_SHUTDOWN;
+    return aats_json_skip(j);
+}
+
+static int other(aats_json_t *j, aats_msg_t *m)
+{
+    m->kind = AATS_MSG_OTHER;
+    return aats_json_skip(j);
+}
+
+/* Does a stream's suffix ("depth@100ms") begin with `lit`, then end or go on with a digit or "@"? */
+static int suffix_is(char const *s, size_t n, char const *lit)
+{
+    size_t k = strlen(lit);
+    return n >= k && !memcmp(s, lit, k) && (n == k || s[k] == '@' || (s[k] >= '0' && s[k] <= '9'));
+}
+
+/* The parser by the stream's name "<symbol>@<suffix>" (V-01). */
+static int by_stream(aats_json_t *j, aats_msg_t *m)
+{
+    char const *at = memchr(m->stream, '@', m->stream_len);
+    if (!at) {
+        if (AATS_JSON_IS(m->stream, m->stream_len, "!serverShutdown")) return shutdown_notice(j, m);
+        return other(j, m);
+    }
+    char const *suffix = at + 1;
+    size_t n = m->stream_len - (size_t)(suffix - m->stream);
+    m->sym = m->stream;
+    m->sym_len = (size_t)(at - m->stream);
+    if (suffix_is(suffix, n, "depth")) {
+        if (n == 5 || suffix[5] == '@') return depth(j, m);
+        m->kind = AATS_MSG_PARTIAL;
+        return whole_book(j, m);
+    }
+    if (suffix_is(suffix, n, "bookTicker")) return book_ticker(j, m);
+    m->kind = AATS_MSG_TRADE;
+    if (suffix_is(suffix, n, "trade")) return trade(j, m);
+    m->kind = AATS_MSG_AGG;
+    if (suffix_is(suffix, n, "aggTrade")) return trade(j, m);
+    return other(j, m);
+}
+
+static int same_symbol(char const *a, size_t an, char const *b, size_t bn)
+{
+    if (an != bn) return 0;
+    for (size_t i = 0; i < an; i++) {
+        char x = a[i], y = b[i];
+        if (x >= 'A' && x <= 'Z') x += 32;
+        if (y >= 'A' && y <= 'Z') y += 32;
+        if (x != y) return 0;
+    }
+    return 1;
+}
+
+/* {"stream":"btcusdt@trade","data":{...}}: in whichever order the two come, data is read once the stream is known. */
+static int wrapped(aats_json_t *j, aats_msg_t *m)
+{
+    char const *key, *data = NULL;
+    size_t key_len, data_len = 0;
+    uint32_t seen = 0;
+    int done = 0;
+    while (aats_json_key(j, &key, &key_len) == 1) {
+        if (IS("stream")) {
+            aats_json_seen(j, &seen, 0);
+            aats_json_str(j, &m->stream, &m->stream_len);
+        } else if (IS("data")) {
+            aats_json_seen(j, &seen, 1);
+            if (j->err) break;
+            if (m->stream) by_stream(j, m), done = 1;
+            else aats_json_raw(j, &data, &data_len);
+        } else aats_json_skip(j);
+    }
+    if (aats_json_end(j) || whole(j, seen, 3)) return j->err;
+    if (!done) {
+        aats_json_t inner;
+        aats_json_init(&inner, data, data_len);
+        by_stream(&inner, m);
+        if (aats_json_end(&inner)) return aats_json_fail(j, inner.err);
+    }
+    /* the payload's own symbol must be the stream's */
+    if (m->sym) {
+        char const *at = memchr(m->stream, '@', m->stream_len);
+        if (at && !same_symbol(m->sym, m->sym_len, m->stream, (size_t)(at - m->stream))) return aats_json_fail(j, AATS_E_SHAPE);
+    }
+    return AATS_OK;
+}
+
+/* {"code":2,"msg":"Invalid request: invalid stream"} */
+static void error_object(aats_json_t *j, aats_msg_t *m)
+{
+    char const *key;
+    size_t key_len;
+    aats_json_object(j);
+    while (aats_json_key(j, &key, &key_len) == 1) {
+        if (IS("code")) aats_json_i64(j, &m->code);
+        else if (IS("msg")) aats_json_str(j, &m->text, &m->text_len);
+        else aats_json_skip(j);
+    }
+}
+
+static void request_id(aats_json_t *j, aats_msg_t *m)
+{
+    int64_t id = 0;
+    if (aats_json_type(j) == '0') aats_json_i64(j, &id);
+    else aats_json_skip(j);
+    m->id = (uint64_t)id;
+}
+
+/* What comes unwrapped: {"result":null,"id":1}   {"code":2,"msg":"..","id":1}   {"error":{"code":2,"msg":".."},"id":1}   (V-02)
+ * {"e":"serverShutdown","E":1770123456789}   {"event":{"e":"serverShutdown",..}}   (V-07) */
+static int plain(aats_json_t *j, aats_msg_t *m)
+{
+    char const *key, *e;
+    size_t key_len, e_len;
+    int is_error = 0, has_result = 0;
+    while (aats_json_key(j, &key, &key_len) == 1) {
+        if (IS("id")) request_id(j, m);
+        else if (IS("result")) has_result = 1, aats_json_skip(j);
+        else if (IS("error")) {
+            is_error = 1;
+            if (aats_json_type(j) == '{') error_object(j, m);
+            else aats_json_skip(j);
+        } else if (IS("code")) is_error = 1, aats_json_i64(j, &m->code);
+        else if (IS("msg")) aats_json_str(j, &m->text, &m->text_len);
+        else if (IS("e") && aats_json_type(j) == '"') {
+            aats_json_str(j, &e, &e_len);
+            if (!j->err && AATS_JSON_IS(e, e_len, "serverShutdown")) m->kind = AATS_MSG_SHUTDOWN;
+        } else if (IS("event") && aats_json_type(j) == '{') {
+            aats_json_object(j);
+            while (aats_json_key(j, &key, &key_len) == 1) {
+                if (IS("e") && aats_json_type(j) == '"') {
+                    aats_json_str(j, &e, &e_len);
+                    if (!j->err && AATS_JSON_IS(e, e_len, "serverShutdown")) m->kind = AATS_MSG_SHUTDOWN;
+                } else aats_json_skip(j);
+            }
+        } else aats_json_skip(j);
+    }
+    if (aats_json_end(j)) return j->err;
+    if (is_error) m->kind = AATS_MSG_ERROR;
+    else if (has_result) m->kind = AATS_MSG_ACK;
+    return AATS_OK;
+}
+
+/* A message that begins with "stream" or "data" is wrapped; the venue writes "stream" first, but nothing promises it. */
+static int binance_parse(char const *text, size_t n, aats_msg_t *m)
+{
+    aats_level_t *bids = m->bids, *asks = m->asks;
+    *m = (aats_msg_t){.bids = bids, .asks = asks};
+
+    aats_json_t j, look;
+    char const *key;
+    size_t key_len;
+    aats_json_init(&j, text, n);
+    aats_json_object(&j);
+    look = j;
+    int kind = 0; /* 1 wrapped, 2 whole book, 3 plain */
+    int first = aats_json_key(&look, &key, &key_len);
+    if (first == 1) kind = IS("stream") || IS("data") ? 1 : IS("lastUpdateId") || IS("bids") || IS("asks") ? 2 : 3;
+    if (kind == 1) {
+        wrapped(&j, m);
+    } else if (kind == 2) {
+        m->kind = AATS_MSG_SNAPSHOT;
+        aats_json_init(&j, text, n);
+        whole_book(&j, m);
+        aats_json_end(&j);
+    } else {
+        plain(&j, m);
+    }
+    m->offset = aats_json_offset(&j);
+    return j.err;
+}
+
+static int binance_path(char *out, size_t cap)
+{
+    int n = snprintf(out, cap, "/stream");
+    return n < (int)cap ? n : AATS_E_FULL;
+}
+
+/* {"method":"SUBSCRIBE","params":["btcusdt@depth@100ms","btcusdt@trade"],"id":1}; the symbol in lower case (1) */
+static int binance_subscribe(char *out, size_t cap, uint64_t id, int off, unsigned streams, char const *const *native, size_t cnt)
+{
+    static struct { unsigned bit; char const *suffix; } const NAMES[] = {
+        {AATS_STREAM_DEPTH, "depth@100ms"}, {AATS_STREAM_TRADE, "trade"}, {AATS_STREAM_BBO, "bookTicker"}, {AATS_STREAM_AGG, "aggTrade"},
+    };
+    size_t at = 0;
+    char const *comma = "";
+    int n = snprintf(out, cap, "{\"method\":\"%s\",\"params\":[", off ? "UNSUBSCRIBE" : "SUBSCRIBE");
+    for (size_t i = 0; i < cnt; i++) {
+        for (size_t k = 0; k < sizeof NAMES / sizeof NAMES[0]; k++) {
+            if (!(streams & NAMES[k].bit)) continue;
+            at += (size_t)n;
+            if (at >= cap) return AATS_E_FULL;
+            char low[AATS_SYMBOL_SZ];
+            size_t len = strnlen(native[i], sizeof low - 1);
+            for (size_t c = 0; c < len; c++) low[c] = native[i][c] >= 'A' && native[i][c] <= 'Z' ? (char)(native[i][c] + 32) : native[i][c];
+            low[len] = 0;
+            n = snprintf(out + at, cap - at, "%s\"%s@%s\"", comma, low, NAMES[k].suffix);
+            comma = ",";
+        }
+    }
+    at += (size_t)n;
+    if (at >= cap) return AATS_E_FULL;
+    n = snprintf(out + at, cap - at, "],\"id\":%llu}", (unsigned long long)id);
+    at += (size_t)n;
+    return at < cap ? (int)at : AATS_E_FULL;
+}
+
+aats_venue_t const aats_venue_binance = {
+    .name            = "BINANCE",
+    .px_exp          = PX_EXP,
+    .qty_exp         = QTY_EXP,
+    .parse           = binance_parse,
+    .path            = binance_path,
+    .subscribe       = binance_subscribe,
+    .ping_ns         = 20000000000,                   /* "ping frame every 20 s" (1) */
+    .rotate_ns       = (int64_t)23 * 3600 * 1000000000, /* "at most 24 h": replaced at about 23 (1) */
+    .sends_per_s     = 4,                             /* the limit is 5 (1) */
+    .streams_max     = 1020,                          /* the limit is 1024 (1) */
+    .subscribe_batch = 100,
+    .ban_ns          = (int64_t)120 * 1000000000,     /* "2 min .. 3 days" (7) */
+};

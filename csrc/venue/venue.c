@@ -1,0 +1,28 @@
+#include "venue/venue.h"
+
+#include <string.h>
+
+/* BINANCEUS speaks the same dialect on the wire (exchanges/binance_spot.md section 9); its pings and limits differ. */
+static aats_venue_t const *const VENUES[] = {&aats_venue_binance};
+
+aats_venue_t const *aats_venue_find(char const *name)
+{
+    for (size_t i = 0; i < sizeof VENUES / sizeof VENUES[0]; i++)
+        if (!strcmp(VENUES[i]->name, name)) return VENUES[i];
+    return NULL;
+}
+
+int aats_venue_parse(char const *venue, char const *text, size_t n, aats_msg_t *m)
+{
+    aats_venue_t const *v = aats_venue_find(venue);
+    return v ? v->parse(text, n, m) : AATS_E_UNKNOWN;
+}
+
+int aats_venue_exps(char const *venue, int32_t *px_exp, int32_t *qty_exp)
+{
+    aats_venue_t const *v = aats_venue_find(venue);
+    if (!v) return AATS_E_UNKNOWN;
+    *px_exp = v->px_exp;
+    *qty_exp = v->qty_exp;
+    return AATS_OK;
+}

@@ -1,0 +1,236 @@
+"""Build and run the fuzz targets of ``tests/fuzz``.
+
+For: a developer, ``tests/fuzz/test_fuzz.py`` (seconds) and ``.ci/run`` (a bounded minute).  Not for one input: run the
+built target with the file that a finding left.
+
+    python -m tools.fuzz --seconds 60                 every target, a minute each
+    python -m tools.fuzz --target json --seconds 600  one of them
+    python -m tools.fuzz --list
+
+With clang and its fuzzer runtime installed the targets run under libFuzzer, otherwise under ``tests/fuzz/driver.c`` and
+gcc; the first line says which.  A finding is written to ``--findings`` (default: the build cache) and the command ends
+with 1.
+
+Seeds are made at run time and never stored in the tree: a few written here, and from the recorded traffic, where it is
+there, a sample with each message shape in it.  A target is given the kind of seeds that its name asks for (`SEEDS`):
+payloads, frames around payloads, HTTP answers, or the numbers in payloads.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import gzip
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools import cbuild
+
+ROOT = cbuild.ROOT
+FUZZ = ROOT / "tests" / "fuzz"
+_PER_SHAPE = 4  # recorded payloads of one shape
+_SEED_MAX = 12_000  # bytes; a longer payload is cut
+
+_WRITTEN = [
+    b"{}",
+    b"[]",
+    b'{"result":null,"id":1}',
+    b'{"error":{"code":2,"msg":"Invalid request: unknown stream"},"id":7}',
+    b'{"e":"serverShutdown","E":1700000000000}',
+    b'{"e":"depthUpdate","E":1700000000123,"s":"BTCUSDT","U":11,"u":12,"b":[["27000.10","0.5"]],"a":[["27000.20","0"]]}',
+    b'{"stream":"btcusdt@trade","data":{"e":"trade","E":1700000000123,"s":"BTCUSDT","t":5,"p":"27000.10","q":"0.001",'
+    b'"T":1700000000122,"m":true,"M":true}}',
+    b'{"u":400900217,"s":"BNBUSDT","b":"25.35190000","B":"31.21000000","a":"25.36520000","A":"40.66000000"}',
+    b'{"lastUpdateId":10,"bids":[["4.00000000","431.00000000"]],"asks":[["4.00000200","12.00000000"]]}',
+    '{"e":"trade","note":"\\u00e9\\ud83d\\ude00 é😀","p":"1e5"}'.encode(),
+]
+
+# ---------------------------------------------------------------------------------------------------------- seeds
+
+
+def _data_dir() -> Path | None:
+    folder = Path(os.environ.get("AATS_DATA") or ROOT.parent / "shared" / "data")
+    return folder if folder.is_dir() else None
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    """Yield the recorded payloads of one tape, in order; the formats are those of the data's README."""
+    with gzip.open(path, "rb") as handle:
+        for line in handle:
+            if path.parent.name == "hftbacktest":
+                yield line.partition(b" ")[2].strip()
+                continue
+            record = json.loads(line)
+            if record.get("t") in ("recv", "http") and isinstance(record.get("data"), str):
+                yield record["data"].encode()
+
+
+def _shape(payload: bytes) -> bytes:
+    """Reduce a payload to its keys and its rough length: what a parser sees as another case."""
+    return b",".join(re.findall(rb'"[A-Za-z]+":', payload)[:40]) + str(len(payload).bit_length()).encode()
+
+
+@functools.cache
+def payloads() -> tuple[bytes, ...]:
+    """Return the written payloads and a sample of the recorded ones: some of each shape in each tape's beginning."""
+    found, counts = list(_WRITTEN), dict[bytes, int]()
+    data = _data_dir()
+    tapes = sorted(data.glob("binance-*/[ch][rf][yt]*/*.gz")) if data else []
+    for tape in tapes:
+        for n, payload in enumerate(_lines(tape)):
+            if n == 3000:
+                break
+            shape = _shape(payload)
+            counts[shape] = counts.get(shape, 0) + 1
+            if counts[shape] <= _PER_SHAPE:
+                found.append(payload[:_SEED_MAX])
+    return tuple(found)
+
+
+def _frame(payload: bytes, head: int = 0x81) -> bytes:
+    """Put a payload into one WebSocket frame as a server sends it: not masked."""
+    size = len(payload)
+    if size < 126:
+        return bytes([head, size]) + payload
+    if size < 1 << 16:
+        return bytes([head, 126]) + size.to_bytes(2, "big") + payload
+    return bytes([head, 127]) + size.to_bytes(8, "big") + payload
+
+
+def _ws_seeds() -> Iterator[bytes]:
+    sample = payloads()[::3]
+    yield b"".join(_frame(p) for p in sample[:4])
+    yield _frame(b"123", 0x89) + _frame(b"", 0x8A) + _frame((1000).to_bytes(2, "big") + b"bye", 0x88)
+    yield _frame(b'{"e":"tr', 0x01) + _frame(b"1", 0x89) + _frame(b'ade"}', 0x80)
+    yield from (_frame(p) for p in sample)
+
+
+def _http_seeds() -> Iterator[bytes]:
+    yield (
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n\x81\x02{}"
+    )
+    for status in (b"403 Forbidden", b"418 I'm a teapot", b"429 Too Many Requests", b"503 Service Unavailable"):
+        yield b"HTTP/1.1 " + status + b"\r\nRetry-After: 5\r\nContent-Length: 2\r\n\r\n{}"
+    yield b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"a":\r\n2;x=y\r\n1}\r\n0\r\nTrailer: 1\r\n\r\n'
+    for payload in payloads()[:40]:
+        yield b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nX-MBX-USED-WEIGHT-1M: 5\r\n\r\n%b" % (len(payload), payload)
+
+
+def _number_seeds() -> Iterator[bytes]:
+    yield from (b"0", b"-1", b"1e5", b"0.00000001", b"9223372036854775807", b"9223372036854775808", b"1" * 30)
+    for payload in payloads()[::5]:
+        yield from re.findall(rb"-?[0-9]+(?:\.[0-9]+)?", payload)[:20]
+
+
+def _payload_seeds() -> Iterator[bytes]:
+    yield from payloads()
+
+
+#: What a target's name asks for; every other target gets payloads.
+SEEDS: dict[str, Callable[[], Iterator[bytes]]] = {"ws": _ws_seeds, "http": _http_seeds, "num": _number_seeds}
+
+
+def write_seeds(target: str, folder: Path) -> int:
+    """Write the seeds of `target` into `folder`, each once, and return their number."""
+    for seed in SEEDS.get(target, _payload_seeds)():
+        (folder / hashlib.sha256(seed).hexdigest()[:16]).write_bytes(seed)
+    return len(list(folder.iterdir()))
+
+
+# -------------------------------------------------------------------------------------------------------- running
+
+
+def targets() -> list[str]:
+    """Return the names of all targets: ``json`` for ``tests/fuzz/fuzz_json.c``."""
+    return sorted(path.stem.removeprefix("fuzz_") for path in FUZZ.glob("fuzz_*.c"))
+
+
+@functools.cache
+def engine() -> str:
+    """Return the variant to build: ``libfuzzer`` if clang can link it, else ``fuzz``."""
+    if shutil.which("clang") is None:
+        return "fuzz"
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "probe.c"
+        source.write_text("int LLVMFuzzerTestOneInput(char const *d, long n) { return d && n ? 0 : 0; }\n")
+        command = ["clang", "-fsanitize=fuzzer,address,undefined", str(source), "-o", str(source.with_suffix(""))]
+        return "libfuzzer" if subprocess.run(command, capture_output=True).returncode == 0 else "fuzz"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run of one target said."""
+
+    target: str
+    found: bool
+    text: str
+
+
+def run_target(target: str, *, seconds: float, seed: int = 1, findings: Path | None = None) -> Outcome:
+    """Build one target and run it for `seconds`.
+
+    Raises
+    ------
+    tools.cbuild.BuildError
+        If it does not build.
+    """
+    variant = engine()
+    exe = cbuild.Build(variant).executable(FUZZ / f"fuzz_{target}.c")
+    findings = findings or cbuild.cache_dir(variant) / "findings"
+    findings.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f"aats-fuzz-{target}-") as folder:
+        write_seeds(target, Path(folder))
+        limit = f"-max_total_time={seconds:g}" if variant == "fuzz" else f"-max_total_time={max(1, round(seconds))}"
+        command = [str(exe), limit, f"-seed={seed}", f"-artifact_prefix={findings}/{target}-", "-max_len=16384", folder]
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env=cbuild.run_env(variant),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            timeout=seconds + 120,
+        )
+    return Outcome(target, done.returncode != 0, done.stdout)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(prog="python -m tools.fuzz", description="Build and run the fuzz targets.")
+    parser.add_argument("--seconds", type=float, default=10, help="for each target (default: 10)")
+    parser.add_argument("--target", action="append", choices=targets(), help="this one only; repeatable")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--findings", type=Path, help="folder for the inputs that were found")
+    parser.add_argument("--list", action="store_true", help="print the targets and stop")
+    options = parser.parse_args(argv)
+    if options.list:
+        print("\n".join(targets()))
+        return 0
+    name = "libFuzzer (clang)" if engine() == "libfuzzer" else "tests/fuzz/driver.c (gcc: no libFuzzer here)"
+    source = _data_dir()
+    print(f"engine: {name}; recorded seeds: {source if source else 'none here'}", flush=True)
+    status = 0
+    for target in options.target or targets():
+        try:
+            outcome = run_target(target, seconds=options.seconds, seed=options.seed, findings=options.findings)
+        except cbuild.BuildError as error:
+            outcome = Outcome(target, True, str(error))
+        text = outcome.text if outcome.found else outcome.text.strip().splitlines()[-1]
+        print(f"{'FOUND' if outcome.found else 'ok':5} {target}: {text}", flush=True)
+        status |= outcome.found
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
