@@ -26,7 +26,7 @@ import numpy as np
 from aats import shm
 from aats._ffi import check, ffi, lib, text
 from aats.errors import ControlError, SegmentMissing, ShmError, SlotTaken
-from aats.layout import SEG, SEG_MAGIC, Command, Kind, Mode, Role, State, Wait
+from aats.layout import SEG, SEG_MAGIC, SLOT, SLOT_OFFSET, Command, Kind, Mode, Role, State, Wait
 from aats.shm import Segment, SegmentName
 
 __all__ = ["Entry", "Member", "Table", "join", "tidy"]
@@ -250,15 +250,15 @@ class Table:
         return not lib.aats_ctl_closing(self.view) and os.fstat(self._fd).st_nlink > 0
 
     def slot(self, index: int) -> Any:
-        """Return ``aats_slot_t *``; valid while the table's segment is held."""
+        """Return ``aats_slot_t *``; it holds the mapping."""
         if not 0 <= index < self.view.slot_cnt:
             raise ControlError(f"slot {index} is not in the control table: it has {self.view.slot_cnt}")
-        return self.view.slots + index
+        return self.segment.pointer("aats_slot_t", SLOT_OFFSET + index * SLOT.itemsize)
 
     def entry(self, index: int) -> Entry | None:
         """Return a copy of one slot, None if it is free."""
         out = ffi.new("aats_slot_t *")
-        if lib.aats_ctl_read(self.slot(index), out) != lib.AATS_OK:
+        if lib.aats_ctl_read(self.view.slots + index, out) != lib.AATS_OK:
             return None
         return Entry(
             index=index,
@@ -281,7 +281,7 @@ class Table:
 
     def entries(self) -> list[Entry]:
         """Return copies of all slots that are not free, the dead included."""
-        found = (self.entry(index) for index in range(self.view.slot_cnt) if self.slot(index).owner)
+        found = (self.entry(index) for index in range(self.view.slot_cnt) if self.view.slots[index].owner)
         return [entry for entry in found if entry is not None]
 
     def find(self, role: Role, name: str) -> Entry | None:

@@ -49,7 +49,6 @@ C_OUTSIDE = {("base/atomics.h", "weak.h")}
 #: What each module or package of Python stands on; it may import those and all that they stand on.
 PYTHON_UNITS = {
     "aats.errors": (),
-    "aats.base": ("aats.errors",),
     "aats.config": ("aats.errors",),
     # The C core and what lies in shared memory.
     "aats._ffi": ("aats.errors",),
@@ -60,13 +59,14 @@ PYTHON_UNITS = {
     "aats.books": ("aats.table",),
     "aats.control": ("aats.table", "aats.config"),
     # What a venue is, and what is traded there.
+    "aats.base": ("aats._ffi",),
     "aats.venue": ("aats.base", "aats.config"),
     "aats.instruments": ("aats.venue",),
     "aats.orders": ("aats.instruments",),
     # The processes.
     "aats.base_strategy": ("aats.base",),
     "aats.trade": ("aats.books", "aats.orders", "aats.control", "aats.stats", "aats.base_strategy"),
-    "aats.feed": ("aats.control", "aats.stats", "aats.venue"),
+    "aats.feed": ("aats.control", "aats.stats", "aats.instruments"),
     "aats.net": ("aats.control", "aats.stats", "aats.config"),
     # The public face over them, and what stands beside it.
     "aats.control_client": ("aats.control",),
@@ -173,8 +173,10 @@ def imports(path: Path, root: Path) -> Iterator[tuple[int, str]]:
 
 
 def unit_of(name: str) -> str:
-    """Return the row of PYTHON_UNITS that a module of aats belongs to: its first two parts."""
-    return ".".join(name.split(".")[:2])
+    """Return the row of PYTHON_UNITS that a module belongs to: its own, else that of its noun (demo_view: demo)."""
+    unit = ".".join(name.split(".")[:2])
+    noun = unit.partition("_")[0] if not unit.startswith("aats._") else unit
+    return noun if unit not in PYTHON_UNITS and noun in PYTHON_UNITS else unit
 
 
 def within(name: str, allowed: tuple[str, ...]) -> bool:

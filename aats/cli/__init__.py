@@ -22,7 +22,7 @@ __all__ = ["main"]
 
 #: Commands whose arguments another module reads: module, and what it is for.
 PASSED_ON = {
-    "sim": ("aats.sim.server", "the simulated exchange: recorded or generated markets, faults on demand"),
+    "sim": ("aats.sim.command", "the simulated exchange: recorded or generated markets, faults on demand"),
     "demo": ("aats.demo", "simulated exchange, feed, strategy and a live view, in one go"),
     "tape": ("aats.tape", "recorded traffic: check FILE... through the same parser and book"),
 }

@@ -37,7 +37,7 @@ def create(
     Parameters
     ----------
     generation : int, optional
-        Default: the milliseconds of now, for segments outside a control table.
+        Default: the microseconds of now, for segments outside a control table.
     owner : int
         Identity word of the maker; default: the calling process.
 
@@ -47,7 +47,7 @@ def create(
         The name exists; no room (needed and free bytes are named); no permission.
     """
     made_ns = time.time_ns()
-    name = SegmentName.make(kind, label, made_ns // 1_000_000 if generation is None else generation, ns=ns)
+    name = SegmentName.make(kind, label, made_ns // 1_000 if generation is None else generation, ns=ns)
     fd = open_fd(name, exclusive=True)
     try:
         reserve(name, fd, size)
@@ -188,7 +188,7 @@ def create_ctl(fd: int, name: SegmentName, *, slots: int, owner: int = 0) -> Seg
     made_ns = time.time_ns()
     stamp(segment, Kind.CTL, owner=owner, made_ns=made_ns)
     check(lib.aats_ctl_init(segment._base, slots), f"{name}: the control table cannot be written")
-    # Milliseconds of now: generations grow over the lives of all tables, so nobody takes the segment of an earlier one for a new one.
-    segment.pointer("aats_ctl_t", CTL_OFFSET).next_generation = made_ns // 1_000_000
+    # Microseconds of now: generations grow over the lives of all tables, so nobody takes the segment of an earlier one for a new one.
+    segment.pointer("aats_ctl_t", CTL_OFFSET).next_generation = made_ns // 1_000
     lib.aats_seg_ready(segment._base)
     return segment

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from aats._ffi import ffi, lib, text
 from aats.errors import ShmError
-from aats.layout import CTL_OFFSET, HIST, LEVEL, SLOT, SLOT_OFFSET, TD, TD_OFFSET, DirState, Flag, Why
+from aats.layout import CTL_OFFSET, HIST, LEVEL, SLOT, SLOT_OFFSET, TD, TD_OFFSET, DirState, Flag, Why, rec_dtype
 from aats.shm.segment import Segment
 
 
@@ -210,3 +210,22 @@ def slot_cnt(table: Segment) -> int:
     """Return the number of slots of a control table, bounded by its size."""
     named = int(table.pointer("aats_ctl_t", CTL_OFFSET).slot_cnt)
     return min(named, (table.size - SLOT_OFFSET) // SLOT.itemsize)
+
+
+def ring_position(segment: Segment) -> int:
+    """Return the number after the newest record of a market-data segment's ring."""
+    return int(lib.aats_ring_newest(segment.md))
+
+
+def records(segment: Segment, count: int) -> Iterator[npt.NDArray[Any]]:
+    """Yield up to `count` of the newest ring records, oldest first, each a stable copy with room for 20 levels a side (`aats.layout.rec_dtype`).
+
+    Notes
+    -----
+    What the writer overwrites meanwhile is left out.
+    """
+    view, end = segment.md, ring_position(segment)
+    for number in range(max(0, end - min(count, int(view.ring_depth))), end):
+        out = np.zeros(1, rec_dtype(20, 768))
+        if lib.aats_ring_poll(view, number, ffi.from_buffer("aats_rec20_t *", out)) == 1:
+            yield out[0]

@@ -126,11 +126,11 @@ def attach(name: SegmentName, *, writable: bool = False) -> Segment:
     Raises
     ------
     SegmentMissing
-        No such name; where the same label exists under another layout, a LayoutMismatch that says so.
+        No such name, or its maker has not finished; where the same label exists under another layout, a LayoutMismatch that says so.
     LayoutMismatch
         Another layout or size; the text has both hashes.
     ShmError
-        It is not a segment, not finished by its maker, or may not be opened.
+        It is not a segment, or may not be opened.
     """
     try:
         shared = posix_ipc.SharedMemory(str(name), flags=0, read_only=not writable)
@@ -142,7 +142,7 @@ def attach(name: SegmentName, *, writable: bool = False) -> Segment:
     try:
         size = os.fstat(shared.fd).st_size
         if size < SEG.itemsize:
-            raise ShmError(f"{name} has {size} bytes, a header alone needs {SEG.itemsize}: its maker has not finished, or it is not a segment of AATS")
+            raise SegmentMissing(f"{name} has {size} bytes, a header alone needs {SEG.itemsize}: its maker has not finished, or it is not a segment of AATS")
         segment = map_fd(name, shared.fd, size, writable=writable)
     finally:
         shared.close_fd()
@@ -158,7 +158,7 @@ def _check(segment: Segment, kind: Kind) -> None:
     theirs = int(segment.header["layout_hash"])
     if code == lib.AATS_E_LAYOUT and theirs != LAYOUT_HASH:
         raise LayoutMismatch(f"{segment.name}: {text(why)}", ours=LAYOUT_HASH, theirs=theirs)
-    raise ShmError(f"{segment.name}: {text(why)}")
+    raise (SegmentMissing if code == lib.AATS_E_EMPTY else ShmError)(f"{segment.name}: {text(why)}")
 
 
 def _complain_foreign(name: SegmentName) -> None:

@@ -122,17 +122,24 @@ class Exchange:
         if market:
             self.hub.run(now_ns)
         for conn in list(self._conns.values()):
-            if conn.live:
+            if conn.out_sz > self.limits.out_bytes:
+                self._cut_slow(conn)
+            elif conn.live:
                 self._keep_alive(conn, now_ns)
 
-    def take(self, conn_id: int) -> bytes:
-        """Return all bytes that may be sent to this client now; a stalled connection gives none."""
+    def take(self, conn_id: int, most: int | None = None) -> bytes:
+        """Return the bytes that may be sent to this client now, about `most` if given; a stalled connection gives none."""
         conn = self._conns.get(conn_id)
         if conn is None or not conn.out or self.now_ns < conn.lane.stalled_until_ns:
             return b""
-        data = conn.take()
+        data = conn.take(most)
         self.counters["bytes_out"] += len(data)
         return data
+
+    def pending(self, conn_id: int) -> int:
+        """Return how many bytes wait to be taken, a stalled connection's included."""
+        conn = self._conns.get(conn_id)
+        return 0 if conn is None else conn.out_sz
 
     def closing(self, conn_id: int) -> bool:
         """Tell whether the host is to close this connection once `take` gives nothing more."""
@@ -312,11 +319,6 @@ class Exchange:
             self._cut_off(conn, "life_cut", 1001, "24 h")
         elif conn.pings and now_ns >= next(iter(conn.pings.values())) + limits.pong_ns:
             self._cut_off(conn, "pong_cut", 1008, "Pong timeout")
-        elif conn.out_sz > limits.out_bytes:
-            conn.take()  # a close frame behind what it does not read would never reach it
-            conn.lane.stalled_until_ns = 0
-            self.counters["slow_cut"] += 1
-            self._begin_end(conn, 0)
         elif now_ns >= conn.ping_ns and conn.ws is not None:
             payload = b"%d" % (now_ns // 1_000_000)
             conn.pings[payload] = now_ns
@@ -327,6 +329,13 @@ class Exchange:
     def _alive_ns(self, conn: Connection) -> int:
         first = min(conn.ping_ns, conn.opened_ns + self.limits.life_ns)
         return min(first, next(iter(conn.pings.values())) + self.limits.pong_ns) if conn.pings else first
+
+    def _cut_slow(self, conn: Connection) -> None:
+        """Cut off a client that does not take what it asked for; a close frame behind all that would never reach it."""
+        conn.take()  # all of it
+        conn.lane.stalled_until_ns = 0
+        self.counters["slow_cut"] += 1
+        self._begin_end(conn, 0)
 
     def _cut_off(self, conn: Connection, counter: str, code: int, reason: str) -> None:
         self.counters[counter] += 1

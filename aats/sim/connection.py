@@ -61,7 +61,7 @@ class Connection:
         self.ws: ServerProtocol | None = None
         self.live = False
         self.end_ns: int | None = None  # when the host is to close it
-        self.out: list[bytes] = []
+        self.out: deque[bytes] = deque()
         self.out_sz = 0
         self.lane = Lane()
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_MAX)
@@ -83,11 +83,18 @@ class Connection:
         self.out.append(data)
         self.out_sz += len(data)
 
-    def take(self) -> bytes:
-        """Return and forget what is queued."""
-        data = b"".join(self.out)
-        self.out.clear()
-        self.out_sz = 0
+    def take(self, most: int | None = None) -> bytes:
+        """Return and forget what is queued: all of it, or whole pieces until `most` bytes are reached."""
+        if most is None or self.out_sz <= most:
+            data = b"".join(self.out)
+            self.out.clear()
+        else:
+            pieces, sz = [], 0
+            while sz < most:
+                pieces.append(self.out.popleft())
+                sz += len(pieces[-1])
+            data = b"".join(pieces)
+        self.out_sz -= len(data)
         return data
 
     def flush_ws(self) -> None:

@@ -35,6 +35,7 @@ from aats.sim.market import (
     depth_text,
 )
 
+NEVER = 1 << 62  # ns
 QUOTES = ("USDT", "USDC", "FDUSD", "TUSD", "BUSD", "USD", "EUR", "BTC", "ETH", "BNB", "TRY", "BRL", "GBP", "AUD", "JPY")
 
 
@@ -151,7 +152,8 @@ class Generator(Market):
         return out
 
     def next_ns(self) -> int | None:
-        return None if self.held else min(maker.next_ns for maker in self._makers.values())
+        next_ns = NEVER if self.held else min(maker.next_ns for maker in self._makers.values())
+        return None if next_ns == NEVER else next_ns
 
     def snapshot(self, symbol: str, limit: int) -> Snapshot:
         return self._makers[symbol].snapshot(limit)
@@ -186,21 +188,23 @@ class _Maker:
         self.bid, self.ask = spec.mid, spec.mid + 1
         self.low, self.high = self._fill(self.bids, self.bid, -1), self._fill(self.asks, self.ask, 1)
         self.changed: tuple[dict[int, int], dict[int, int]] = ({}, {})
-        self.event_ns = self.flush_ns = self.next_ns = 1 << 62
+        self.phase_ns = 0
+        self.event_ns = self.flush_ns = self.next_ns = NEVER
 
     def begin(self, now_ns: int) -> None:
-        self.event_ns = now_ns + 1 + int(self.random() * self.gap_ns) if self.gap_ns else 1 << 62
-        phase = int(self.random() * DEPTH_NS)  # each symbol has its own moments, as at the venue
-        self.flush_ns = now_ns + phase - (now_ns % DEPTH_NS) + DEPTH_NS
-        self.next_ns = min(self.event_ns, self.flush_ns)
+        self.event_ns = now_ns + 1 + int(self.random() * self.gap_ns) if self.gap_ns else NEVER
+        self.phase_ns = int(self.random() * DEPTH_NS)  # each symbol has its own moments, as at the venue
+        self.next_ns = self.event_ns
 
     def run(self, now_ns: int, out: list[Event]) -> None:
         while self.next_ns <= now_ns:
             if self.flush_ns <= self.event_ns:
                 self._flush(self.flush_ns, out)
-                self.flush_ns += DEPTH_NS
+                self.flush_ns = NEVER
             else:
                 self._order(self.event_ns, out)
+                if self.flush_ns == NEVER and self.last_id != self.sent_id:
+                    self.flush_ns = self.event_ns - (self.event_ns - self.phase_ns) % DEPTH_NS + DEPTH_NS
                 self.event_ns += 1 + int(self.random() * 2 * self.gap_ns)
             self.next_ns = min(self.event_ns, self.flush_ns)
 
@@ -331,8 +335,6 @@ class _Maker:
         out.append(Event(t_ns, self.name, AGG_TRADE, self.streams[AGG_TRADE], data, last_id=self.agg_id))
 
     def _flush(self, t_ns: int, out: list[Event]) -> None:
-        if self.last_id == self.sent_id:
-            return
         first, self.sent_id = self.sent_id + 1, self.last_id
         bids = [self._level(px, qty) for px, qty in self.changed[0].items()]
         asks = [self._level(px, qty) for px, qty in self.changed[1].items()]

@@ -21,6 +21,8 @@ from aats.sim.binance import Exchange
 
 log = logging.getLogger("aats.sim")
 
+WRITE_SZ = 256 * 1024  # bytes that a transport holds before it asks to wait
+
 _FAREWELL_S = 0.3  # how long a clean end waits for the clients' close frames
 _PARENT_S = 0.5  # how often a given parent is looked after
 
@@ -46,7 +48,7 @@ class _Client(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
-        self.transport.set_write_buffer_limits(high=256 * 1024)
+        self.transport.set_write_buffer_limits(high=WRITE_SZ)
         self._server.joined(self)
 
     def data_received(self, data: bytes) -> None:
@@ -156,10 +158,11 @@ class SimServer:
         transport = client.transport
         if transport is None or transport.is_closing():
             return
-        if client.writable:
-            data = self.exchange.take(client.id)
-            if data:
-                transport.write(data)
+        while client.writable:  # write() itself calls pause_writing when the transport has enough
+            data = self.exchange.take(client.id, WRITE_SZ)
+            if not data:
+                break
+            transport.write(data)
         if self.exchange.closing(client.id):
             if client.writable:
                 transport.close()
@@ -167,7 +170,9 @@ class SimServer:
                 transport.abort()  # a client that does not read would keep a polite close waiting for ever
 
     def _all_taken(self) -> bool:
-        return not self.exchange.market.by_demand or all(client.writable for client in self._clients.values())
+        if not self.exchange.market.by_demand:
+            return True
+        return all(client.writable and not self.exchange.pending(client.id) for client in self._clients.values())
 
     async def _sleep(self) -> None:
         """Sleep to the exchange's next deadline, or until something wakes the pump; let the loop breathe anyway."""

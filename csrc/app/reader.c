@@ -14,6 +14,7 @@
 
 #define PENDING_BOOK 1u
 #define PENDING_TOP  2u
+#define PENDING_TELL 4u      /* the book is given even if it is no news: after a lap */
 
 #define SKIP_MAX 256         /* ring records passed over in one turn of a feed */
 #define RETRY_NS 100000      /* a latest slot was being written: look again */
@@ -98,10 +99,10 @@ int aats_reader_bind(aats_reader_t *r, int sub, int feed)
 }
 
 /* look_again has every latest slot and top of a feed looked at before its ring goes on. */
-static void look_again(aats_reader_t *r, int feed)
+static void look_again(aats_reader_t *r, int feed, uint32_t pending)
 {
     for (uint32_t i = 0; i < r->sub_cnt; i++)
-        if (r->subs[i].feed == feed && r->subs[i].dir >= 0) r->subs[i].pending = PENDING_BOOK | PENDING_TOP;
+        if (r->subs[i].feed == feed && r->subs[i].dir >= 0) r->subs[i].pending |= pending;
     feed_t *f = &r->feeds[feed];
     f->todo = 1, f->at = 0, f->left = 0, f->retry_mono_ns = 0;
 }
@@ -236,7 +237,7 @@ static void check(aats_reader_t *r, int feed, int64_t now_mono_ns)
     aats_pulse_take(&f->md, f->slot, &f->pulse);
     map_directory(r, feed);
 
-    if (judge(f, now_mono_ns) || slept) look_again(r, feed);
+    if (judge(f, now_mono_ns) || slept) look_again(r, feed, PENDING_BOOK | PENDING_TOP);
 }
 
 /* ---- what comes before the ring --------------------------------------------------------------------------------------------------- */
@@ -253,7 +254,8 @@ static int take_book(aats_reader_t *r, feed_t *f, aats_reader_sub_t *s, int64_t 
 {
     int const rc = aats_latest_read(&f->md, (uint32_t)s->dir, &r->head, r->bids, r->asks, s->level_num);
     if (rc == AATS_E_BUSY) return rc;
-    s->pending &= ~PENDING_BOOK;
+    int const tell = (s->pending & PENDING_TELL) != 0;
+    s->pending &= ~(PENDING_BOOK | PENDING_TELL);
     if (rc != AATS_OK) { /* nothing was ever written: the ring will tell; or damaged */
         r->damaged += rc != AATS_E_EMPTY;
         return 0;
@@ -262,7 +264,7 @@ static int take_book(aats_reader_t *r, feed_t *f, aats_reader_sub_t *s, int64_t 
     int const news = r->head.rec >= s->book_next;
     if (news) s->book_next = r->head.rec + 1;
     if (why != AATS_WHY_NONE) return s->valid ? give_invalid(r, out, s, (uint32_t)why) : 0;
-    if (s->valid && !news) return 0;
+    if (s->valid && !news && !tell) return 0;
     s->valid = 1;
     return give_sub(r, out, AATS_EV_QUOTE, s, &r->head, r->bids, r->asks, more_flags);
 }
@@ -349,7 +351,7 @@ static void fall_back(aats_reader_t *r, int feed)
     f->next = newest;
     for (uint32_t i = 0; i < r->sub_cnt; i++)
         if (r->subs[i].feed == feed) r->subs[i].lapped = r->subs[i].trade_seq != 0;
-    look_again(r, feed);
+    look_again(r, feed, PENDING_BOOK | PENDING_TOP | PENDING_TELL);
 }
 
 /* take_record turns ring record n into an event.  1 event given, 0 passed over. */

@@ -70,7 +70,7 @@ typedef struct {
     int64_t tick_i;
     int64_t lot_i;
     uint32_t valid;     /* the last word to the caller was a QUOTE */
-    uint32_t pending;   /* look at the latest slot (1), at the top (2) */
+    uint32_t pending;   /* bits: look at the latest slot, at the top, tell the book in any case */
     uint32_t link;
     uint32_t lapped;    /* trades were missed, how many is not known yet */
     uint64_t book_next; /* ring records below it are no news for the book; bbo_next likewise */

@@ -7,7 +7,8 @@ int aats_base64_encode(uint8_t const *p, size_t n, char *out, size_t cap)
     char *o = out;
     for (size_t i = 0; i < n; i += 3) {
         size_t const left = n - i;
-        uint32_t const w = (uint32_t)p[i] << 16 | (uint32_t)(left > 1 ? p[i + 1] : 0) << 8 | (uint32_t)(left > 2 ? p[i + 2] : 0);
+        uint32_t const b = left > 1 ? p[i + 1] : 0, c = left > 2 ? p[i + 2] : 0;
+        uint32_t const w = (uint32_t)p[i] << 16 | b << 8 | c;
         *o++ = ALPHABET[w >> 18];
         *o++ = ALPHABET[(w >> 12) & 63];
         *o++ = left > 1 ? ALPHABET[(w >> 6) & 63] : '=';

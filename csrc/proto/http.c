@@ -13,23 +13,28 @@ static int same(char const *a, size_t an, char const *b, size_t bn)
     return 1;
 }
 
+static int is_digit(char c) { return c >= '0' && c <= '9'; }
+
 /* token characters of RFC 9110, section 5.6.2 */
 static int is_token(char c)
 {
-    return (c >= '0' && c <= '9') || (lower(c) >= 'a' && lower(c) <= 'z') || (c != 0 && strchr("!#$%&'*+-.^_`|~", c) != NULL);
+    return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z') || (c != 0 && strchr("!#$%&'*+-.^_`|~", c) != NULL);
 }
 
 /* what may stand in a field value or a reason: visible characters, blank, tab, bytes above 127 */
 static int is_text(char c) { return c == '\t' || ((uint8_t)c >= ' ' && c != 0x7F); }
 
-static int is_digit(char c) { return c >= '0' && c <= '9'; }
+/* HTTP/1.0 or HTTP/1.1 at p, which has 8 bytes at least; the minor version, or -1. */
+static int minor_version(char const *p)
+{
+    return memcmp(p, "HTTP/1.", 7) == 0 && (p[7] == '0' || p[7] == '1') ? p[7] - '0' : -1;
+}
 
 /* The first line of an answer, [p, end) without its CR LF: HTTP/1.1 SP 101 SP reason. Some servers leave out the
  * last blank with the reason. */
 static int status_line(char const *p, char const *end, aats_http_head_t *h)
 {
-    if (end - p < 12 || memcmp(p, "HTTP/1.", 7) != 0 || (p[7] != '0' && p[7] != '1') || p[8] != ' ') return AATS_E_SYNTAX;
-    h->minor = p[7] - '0';
+    if (end - p < 12 || (h->minor = minor_version(p)) < 0 || p[8] != ' ') return AATS_E_SYNTAX;
     if (!is_digit(p[9]) || p[9] == '0' || !is_digit(p[10]) || !is_digit(p[11])) return AATS_E_SYNTAX;
     h->status = (p[9] - '0') * 100 + (p[10] - '0') * 10 + (p[11] - '0');
     p += 12;
@@ -52,9 +57,9 @@ static int request_line(char const *p, char const *end, aats_http_head_t *h)
     h->target = p;
     while (p < end && (uint8_t)*p > ' ' && *p != 0x7F) p++;
     h->target_len = (uint32_t)(p - h->target);
-    if (h->target_len == 0 || end - p != 9 || memcmp(p, " HTTP/1.", 8) != 0 || (p[8] != '0' && p[8] != '1')) return AATS_E_SYNTAX;
-    h->minor = p[8] - '0';
-    return AATS_OK;
+    if (h->target_len == 0 || end - p != 9 || *p != ' ') return AATS_E_SYNTAX;
+    h->minor = minor_version(p + 1);
+    return h->minor < 0 ? AATS_E_SYNTAX : AATS_OK;
 }
 
 /* One field line: name ":" OWS value OWS. A line that begins with white space would continue the one before it:
@@ -104,7 +109,8 @@ int aats_http_head(char const *buf, size_t n, aats_http_head_t *h)
 {
     static char const VERSION[] = "HTTP/1.";
     size_t const known = n < sizeof VERSION - 1 ? n : sizeof VERSION - 1;
-    if (known > 0 && memcmp(buf, VERSION, known) != 0) return AATS_E_SYNTAX; /* another protocol answers: do not wait for its line to end */
+    /* another protocol answers: do not wait for the end of its line */
+    if (known > 0 && memcmp(buf, VERSION, known) != 0) return AATS_E_SYNTAX;
     return head(buf, n, h, status_line);
 }
 
@@ -161,7 +167,8 @@ static int digits(char const *p, size_t n, uint64_t *out)
     uint64_t v = 0;
     for (size_t i = 0; i < n; i++) {
         if (!is_digit(p[i])) return 0;
-        if (__builtin_mul_overflow(v, (uint64_t)10, &v) || __builtin_add_overflow(v, (uint64_t)(p[i] - '0'), &v)) v = UINT64_MAX;
+        uint64_t const d = (uint64_t)(p[i] - '0');
+        if (__builtin_mul_overflow(v, (uint64_t)10, &v) || __builtin_add_overflow(v, d, &v)) v = UINT64_MAX;
     }
     *out = v;
     return n > 0;

@@ -41,7 +41,8 @@ static inline int string(aats_json_t *j, char const **s, size_t *n)
     char const *const end = j->end;
     char const *const first = p;
     j->escaped = 0;
-    if (end - p >= 2 && p[1] == '"' && p[0] != '"' && p[0] != '\\' && (uint8_t)p[0] >= 0x20) { /* most keys of market messages */
+    /* one character: most keys of market messages */
+    if (end - p >= 2 && p[1] == '"' && p[0] != '"' && p[0] != '\\' && (uint8_t)p[0] >= 0x20) {
         *s = first;
         *n = 1;
         j->p = p + 2;
@@ -166,8 +167,8 @@ static int enter(aats_json_t *j, int type)
 int aats_json_object(aats_json_t *j) { return enter(j, '{'); }
 int aats_json_array(aats_json_t *j) { return enter(j, '['); }
 
-/* step passes the comma before the next element, or the closing byte: 1 with the cursor on the element's first byte,
- * 0, or an error. */
+/* step passes the comma before the next element (1), or the closing byte (0), or fails. After a comma that nothing
+ * follows it says 1 too: whatever takes the element finds that out. */
 static inline int step(aats_json_t *j, int closing)
 {
     if (j->err != AATS_OK) return j->err;
@@ -186,7 +187,7 @@ static inline int step(aats_json_t *j, int closing)
     }
     if (c != ',') return aats_json_fail(j, AATS_E_SYNTAX);
     j->p++;
-    return peek(j) == closing ? aats_json_fail(j, AATS_E_SYNTAX) : 1;
+    return 1;
 }
 
 int aats_json_key(aats_json_t *j, char const **key, size_t *n)
@@ -201,11 +202,7 @@ int aats_json_key(aats_json_t *j, char const **key, size_t *n)
     return 1;
 }
 
-int aats_json_item(aats_json_t *j)
-{
-    int const rc = step(j, ']');
-    return rc == 1 && peek(j) < 0 ? aats_json_fail(j, AATS_E_SYNTAX) : rc;
-}
+int aats_json_item(aats_json_t *j) { return step(j, ']'); }
 
 int aats_json_end(aats_json_t *j)
 {
@@ -235,8 +232,10 @@ int aats_json_u64(aats_json_t *j, uint64_t *out)
 {
     char const *s;
     size_t n;
-    if (j->err == AATS_OK && (s = aats_num_fast_u64(j->p, j->end, out)) != NULL && (*s == ',' || *s == '}' || *s == ']')) {
+    uint64_t v;
+    if (j->err == AATS_OK && (s = aats_num_fast_u64(j->p, j->end, &v)) != NULL && (*s == ',' || *s == '}')) {
         j->p = s;
+        *out = v;
         return AATS_OK;
     }
     int rc = integer(j, &s, &n);
@@ -276,7 +275,7 @@ int aats_json_num(aats_json_t *j, int exp, int64_t *out)
     char const *s;
     size_t n;
     int whole;
-    if (j->err == AATS_OK && j->p < j->end && *j->p == '"' && exp >= AATS_NUM_EXP_MIN && exp <= AATS_NUM_EXP_MAX) {
+    if (j->err == AATS_OK && j->p < j->end && *j->p == '"' && aats_num_exp_ok(exp)) {
         int64_t v;
         s = aats_num_fast(j->p + 1, j->end, exp, NULL, &v);
         if (s != NULL && s < j->end && *s == '"') {

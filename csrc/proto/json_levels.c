@@ -8,7 +8,8 @@
 #include "proto/num.h"
 #include "proto/num_fast.h"
 
-__attribute__((always_inline)) static inline size_t compact(aats_json_t *j, int px_exp, int qty_exp, aats_level_t *out, size_t cap)
+__attribute__((always_inline)) static inline size_t
+compact(aats_json_t *j, int px_exp, int qty_exp, aats_level_t *out, size_t cap)
 {
     uint64_t const bit = (uint64_t)1 << (j->depth - 1);
     char const *const end = j->end;
@@ -61,9 +62,7 @@ int aats_json_levels(aats_json_t *j, int px_exp, int qty_exp, aats_level_t *out,
 {
     size_t n = 0;
     *cnt = 0;
-    if (px_exp < AATS_NUM_EXP_MIN || px_exp > AATS_NUM_EXP_MAX || qty_exp < AATS_NUM_EXP_MIN || qty_exp > AATS_NUM_EXP_MAX) {
-        return aats_json_fail(j, AATS_E_ARG);
-    }
+    if (!aats_num_exp_ok(px_exp) || !aats_num_exp_ok(qty_exp)) return aats_json_fail(j, AATS_E_ARG);
     int rc = aats_json_array(j);
     if (rc != AATS_OK) return rc;
     for (;;) {

@@ -5,8 +5,25 @@
 #include "proto/num_fast.h"
 
 int64_t const AATS_NUM_POW10[19] = {
-    1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000, 10000000000, 100000000000, 1000000000000, 10000000000000,
-    100000000000000, 1000000000000000, 10000000000000000, 100000000000000000, 1000000000000000000,
+    1,
+    10,
+    100,
+    1000,
+    10000,
+    100000,
+    1000000,
+    10000000,
+    100000000,
+    1000000000,
+    10000000000,
+    100000000000,
+    1000000000000,
+    10000000000000,
+    100000000000000,
+    1000000000000000,
+    10000000000000000,
+    100000000000000000,
+    1000000000000000000,
 };
 
 #define EXP_CLAMP 1000000000 /* a written exponent beyond this one moves every digit out of sight anyway */
@@ -57,11 +74,11 @@ static int split(char const *p, char const *end, parts_t *a)
 static int add_digits(char const *p, char const *end, int64_t power, uint64_t *v)
 {
     for (; p < end; p++, power--) {
-        unsigned const d = (unsigned)(*p - '0');
+        uint64_t const d = (uint64_t)(*p - '0');
         if (power < 0) {
             if (d != 0) return AATS_E_INEXACT;
         } else if (d != 0 || *v != 0) {
-            if (__builtin_mul_overflow(*v, (uint64_t)10, v) || __builtin_add_overflow(*v, (uint64_t)d, v)) return AATS_E_RANGE;
+            if (__builtin_mul_overflow(*v, (uint64_t)10, v) || __builtin_add_overflow(*v, d, v)) return AATS_E_RANGE;
         }
     }
     return AATS_OK;
@@ -71,7 +88,7 @@ int aats_num_parse_plain(char const *s, size_t n, int exp, int64_t *out)
 {
     parts_t a;
     uint64_t v = 0;
-    if (exp < AATS_NUM_EXP_MIN || exp > AATS_NUM_EXP_MAX) return AATS_E_ARG;
+    if (!aats_num_exp_ok(exp)) return AATS_E_ARG;
     if (n == 0) return AATS_E_SYNTAX;
     int rc = split(s, s + n, &a);
     if (rc != AATS_OK) return rc;
@@ -94,7 +111,7 @@ int aats_num_parse_plain(char const *s, size_t n, int exp, int64_t *out)
 
 int aats_num_parse(char const *s, size_t n, int exp, int64_t *out)
 {
-    if (exp < AATS_NUM_EXP_MIN || exp > AATS_NUM_EXP_MAX) return AATS_E_ARG;
+    if (!aats_num_exp_ok(exp)) return AATS_E_ARG;
     if (n == 0) return AATS_E_SYNTAX;
     size_t const minus = s[0] == '-';
     int64_t v;
@@ -109,7 +126,7 @@ int aats_num_format(int64_t v, int exp, char *out, size_t cap)
 {
     char digits[AATS_NUM_SZ], text[AATS_NUM_SZ];
     int n = 0, len = 0;
-    if (exp < AATS_NUM_EXP_MIN || exp > AATS_NUM_EXP_MAX) return AATS_E_ARG;
+    if (!aats_num_exp_ok(exp)) return AATS_E_ARG;
 
     uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
     for (; exp < 0 && u % 10 == 0 && u != 0; exp++) u /= 10;
@@ -150,7 +167,8 @@ int aats_num_u64(char const *s, size_t n, uint64_t *out)
     }
     int range = AATS_OK;
     for (; p < end && is_digit(*p); p++) {
-        if (__builtin_mul_overflow(v, (uint64_t)10, &v) || __builtin_add_overflow(v, (uint64_t)(*p - '0'), &v)) range = AATS_E_RANGE;
+        uint64_t const d = (uint64_t)(*p - '0');
+        if (__builtin_mul_overflow(v, (uint64_t)10, &v) || __builtin_add_overflow(v, d, &v)) range = AATS_E_RANGE;
     }
     if (p != end) return AATS_E_SYNTAX;
     if (range == AATS_OK) *out = v;

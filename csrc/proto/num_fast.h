@@ -11,6 +11,8 @@
 
 extern int64_t const AATS_NUM_POW10[19]; /* 10^0 .. 10^18 */
 
+static inline int aats_num_exp_ok(int exp) { return exp >= AATS_NUM_EXP_MIN && exp <= AATS_NUM_EXP_MAX; }
+
 /* aats_num_guess returns k, and as early as *guess is known if they are equal: where the next character stands then
  * hangs on a predicted branch and not on the count of the digits before it, and a processor reads on meanwhile. The
  * empty asm keeps the compiler from seeing that both are the same. */
@@ -25,9 +27,11 @@ static inline int aats_num_guess(int k, int *guess)
 
 /* aats_num_fast reads a number that begins at p and stores its value at 10^exp (exp within the limits of num.h).
  *
- * Returns the byte behind it (end at most), which the caller checks to be the one that ends a number here; NULL when
- * this is not for the short way. */
-__attribute__((always_inline)) static inline char const *aats_num_fast(char const *p, char const *end, int exp, int *guess, int64_t *out)
+ * guess: how many digits the last such number had before its point, kept by the caller over a row of alike numbers;
+ * NULL where they differ much. Returns the byte behind it (end at most), which the caller checks to be the one that
+ * ends a number here; NULL, with *out untouched, when this is not for the short way. */
+__attribute__((always_inline)) static inline char const *
+aats_num_fast(char const *p, char const *end, int exp, int *guess, int64_t *out)
 {
     uint64_t x, whole, frac = 0;
     int k = aats_swar_digits(aats_swar_load(p, end), &x);
@@ -49,7 +53,6 @@ __attribute__((always_inline)) static inline char const *aats_num_fast(char cons
         k = aats_num_guess(k, &eight);
         frac = k == 8 ? aats_swar_value(x) : aats_swar_frac(x, k);
         p += 1 + k;
-        if (k == 8 && p < end && (uint8_t)(*p - '0') < 10) return NULL;
     }
     int64_t v = (int64_t)(whole * 100000000 + frac);
     if (exp > -8) {

@@ -64,7 +64,11 @@ static inline uint64_t aats_swar_lead(uint64_t x, int k) { return aats_swar_valu
 static inline uint64_t aats_swar_frac(uint64_t x, int k) { return aats_swar_value(x & (~0ULL >> (8 * (8 - k)))); }
 
 /* aats_swar_below marks characters below c (c up to 0x80), aats_swar_is marks those equal to c. */
-static inline uint64_t aats_swar_below(uint64_t w, uint8_t c) { return (w - AATS_SWAR_EACH(c)) & ~w & AATS_SWAR_EACH(0x80); }
+static inline uint64_t aats_swar_below(uint64_t w, uint8_t c)
+{
+    return (w - AATS_SWAR_EACH(c)) & ~w & AATS_SWAR_EACH(0x80);
+}
+
 static inline uint64_t aats_swar_is(uint64_t w, uint8_t c) { return aats_swar_below(w ^ AATS_SWAR_EACH(c), 1); }
 
 #endif

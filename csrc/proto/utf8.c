@@ -28,7 +28,8 @@ int aats_utf8_ok(void const *s, size_t n)
     uint8_t const *const end = p + n;
     while (p < end) {
         while (end - p >= 32) {
-            uint64_t const any = aats_swar_load8(p) | aats_swar_load8(p + 8) | aats_swar_load8(p + 16) | aats_swar_load8(p + 24);
+            uint64_t any = aats_swar_load8(p) | aats_swar_load8(p + 8);
+            any |= aats_swar_load8(p + 16) | aats_swar_load8(p + 24);
             if (any & AATS_SWAR_EACH(0x80)) break;
             p += 32;
         }

@@ -8,7 +8,11 @@
 /* ---- reading frames ----------------------------------------------------------------------------------------------- */
 
 static int is_control(int opcode) { return opcode >= AATS_WS_CLOSE; }
-static int is_known(int opcode) { return opcode <= AATS_WS_BINARY || (opcode >= AATS_WS_CLOSE && opcode <= AATS_WS_PONG); }
+
+static int is_known(int opcode)
+{
+    return opcode <= AATS_WS_BINARY || (opcode >= AATS_WS_CLOSE && opcode <= AATS_WS_PONG);
+}
 
 static uint64_t big_endian(uint8_t const *p, int n)
 {
@@ -60,7 +64,10 @@ int aats_ws_next_server(uint8_t *buf, size_t len, size_t limit, aats_ws_frame_t 
 
 /* ---- joining messages --------------------------------------------------------------------------------------------- */
 
-void aats_ws_asm_init(aats_ws_asm_t *a, uint8_t *buf, size_t cap) { *a = (aats_ws_asm_t){.buf = buf, .cap = buf ? cap : 0}; }
+void aats_ws_asm_init(aats_ws_asm_t *a, uint8_t *buf, size_t cap)
+{
+    *a = (aats_ws_asm_t){.buf = buf, .cap = buf ? cap : 0};
+}
 
 static int deliver(aats_ws_msg_t *msg, int opcode, uint8_t const *data, size_t len)
 {

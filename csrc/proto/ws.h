@@ -22,7 +22,14 @@ enum { AATS_WS_CONT = 0, AATS_WS_TEXT = 1, AATS_WS_BINARY = 2, AATS_WS_CLOSE = 8
 #define AATS_WS_CONTROL_MAX 125 /* payload bytes of a control frame */
 
 /* close codes that this project sends or looks for */
-enum { AATS_WS_NORMAL = 1000, AATS_WS_AWAY = 1001, AATS_WS_PROTOCOL = 1002, AATS_WS_NO_CODE = 1005, AATS_WS_BAD_TEXT = 1007, AATS_WS_TOO_LONG = 1009 };
+enum {
+    AATS_WS_NORMAL   = 1000,
+    AATS_WS_AWAY     = 1001,
+    AATS_WS_PROTOCOL = 1002,
+    AATS_WS_NO_CODE  = 1005, /* never sent: what an empty close frame means */
+    AATS_WS_BAD_TEXT = 1007,
+    AATS_WS_TOO_LONG = 1009
+};
 
 typedef struct {
     uint8_t *payload;   /* in the receive buffer, unmasked */

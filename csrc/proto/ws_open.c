@@ -6,7 +6,10 @@
 
 #include "proto/base64.h"
 
-void aats_ws_key(uint8_t const key16[16], char out[AATS_WS_KEY_SZ]) { aats_base64_encode(key16, 16, out, AATS_WS_KEY_SZ); }
+void aats_ws_key(uint8_t const key16[16], char out[AATS_WS_KEY_SZ])
+{
+    aats_base64_encode(key16, 16, out, AATS_WS_KEY_SZ);
+}
 
 int aats_ws_accept(char const *key, char out[AATS_WS_ACCEPT_SZ])
 {
@@ -16,7 +19,8 @@ int aats_ws_accept(char const *key, char out[AATS_WS_ACCEPT_SZ])
     unsigned sha_len = 0;
     memcpy(text, key, AATS_WS_KEY_SZ - 1);
     memcpy(text + AATS_WS_KEY_SZ - 1, GUID, sizeof GUID - 1);
-    if (EVP_Digest(text, AATS_WS_KEY_SZ - 1 + sizeof GUID - 1, sha, &sha_len, EVP_sha1(), NULL) != 1 || sha_len != 20) return AATS_E_IO;
+    size_t const n = AATS_WS_KEY_SZ - 1 + sizeof GUID - 1;
+    if (EVP_Digest(text, n, sha, &sha_len, EVP_sha1(), NULL) != 1 || sha_len != 20) return AATS_E_IO;
     aats_base64_encode(sha, 20, out, AATS_WS_ACCEPT_SZ);
     return AATS_OK;
 }
@@ -44,7 +48,8 @@ static int is_lines(char const *s)
 
 static int fits(int n, size_t cap) { return n < 0 || (size_t)n >= cap ? AATS_E_FULL : n; }
 
-int aats_ws_request(char *out, size_t cap, char const *host, char const *path, uint8_t const key16[16], char const *extra)
+int aats_ws_request(char *out, size_t cap, char const *host, char const *path, uint8_t const key16[16],
+                    char const *extra)
 {
     char key[AATS_WS_KEY_SZ];
     if (!is_plain(host) || !is_plain(path) || *path != '/' || (extra != NULL && !is_lines(extra))) return AATS_E_ARG;
@@ -61,19 +66,27 @@ int aats_ws_request(char *out, size_t cap, char const *host, char const *path, u
                 cap);
 }
 
+/* What request and answer have in common. */
+static int is_upgrade(aats_http_head_t const *h)
+{
+    return h->minor == 1 && aats_http_has(h, "upgrade", "websocket") && aats_http_has(h, "connection", "upgrade");
+}
+
 int aats_ws_check(aats_http_head_t const *h, uint8_t const key16[16])
 {
     char key[AATS_WS_KEY_SZ], want[AATS_WS_ACCEPT_SZ];
     char const *v;
     size_t n;
     if (h->status != 101) return AATS_E_SHAPE;
-    if (h->minor != 1 || !aats_http_has(h, "upgrade", "websocket") || !aats_http_has(h, "connection", "upgrade")) return AATS_E_PROTO;
-    if (aats_http_count(h, "sec-websocket-extensions") || aats_http_count(h, "sec-websocket-protocol")) return AATS_E_PROTO;
+    if (!is_upgrade(h)) return AATS_E_PROTO;
+    if (aats_http_count(h, "sec-websocket-extensions") != 0) return AATS_E_PROTO;
+    if (aats_http_count(h, "sec-websocket-protocol") != 0) return AATS_E_PROTO;
 
     aats_ws_key(key16, key);
     int const rc = aats_ws_accept(key, want);
     if (rc != AATS_OK) return rc;
-    if (aats_http_count(h, "sec-websocket-accept") != 1 || !aats_http_find(h, "sec-websocket-accept", &v, &n)) return AATS_E_PROTO;
+    if (aats_http_count(h, "sec-websocket-accept") != 1) return AATS_E_PROTO;
+    aats_http_find(h, "sec-websocket-accept", &v, &n);
     return n == AATS_WS_ACCEPT_SZ - 1 && memcmp(v, want, n) == 0 ? AATS_OK : AATS_E_PROTO;
 }
 
@@ -82,11 +95,9 @@ int aats_ws_response(char *out, size_t cap, aats_http_head_t const *h)
     char accept[AATS_WS_ACCEPT_SZ];
     char const *key;
     size_t n;
-    if (h->method_len != 3 || memcmp(h->method, "GET", 3) != 0 || h->minor != 1 || !aats_http_has(h, "upgrade", "websocket") ||
-        !aats_http_has(h, "connection", "upgrade") || !aats_http_has(h, "sec-websocket-version", "13") ||
-        !aats_http_find(h, "sec-websocket-key", &key, &n) || n != AATS_WS_KEY_SZ - 1) {
-        return AATS_E_PROTO;
-    }
+    if (h->method_len != 3 || memcmp(h->method, "GET", 3) != 0 || !is_upgrade(h)) return AATS_E_PROTO;
+    if (!aats_http_has(h, "sec-websocket-version", "13")) return AATS_E_PROTO;
+    if (!aats_http_find(h, "sec-websocket-key", &key, &n) || n != AATS_WS_KEY_SZ - 1) return AATS_E_PROTO;
     int const rc = aats_ws_accept(key, accept);
     if (rc != AATS_OK) return rc;
     return fits(snprintf(out, cap,

@@ -28,7 +28,8 @@ int aats_ws_accept(char const *key, char out[AATS_WS_ACCEPT_SZ]);
  * host as it belongs in the Host field ("stream.binance.com:9443"), path from its "/" on, extra further field lines,
  * each ending in CR LF, or NULL. Returns the bytes written (no final zero); AATS_E_FULL; AATS_E_ARG for a host, path
  * or extra that would break the head (empty, white space, control characters). */
-int aats_ws_request(char *out, size_t cap, char const *host, char const *path, uint8_t const key16[16], char const *extra);
+int aats_ws_request(char *out, size_t cap, char const *host, char const *path, uint8_t const key16[16],
+                    char const *extra);
 
 /* aats_ws_check judges the server's answer.
  *

@@ -45,8 +45,9 @@ typedef struct {
     aats_ctl_view_t const *ctl;
     uint64_t *counters;
     aats_hist_t *pub_delivered, *recv_delivered;
-    int (*step)(void *);
-    void *step_arg;
+    int (*step)(void *); /* one pass of an inline feed */
+    void **hosts;
+    int host_cnt;
     PyObject *infos, *feeds, *hook, *keep;
     PyTypeObject *event_type;
     int sub_cnt;
@@ -280,19 +281,26 @@ static int64_t begin_pass(loop_t *l)
     return mono;
 }
 
+static int step_hosts(loop_t *l)
+{
+    int work = 0;
+    for (int i = 0; i < l->host_cnt; i++) work |= l->step(l->hosts[i]) > 0;
+    return work;
+}
+
 /* idle waits without the GIL until an event is there (l->have), chores are due, or it is told to stop. */
 static void idle(loop_t *l)
 {
     for (;;) {
         int64_t const mono = begin_pass(l);
         if (mono >= l->chore_mono_ns || aats_load_relaxed(&l->stop)) return;
-        int const work = l->step ? l->step(l->step_arg) : 0;
+        int const work = step_hosts(l);
         if (aats_reader_next(l->reader, mono, &l->now.ev)) {
             l->have = 1;
             return;
         }
-        if (work <= 0) aats_wait_idle(&l->wait, mono);
-        else aats_wait_busy(&l->wait);
+        if (work) aats_wait_busy(&l->wait);
+        else aats_wait_idle(&l->wait, mono);
     }
 }
 
@@ -306,7 +314,7 @@ static int pass(loop_t *l, int *empty)
         if (deliver(l) < 0) return -1;
         mono = aats_mono_ns();
     }
-    if (l->step) work += l->step(l->step_arg) > 0;
+    work += step_hosts(l);
     for (int i = 0; i < EVENTS_A_PASS && aats_reader_next(l->reader, mono, &l->now.ev); i++) {
         work = 1;
         if (deliver(l) < 0) return -1;
@@ -353,15 +361,27 @@ static PyObject *loop_run(loop_t *l, PyObject *args, PyObject *kw)
 
 /* ---- set-up -------------------------------------------------------------------------------------------------------------------------- */
 
+static int take_hosts(loop_t *l, PyObject *hosts)
+{
+    Py_ssize_t const cnt = hosts && l->step ? PyList_GET_SIZE(hosts) : 0;
+    if (!(l->hosts = PyMem_Calloc((size_t)cnt + 1, sizeof *l->hosts))) return -1;
+    for (Py_ssize_t i = 0; i < cnt; i++) {
+        l->hosts[i] = PyLong_AsVoidPtr(PyList_GET_ITEM(hosts, i));
+        if (!l->hosts[i]) return PyErr_Occurred() ? -1 : (PyErr_SetString(PyExc_ValueError, "hosts holds 0"), -1);
+    }
+    l->host_cnt = (int)cnt;
+    return 0;
+}
+
 static PyObject *loop_new(PyTypeObject *type, PyObject *args, PyObject *kw)
 {
     static char *names[] = {"reader", "infos", "feeds", "hook", "keep", "slot", "ctl", "counters", "pub_delivered", "recv_delivered",
-                            "step", "step_arg", "wait", "cores", NULL};
-    unsigned long long reader, slot = 0, ctl = 0, counters = 0, pub = 0, recv = 0, step = 0, step_arg = 0;
-    PyObject *infos, *feeds, *hook = Py_None, *keep = Py_None;
+                            "step", "hosts", "wait", "cores", NULL};
+    unsigned long long reader, slot = 0, ctl = 0, counters = 0, pub = 0, recv = 0, step = 0;
+    PyObject *infos, *feeds, *hook = Py_None, *keep = Py_None, *hosts = NULL;
     unsigned wait = AATS_WAIT_NONE, cores = 1;
-    if (!PyArg_ParseTupleAndKeywords(args, kw, "KO!O!|OO$KKKKKKKII:Loop", names, &reader, &PyList_Type, &infos, &PyList_Type, &feeds, &hook, &keep,
-                                     &slot, &ctl, &counters, &pub, &recv, &step, &step_arg, &wait, &cores))
+    if (!PyArg_ParseTupleAndKeywords(args, kw, "KO!O!|OO$KKKKKKO!II:Loop", names, &reader, &PyList_Type, &infos, &PyList_Type, &feeds, &hook, &keep,
+                                     &slot, &ctl, &counters, &pub, &recv, &step, &PyList_Type, &hosts, &wait, &cores))
         return NULL;
     aats_reader_t *r = (aats_reader_t *)(uintptr_t)reader;
     if (!r || PyList_GET_SIZE(infos) != (Py_ssize_t)aats_reader_sub_cnt(r)) {
@@ -385,13 +405,13 @@ static PyObject *loop_new(PyTypeObject *type, PyObject *args, PyObject *kw)
     l->slot = (aats_slot_t *)(uintptr_t)slot, l->ctl = (aats_ctl_view_t const *)(uintptr_t)ctl;
     l->counters = counters ? (uint64_t *)(uintptr_t)counters : (uint64_t *)l->scratch;
     l->pub_delivered = (aats_hist_t *)(uintptr_t)pub, l->recv_delivered = (aats_hist_t *)(uintptr_t)recv;
-    l->step = (int (*)(void *))(uintptr_t)step, l->step_arg = (void *)(uintptr_t)step_arg;
+    l->step = (int (*)(void *))(uintptr_t)step;
     l->event_type = (PyTypeObject *)Py_NewRef((PyObject *)event_type_);
     static aats_rec_t const none;
     l->now.ev.rec = &none;
     aats_wait_init(&l->wait, wait, cores);
     l->flts = PyMem_Calloc(4 * (size_t)deepest, sizeof *l->flts);
-    if (!l->infos || !l->flts) {
+    if (take_hosts(l, hosts) < 0 || !l->infos || !l->flts) {
         Py_DECREF(l);
         return PyErr_Occurred() ? NULL : PyErr_NoMemory();
     }
@@ -525,6 +545,7 @@ static void loop_dealloc(loop_t *l)
     Py_CLEAR(l->event_type);
     PyMem_Free(l->flts);
     PyMem_Free(l->alarms);
+    PyMem_Free(l->hosts);
     type->tp_free((PyObject *)l);
     Py_DECREF(type);
 }

@@ -28,7 +28,7 @@ int aats_ring_publish(aats_ring_writer_t *writer, aats_rec_t *rec, aats_level_t 
     rec->rec = n;
     rec->stamp = 2 * n + 2;
 
-    aats_seq_write_begin(&slot->stamp, 2 * n + 1); /* E2 */
+    aats_seq_write_begin(&slot->stamp, 2 * n + 1); /* E2, E4 */
     aats_words_store(&slot->exch_ns, &rec->exch_ns, HEAD_WORDS);
     if (rec->bid_len > 0) aats_words_store(aats_rec_bids(slot), bids, rec->bid_len * LEVEL_WORDS);
     if (rec->ask_len > 0) aats_words_store(aats_rec_asks(slot, cap), asks, rec->ask_len * LEVEL_WORDS);
@@ -44,7 +44,7 @@ int aats_ring_poll(aats_md_view_t const *view, uint64_t n, aats_rec20_t *out)
     uint32_t const cap = view->ring_levels;
     uint64_t const want = 2 * n + 2;
 
-    uint64_t const stamp = aats_seq_read_begin(&slot->stamp); /* E1 */
+    uint64_t const stamp = aats_seq_read_begin(&slot->stamp); /* E1, E4 */
     if (stamp != want) return stamp < want ? 0 : AATS_E_LAPPED;
 
     aats_words_load(&out->r.exch_ns, &slot->exch_ns, HEAD_WORDS);
@@ -54,7 +54,10 @@ int aats_ring_poll(aats_md_view_t const *view, uint64_t n, aats_rec20_t *out)
         aats_words_load(out->bids, aats_rec_bids(slot), out->r.bid_len * LEVEL_WORDS);
         aats_words_load(out->asks, aats_rec_asks(slot, cap), out->r.ask_len * LEVEL_WORDS);
     }
-    if (!aats_seq_read_end(&slot->stamp, want)) return AATS_E_LAPPED; /* E2 */
+    if (!aats_seq_read_end(&slot->stamp, want)) { /* E2 */
+        aats_fence_acquire();                     /* E4 */
+        return AATS_E_LAPPED;
+    }
     return sane ? 1 : AATS_E_LAYOUT;
 }
 

@@ -14,6 +14,8 @@
  *       whoever copied a word of a newer record sees a changed stamp, and drops the copy.
  *   E3  publish.h: latest slot, then E1; then release store of head  ->  poll: E1, or newest: acquire load of head
  *       whoever has seen record n, or a head above n, finds in the latest slot of n's symbol record n or a newer one.
+ *   E4  publish: release store of 2n+1      ->  poll: acquire load or fence before AATS_E_LAPPED
+ *       whoever is told that record n is lost finds a head at least ring_depth above it, so a cursor never goes back.
  * Words move as relaxed 8-byte atomics, so there is no plain access to race with.
  *
  * Crash: a writer that dies inside a record leaves an odd stamp; readers find record n not published, for ever, and

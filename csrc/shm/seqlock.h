@@ -4,13 +4,15 @@
  * For: ring.c and latest.c.  Not for choosing stamps (each object does) nor for moving the words (aats_words_* of
  * base/atomics.h, between begin and end on both sides).
  *
- *   writer                                        reader
- *   begin  stamp = odd, release fence    --+      begin  acquire load of stamp: even, and the one wanted?
- *          words                           |             words
- *   end    release store of stamp = even --|-+    end    acquire fence, reload of stamp: still the same?
- *                                          | |
- *   E1, L1: end -> begin  ------------------ +    who sees the even stamp sees the words before it
- *   E2, L2: begin -> end  ------------------+     who copied a later word sees a later stamp
+ *   writer                                           reader
+ *   begin  release store of stamp = odd                begin  acquire load of stamp: even, and the one wanted?
+ *          release fence                                      words
+ *          words                                       end    acquire fence
+ *   end    release store of stamp = even                      reload of stamp: still the same?
+ *
+ *   E1, L1   end -> begin                        who sees the even stamp sees the words before it
+ *   E2, L2   fence of begin -> fence of end      who copied a later word sees a later stamp
+ *   E4       odd stamp -> fence, or begin        who sees a later stamp sees all that came before that write
  *
  * One writer an object; stamps only grow. */
 #ifndef AATS_SHM_SEQLOCK_H
@@ -20,8 +22,8 @@
 
 static inline void aats_seq_write_begin(uint64_t *stamp, uint64_t odd)
 {
-    aats_store_relaxed(stamp, odd);
-    aats_fence_release(); /* E2, L2 */
+    aats_store_release(stamp, odd); /* E4 */
+    aats_fence_release();           /* E2, L2 */
 }
 
 static inline void aats_seq_write_end(uint64_t *stamp, uint64_t even)

@@ -22,24 +22,34 @@ static int is(char const *s, uint32_t n, char const *want) { return n == strlen(
 TEST(heads_outside_the_grammar_are_refused)
 {
     static char const *const BAD[] = {
-        "H\0TP", "GET / HTTP/1.1\r\n\r\n", "\x15\x03\x01", "<html>", "HTTP/2 200 OK\r\n\r\n", "HTTP/1.2 200 OK\r\n\r\n", "http/1.1 200 OK\r\n\r\n",
-        "HTTP/1.1  200 OK\r\n\r\n", "HTTP/1.1 20 OK\r\n\r\n", "HTTP/1.1 2000 OK\r\n\r\n", "HTTP/1.1 099 OK\r\n\r\n", "HTTP/1.1 2x0 OK\r\n\r\n",
-        "HTTP/1.1 200 O\rK\r\n\r\n", "HTTP/1.1 200 OK\n\n", "\r\nHTTP/1.1 200 OK\r\n\r\n", "HTTP/1.1 200 OK\r\nA: b\n\r\n", "HTTP/1.1 200 OK\r\nA: b\r\n\n",
-        "HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n", "HTTP/1.1 200 OK\r\n A: b\r\n\r\n", "HTTP/1.1 200 OK\r\nA : b\r\n\r\n", "HTTP/1.1 200 OK\r\n: b\r\n\r\n",
-        "HTTP/1.1 200 OK\r\nA\r\n\r\n", "HTTP/1.1 200 OK\r\nA: b\rc\r\n\r\n", "HTTP/1.1 200 OK\r\nA: b\x01\r\n\r\n", "HTTP/1.1 200 OK\r\n(A): b\r\n\r\n",
+        "H\0TP", "GET / HTTP/1.1\r\n\r\n", "\x15\x03\x01", "<html>", "HTTP/2 200 OK\r\n\r\n",
+        "HTTP/1.2 200 OK\r\n\r\n", "http/1.1 200 OK\r\n\r\n",
+        "HTTP/1.1  200 OK\r\n\r\n", "HTTP/1.1 20 OK\r\n\r\n", "HTTP/1.1 2000 OK\r\n\r\n", "HTTP/1.1 099 OK\r\n\r\n",
+        "HTTP/1.1 2x0 OK\r\n\r\n",
+        "HTTP/1.1 200 O\rK\r\n\r\n", "HTTP/1.1 200 OK\n\n", "\r\nHTTP/1.1 200 OK\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nA: b\n\r\n", "HTTP/1.1 200 OK\r\nA: b\r\n\n",
+        "HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n", "HTTP/1.1 200 OK\r\n A: b\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nA : b\r\n\r\n", "HTTP/1.1 200 OK\r\n: b\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nA\r\n\r\n", "HTTP/1.1 200 OK\r\nA: b\rc\r\n\r\n", "HTTP/1.1 200 OK\r\nA: b\x01\r\n\r\n",
+        "HTTP/1.1 200 OK\r\n(A): b\r\n\r\n",
         "HTTP/1.1 200 OK\r\nA: b\x7F\r\n\r\n", "HTTP/1.1 200 OK\r\n\xC3\xA9: b\r\n\r\n", "\n", "HTTP/1.1 200 OK\r\n\n",
     };
-    for (size_t i = 1; i < CNT(BAD); i++) CHECK_MSG(code_of(BAD[i], strlen(BAD[i])) == AATS_E_SYNTAX, "case %zu was taken: %s", i, BAD[i]);
+    for (size_t i = 1; i < CNT(BAD); i++) {
+        CHECK_MSG(code_of(BAD[i], strlen(BAD[i])) == AATS_E_SYNTAX, "case %zu was taken: %s", i, BAD[i]);
+    }
     CHECK_EQ_I64(code_of("H\0TP", 4), AATS_E_SYNTAX);
     CHECK_EQ_I64(code_of("HTTP/1.1 200 OK\r\nA: b\0c\r\n\r\n", 28), AATS_E_SYNTAX);
 }
 
 TEST(requests_outside_the_grammar_are_refused)
 {
-    static char const *const BAD[] = {"GET /\r\n\r\n", "GET  / HTTP/1.1\r\n\r\n", " GET / HTTP/1.1\r\n\r\n", "GET / HTTP/1.1 \r\n\r\n", "GET / HTTP/2.0\r\n\r\n",
+    static char const *const BAD[] = {"GET /\r\n\r\n", "GET  / HTTP/1.1\r\n\r\n", " GET / HTTP/1.1\r\n\r\n",
+                                      "GET / HTTP/1.1 \r\n\r\n", "GET / HTTP/2.0\r\n\r\n",
                                       "GET /a\tb HTTP/1.1\r\n\r\n", "G(T / HTTP/1.1\r\n\r\n", "\r\n\r\n"};
     aats_http_head_t h;
-    for (size_t i = 0; i < CNT(BAD); i++) CHECK_EQ_I64(aats_http_request_head(BAD[i], strlen(BAD[i]), &h), AATS_E_SYNTAX);
+    for (size_t i = 0; i < CNT(BAD); i++) {
+        CHECK_EQ_I64(aats_http_request_head(BAD[i], strlen(BAD[i]), &h), AATS_E_SYNTAX);
+    }
 }
 
 TEST(more_fields_or_bytes_than_the_limits_are_refused)
@@ -144,7 +154,9 @@ TEST(a_retry_date_counts_as_none_and_a_huge_number_as_the_largest)
 
 TEST(a_head_cut_off_anywhere_asks_for_more)
 {
-    for (size_t n = 0; n < sizeof ANSWER - 1; n++) CHECK_MSG(code_of(ANSWER, n) == AATS_E_MORE, "the first %zu bytes", n);
+    for (size_t n = 0; n < sizeof ANSWER - 1; n++) {
+        CHECK_MSG(code_of(ANSWER, n) == AATS_E_MORE, "the first %zu bytes", n);
+    }
     CHECK_EQ_I64(code_of(ANSWER, sizeof ANSWER - 1), sizeof ANSWER - 1);
 }
 
@@ -154,7 +166,8 @@ TEST(a_request_is_taken_apart)
     aats_http_head_t h;
     for (size_t n = 0; n < sizeof REQUEST - 1; n++) CHECK_EQ_I64(aats_http_request_head(REQUEST, n, &h), AATS_E_MORE);
     CHECK_EQ_I64(aats_http_request_head(REQUEST, sizeof REQUEST - 1, &h), sizeof REQUEST - 1);
-    CHECK(h.status == 0 && h.minor == 1 && is(h.method, h.method_len, "GET") && is(h.target, h.target_len, "/stream?streams=btcusdt@depth"));
+    CHECK(h.status == 0 && h.minor == 1 && is(h.method, h.method_len, "GET") &&
+          is(h.target, h.target_len, "/stream?streams=btcusdt@depth"));
 }
 
 RUN_ALL()

@@ -106,10 +106,14 @@ static int depth_of(char const *s, size_t n, depth_t *m)
 TEST(text_that_is_not_json_is_refused)
 {
     static char const *const BAD[] = {
-        "", " ", "{", "}", "[", "]", "{]", "[}", "[1,]", "[,1]", "[1 2]", "[1,,2]", "{,}", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{\"a\" 1}",
-        "{\"a\":1 \"b\":2}", "{a:1}", "{1:1}", "{'a':1}", "\"", "\"abc", "\"abc\\\"", "\"\\x\"", "\"\\u12\"", "\"\\u12G4\"", "\"a\nb\"", "\"\t\"",
-        "'a'", "tru", "True", "truex", "nul", "nullnull", "falsy", "01", "-", "+1", "1.", ".1", "1e", "1e+", "-01", "0x10", "1x", "NaN", "Infinity",
-        "1 1", "[] []", "{}x", "[1]]", "{\"a\":1}}", "\v1", "\xEF\xBB\xBF{}", "[\"a\",]", "{\"a\":[1,{\"b\":]}}", "[1", "{\"a\":1", "{\"a\":", "{\"a",
+        "", " ", "{", "}", "[", "]", "{]", "[}", "[1,]", "[,1]", "[1 2]", "[1,,2]", "{,}", "{\"a\"}", "{\"a\":}",
+        "{\"a\":1,}", "{\"a\" 1}",
+        "{\"a\":1 \"b\":2}", "{a:1}", "{1:1}", "{'a':1}", "\"", "\"abc", "\"abc\\\"", "\"\\x\"", "\"\\u12\"",
+        "\"\\u12G4\"", "\"a\nb\"", "\"\t\"",
+        "'a'", "tru", "True", "truex", "nul", "nullnull", "falsy", "01", "-", "+1", "1.", ".1", "1e", "1e+", "-01",
+        "0x10", "1x", "NaN", "Infinity",
+        "1 1", "[] []", "{}x", "[1]]", "{\"a\":1}}", "\v1", "\xEF\xBB\xBF{}", "[\"a\",]", "{\"a\":[1,{\"b\":]}}", "[1",
+        "{\"a\":1", "{\"a\":", "{\"a",
     };
     for (size_t i = 0; i < CNT(BAD); i++) CHECK_MSG(whole(BAD[i]) == AATS_E_SYNTAX, "%s was taken", BAD[i]);
     CHECK_EQ_I64(whole_n("\"a\0b\"", 5), AATS_E_SYNTAX);
@@ -217,6 +221,22 @@ TEST(the_first_error_sticks_and_the_cursor_stays_there)
     doc_close(&d);
 }
 
+TEST(a_text_left_in_the_middle_has_not_ended_well)
+{
+    doc_t d;
+    aats_json_t *j = doc_open(&d, "[1]");
+    uint64_t u;
+    aats_json_array(j);
+    aats_json_item(j);
+    aats_json_u64(j, &u);
+    CHECK_EQ_I64(aats_json_end(j), AATS_E_SYNTAX);
+    doc_close(&d);
+    j = doc_open(&d, "[");
+    aats_json_array(j);
+    CHECK_EQ_I64(aats_json_end(j), AATS_E_SYNTAX);
+    doc_close(&d);
+}
+
 TEST(a_wanted_key_twice_is_refused)
 {
     static char const TWICE[] = "{\"e\":\"x\",\"E\":1,\"U\":1,\"u\":2,\"b\":[],\"a\":[],\"u\":3}";
@@ -266,9 +286,12 @@ TEST(levels_of_another_shape_are_refused)
 
 TEST(bad_escapes_and_lone_surrogates_have_no_text)
 {
-    static char const *const BAD[] = {"\\", "\\x", "\\u", "\\u123", "\\uD800", "\\uDC00", "\\uD800\\u0041", "\\uD800x", "\\uD800\\uD800", "\\u12G4"};
+    static char const *const BAD[] = {"\\", "\\x", "\\u", "\\u123", "\\uD800", "\\uDC00", "\\uD800\\u0041", "\\uD800x",
+                                      "\\uD800\\uD800", "\\u12G4"};
     char out[64];
-    for (size_t i = 0; i < CNT(BAD); i++) CHECK_EQ_I64(aats_json_unescape(BAD[i], strlen(BAD[i]), out, sizeof out), AATS_E_SYNTAX);
+    for (size_t i = 0; i < CNT(BAD); i++) {
+        CHECK_EQ_I64(aats_json_unescape(BAD[i], strlen(BAD[i]), out, sizeof out), AATS_E_SYNTAX);
+    }
     CHECK_EQ_I64(aats_json_unescape("abc", 3, out, 3), AATS_E_FULL);
     CHECK_EQ_I64(aats_json_unescape("", 0, out, 0), AATS_E_FULL);
     CHECK_EQ_I64(aats_json_unescape("\\u00e9", 6, out, 2), AATS_E_FULL);
@@ -292,8 +315,10 @@ TEST(a_call_outside_any_container_is_a_callers_mistake)
 TEST(values_of_every_type_with_white_space_anywhere_are_taken)
 {
     static char const *const GOOD[] = {
-        "1", "-0.5e-7", "\"\"", "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\"", "true", "false", "null", "[]", "{}", " [ ] ", "\t{\r\n} ",
-        " { \"a\" : [ 1 , 2.5 , { \"b\" : null } , [ [ ] , \"x\" ] ] , \"c\" : true } ", "[[[[[[1]]]]],{\"a\":{\"a\":{\"a\":{}}}}]",
+        "1", "-0.5e-7", "\"\"", "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\"", "true", "false", "null", "[]", "{}", " [ ] ",
+        "\t{\r\n} ",
+        " { \"a\" : [ 1 , 2.5 , { \"b\" : null } , [ [ ] , \"x\" ] ] , \"c\" : true } ",
+        "[[[[[[1]]]]],{\"a\":{\"a\":{\"a\":{}}}}]",
         "\"\xE4\xBD\xA0\xE5\xA5\xBD and some more text behind it\"", "{\"\":0}", "{\"a\":1,\"a\":2}", "\"/ \x7F\"",
     };
     for (size_t i = 0; i < CNT(GOOD); i++) CHECK_MSG(whole(GOOD[i]) == AATS_OK, "%s was refused", GOOD[i]);
@@ -324,7 +349,9 @@ TEST(a_depth_update_is_read_in_any_order_of_its_keys)
 TEST(a_message_cut_off_anywhere_is_refused)
 {
     depth_t m;
-    for (size_t n = 0; n < sizeof DEPTH - 1; n++) CHECK_MSG(depth_of(DEPTH, n, &m) == AATS_E_SYNTAX, "the first %zu bytes were taken", n);
+    for (size_t n = 0; n < sizeof DEPTH - 1; n++) {
+        CHECK_MSG(depth_of(DEPTH, n, &m) == AATS_E_SYNTAX, "the first %zu bytes were taken", n);
+    }
 }
 
 TEST(a_byte_changed_anywhere_gives_a_documented_code)
@@ -337,7 +364,8 @@ TEST(a_byte_changed_anywhere_gives_a_documented_code)
             memcpy(text, DEPTH, sizeof DEPTH);
             text[at] = BYTES[b];
             int const rc = depth_of(text, sizeof DEPTH - 1, &m);
-            CHECK_MSG(rc == AATS_OK || rc == AATS_E_SYNTAX || rc == AATS_E_SHAPE || rc == AATS_E_RANGE || rc == AATS_E_INEXACT || rc == AATS_E_DUPKEY,
+            CHECK_MSG(rc == AATS_OK || rc == AATS_E_SYNTAX || rc == AATS_E_SHAPE || rc == AATS_E_RANGE ||
+                      rc == AATS_E_INEXACT || rc == AATS_E_DUPKEY,
                       "byte %zu as %d gave %d", at, BYTES[b], rc);
         }
     }

@@ -36,16 +36,20 @@ static int both(char const *s, size_t n, int exp, int64_t *out)
     *out = 77;
     int const want = exact(aats_num_parse_plain, s, n, exp, &plain);
     int const got = exact(aats_num_parse, s, n, exp, out);
-    CHECK_MSG(got == want && *out == plain, "\"%.*s\" at %d: fast %d %" PRId64 ", plain %d %" PRId64, (int)n, s, exp, got, *out, want, plain);
+    CHECK_MSG(got == want && *out == plain, "\"%.*s\" at %d: fast %d %" PRId64 ", plain %d %" PRId64, (int)n, s, exp,
+              got, *out, want, plain);
     return got;
 }
 
 TEST(text_outside_the_grammar_is_refused)
 {
     static char const *const BAD[] = {
-        "",    "-",   "+1",  ".5",   "5.",  "-.5", "007",  "00",     "-01", "01.5", " 1",   "1 ",  "1e",    "1e+",  "e5",  "1.e5",
-        "0x1", "1,5", "1.2.3", "--1", "1-", "NaN", "Infinity", "12a", "1_000", "1.5f", "1.-5", "1e5.0", "1e1e1", "\"1\"", "1\n", "１",
-        "12345678a", "1234567890123456789012345678901234567890x", "1.12345678x", "1.123456789x", "12345678.", "0.", "-0.", "1/2", "1:2", "1;",
+        "",    "-",   "+1",  ".5",   "5.",  "-.5", "007",  "00",     "-01", "01.5", " 1",   "1 ",  "1e",    "1e+",
+        "e5",  "1.e5",
+        "0x1", "1,5", "1.2.3", "--1", "1-", "NaN", "Infinity", "12a", "1_000", "1.5f", "1.-5", "1e5.0", "1e1e1",
+        "\"1\"", "1\n", "１",
+        "12345678a", "1234567890123456789012345678901234567890x", "1.12345678x", "1.123456789x", "12345678.", "0.",
+        "-0.", "1/2", "1:2", "1;",
     };
     int64_t out;
     for (size_t i = 0; i < CNT(BAD); i++) {
@@ -58,7 +62,8 @@ TEST(text_outside_the_grammar_is_refused)
 TEST(a_value_that_does_not_fit_is_refused)
 {
     static char const *const BIG[] = {
-        "92233720368.54775808", "92233720369", "-92233720368.54775809", "123456789012345678901234567890", "1e11", "1e999999999999999999999",
+        "92233720368.54775808", "92233720369", "-92233720368.54775809", "123456789012345678901234567890", "1e11",
+        "1e999999999999999999999",
         "99999999999999999999.999999999999", "92233720368.547758079999", "92233720368.547758081",
     };
     int64_t out;
@@ -70,9 +75,12 @@ TEST(a_value_that_does_not_fit_is_refused)
 
 TEST(digits_below_the_exponent_are_refused_not_rounded)
 {
-    static char const *const FINE[] = {"0.000000001", "1.123456789", "-0.0000000010", "1e-9", "61837.640000001", "0.00000000000000000000000000001", "1e-999999999999"};
+    static char const *const FINE[] = {"0.000000001", "1.123456789", "-0.0000000010", "1e-9", "61837.640000001",
+                                       "0.00000000000000000000000000001", "1e-999999999999"};
     int64_t out;
-    for (size_t i = 0; i < CNT(FINE); i++) CHECK_MSG(both(FINE[i], strlen(FINE[i]), -8, &out) == AATS_E_INEXACT, "\"%s\" was taken", FINE[i]);
+    for (size_t i = 0; i < CNT(FINE); i++) {
+        CHECK_MSG(both(FINE[i], strlen(FINE[i]), -8, &out) == AATS_E_INEXACT, "\"%s\" was taken", FINE[i]);
+    }
     CHECK_EQ_I64(both("1.5", 3, 0, &out), AATS_E_INEXACT);
     CHECK_EQ_I64(both("15", 2, 1, &out), AATS_E_INEXACT);
 }
@@ -89,9 +97,12 @@ TEST(an_exponent_outside_the_limits_is_a_callers_mistake)
 
 TEST(ids_outside_the_grammar_or_64_bits_are_refused)
 {
-    static char const *const BAD[] = {"", "-1", "+1", "01", "00", "1.0", "1e3", " 1", "1 ", "x", "12345678x", "1234567890123456x", "99999999999999999999x"};
+    static char const *const BAD[] = {"", "-1", "+1", "01", "00", "1.0", "1e3", " 1", "1 ", "x", "12345678x",
+                                      "1234567890123456x", "99999999999999999999x"};
     uint64_t out = 77;
-    for (size_t i = 0; i < CNT(BAD); i++) CHECK_MSG(aats_num_u64(BAD[i], strlen(BAD[i]), &out) == AATS_E_SYNTAX, "\"%s\" was taken", BAD[i]);
+    for (size_t i = 0; i < CNT(BAD); i++) {
+        CHECK_MSG(aats_num_u64(BAD[i], strlen(BAD[i]), &out) == AATS_E_SYNTAX, "\"%s\" was taken", BAD[i]);
+    }
     CHECK_EQ_I64(aats_num_u64("18446744073709551616", 20, &out), AATS_E_RANGE);
     CHECK_EQ_I64(aats_num_u64("123456789012345678901234567890", 30, &out), AATS_E_RANGE);
     CHECK_EQ_U64(out, 77);
@@ -147,7 +158,8 @@ TEST(the_fast_way_says_what_the_plain_way_says)
         char s[64];
         size_t n = 0;
         uint64_t r = next_random(&seed);
-        int const whole = (int)(r % 18), frac = (int)((r >> 8) % 12) - 1, exp = (r >> 16) % 4 ? -8 : (int)((r >> 20) % 37) - 18;
+        int const whole = (int)(r % 18), frac = (int)((r >> 8) % 12) - 1,
+            exp = (r >> 16) % 4 ? -8 : (int)((r >> 20) % 37) - 18;
         if ((r >> 32) % 16 == 0) s[n++] = '-';
         for (int i = 0; i <= whole; i++) s[n++] = (char)('0' + next_random(&seed) % ((r >> 40) % 2 ? 2 : 10));
         if (frac >= 0) s[n++] = '.';
@@ -162,7 +174,8 @@ TEST(the_fast_way_says_what_the_plain_way_says)
 
 TEST(what_is_written_reads_back_the_same)
 {
-    static int64_t const EDGE[] = {0, 1, -1, 9, 10, 99, 100, 100000000, -100000000, 6183764000000, INT64_MAX, INT64_MIN, INT64_MIN + 1, 1000000000000000000};
+    static int64_t const EDGE[] = {0, 1, -1, 9, 10, 99, 100, 100000000, -100000000, 6183764000000, INT64_MAX,
+                                   INT64_MIN, INT64_MIN + 1, 1000000000000000000};
     uint64_t seed = 2;
     for (int exp = AATS_NUM_EXP_MIN; exp <= AATS_NUM_EXP_MAX; exp++) {
         for (int i = 0; i < 500; i++) {
@@ -185,8 +198,10 @@ TEST(texts_have_no_exponent_and_no_trailing_zeros)
         int exp;
         char const *want;
     } const KNOWN[] = {
-        {0, -8, "0"}, {0, 5, "0"}, {6183764000000, -8, "61837.64"}, {-50000000, -8, "-0.5"}, {1, -8, "0.00000001"}, {100000000, -8, "1"},
-        {12, 2, "1200"}, {-7, 0, "-7"}, {INT64_MIN, -18, "-9.223372036854775808"}, {INT64_MIN, 18, "-9223372036854775808000000000000000000"},
+        {0, -8, "0"}, {0, 5, "0"}, {6183764000000, -8, "61837.64"}, {-50000000, -8, "-0.5"}, {1, -8, "0.00000001"},
+        {100000000, -8, "1"},
+        {12, 2, "1200"}, {-7, 0, "-7"}, {INT64_MIN, -18, "-9.223372036854775808"},
+        {INT64_MIN, 18, "-9223372036854775808000000000000000000"},
     };
     for (size_t i = 0; i < CNT(KNOWN); i++) {
         char text[AATS_NUM_SZ] = "?";

@@ -17,7 +17,8 @@ static size_t encode(uint32_t cp, uint8_t *out)
     if (cp < 0x80) return out[0] = (uint8_t)cp, 1;
     if (cp < 0x800) return out[0] = (uint8_t)(0xC0 | cp >> 6), out[1] = (uint8_t)(0x80 | (cp & 63)), 2;
     if (cp < 0x10000) {
-        return out[0] = (uint8_t)(0xE0 | cp >> 12), out[1] = (uint8_t)(0x80 | (cp >> 6 & 63)), out[2] = (uint8_t)(0x80 | (cp & 63)), 3;
+        return out[0] = (uint8_t)(0xE0 | cp >> 12), out[1] = (uint8_t)(0x80 | (cp >> 6 & 63)),
+            out[2] = (uint8_t)(0x80 | (cp & 63)), 3;
     }
     out[0] = (uint8_t)(0xF0 | cp >> 18);
     out[1] = (uint8_t)(0x80 | (cp >> 12 & 63));
@@ -29,8 +30,10 @@ static size_t encode(uint32_t cp, uint8_t *out)
 TEST(malformed_sequences_are_refused_wherever_they_stand)
 {
     static char const *const BAD[] = {
-        "\x80", "\xBF", "\xC0\x80", "\xC1\xBF", "\xC2", "\xC2\x41", "\xE0\x80\x80", "\xE0\x9F\xBF", "\xE1\x80", "\xE1\x80\x41", "\xED\xA0\x80",
-        "\xED\xBF\xBF", "\xF0\x80\x80\x80", "\xF0\x8F\xBF\xBF", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xF1\x80\x80", "\xF1\x80\x80\x41",
+        "\x80", "\xBF", "\xC0\x80", "\xC1\xBF", "\xC2", "\xC2\x41", "\xE0\x80\x80", "\xE0\x9F\xBF", "\xE1\x80",
+        "\xE1\x80\x41", "\xED\xA0\x80",
+        "\xED\xBF\xBF", "\xF0\x80\x80\x80", "\xF0\x8F\xBF\xBF", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xF1\x80\x80",
+        "\xF1\x80\x80\x41",
         "\xFE", "\xFF", "\xF8\x88\x80\x80\x80",
     };
     for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++) {

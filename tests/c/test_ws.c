@@ -22,8 +22,16 @@ static int first(next_fn next, void const *bytes, size_t n, size_t limit, aats_w
     return rc;
 }
 
-static int client(void const *bytes, size_t n) { return first(aats_ws_next, bytes, n, NO_LIMIT, &(aats_ws_frame_t){0}); }
-static int server(void const *bytes, size_t n) { return first(aats_ws_next_server, bytes, n, NO_LIMIT, &(aats_ws_frame_t){0}); }
+static int client(void const *bytes, size_t n)
+{
+    return first(aats_ws_next, bytes, n, NO_LIMIT, &(aats_ws_frame_t){0});
+}
+
+static int server(void const *bytes, size_t n)
+{
+    return first(aats_ws_next_server, bytes, n, NO_LIMIT, &(aats_ws_frame_t){0});
+}
+
 
 /* One connection's receiving side: all messages of a stream, written down one behind the other as
  * "opcode:length:bytes;". */
@@ -91,7 +99,9 @@ TEST(frames_that_break_the_protocol_are_refused)
         {0x81, 127, 0x80, 0, 0, 0, 0, 0, 0, 0},                  /* a length with its highest bit set */
         {0x81, 0x80, 1, 2, 3, 4}, {0x89, 0x80, 1, 2, 3, 4},      /* a server that masks */
     };
-    for (size_t i = 0; i < CNT(BAD); i++) CHECK_MSG(client(BAD[i], sizeof BAD[i]) == AATS_E_PROTO, "case %zu was taken", i);
+    for (size_t i = 0; i < CNT(BAD); i++) {
+        CHECK_MSG(client(BAD[i], sizeof BAD[i]) == AATS_E_PROTO, "case %zu was taken", i);
+    }
     CHECK_EQ_I64(server("\x81\x01" "a", 3), AATS_E_PROTO);
     CHECK_EQ_I64(client("\xC1", 1), AATS_E_PROTO);
     CHECK_EQ_I64(client("\x08", 1), AATS_E_PROTO);
@@ -166,7 +176,8 @@ TEST(text_that_is_not_utf8_is_refused_binary_is_not)
 
 TEST(close_codes_that_may_not_be_sent_are_refused)
 {
-    static int const GOOD[] = {1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999};
+    static int const GOOD[] = {1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999,
+                               4000, 4999};
     static int const BAD[] = {0, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65535};
     char const *reason;
     size_t n;
@@ -197,7 +208,9 @@ TEST(what_no_frame_can_hold_is_not_encoded)
     CHECK_EQ_I64(aats_ws_encode(out, sizeof out, 3, 1, big, 1, KEY), AATS_E_ARG);
     CHECK_EQ_I64(aats_ws_encode(out, sizeof out, -1, 1, big, 1, KEY), AATS_E_ARG);
     CHECK_EQ_I64(aats_ws_encode(out, sizeof out, 16, 1, big, 1, KEY), AATS_E_ARG);
-    for (size_t cap = 0; cap < 16; cap++) CHECK_EQ_I64(aats_ws_encode(out, cap, AATS_WS_TEXT, 1, big, 10, KEY), AATS_E_FULL);
+    for (size_t cap = 0; cap < 16; cap++) {
+        CHECK_EQ_I64(aats_ws_encode(out, cap, AATS_WS_TEXT, 1, big, 10, KEY), AATS_E_FULL);
+    }
     CHECK_EQ_I64(aats_ws_encode(out, 16, AATS_WS_TEXT, 1, big, 10, KEY), 16);
 }
 
@@ -283,7 +296,8 @@ TEST(what_is_encoded_parses_back_at_every_length)
         size_t const n = i < 300 ? i : LONG[i - 300];
         for (int masked = 0; masked < 2; masked++) {
             aats_ws_frame_t f;
-            int const sz = aats_ws_encode(frame, sizeof frame, AATS_WS_BINARY, (int)(i & 1), payload, n, masked ? KEY : NULL);
+            int const sz = aats_ws_encode(frame, sizeof frame, AATS_WS_BINARY, (int)(i & 1), payload, n,
+                                          masked ? KEY : NULL);
             CHECK_EQ_I64(sz, aats_ws_head_sz(n, masked) + n);
             CHECK_EQ_I64((masked ? aats_ws_next_server : aats_ws_next)(frame, (size_t)sz, NO_LIMIT, &f), 1);
             CHECK(f.fin == (i & 1) && f.opcode == AATS_WS_BINARY && f.frame_sz == (size_t)sz && f.payload_len == n);

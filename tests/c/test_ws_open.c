@@ -37,11 +37,14 @@ TEST(answers_that_are_no_handshake_are_refused)
         {"HTTP/1.1 101 x\r\n" UPGRADE ACCEPT "\r\n", AATS_E_PROTO},
         {"HTTP/1.1 101 x\r\n" UPGRADE "Connection: close\r\n" ACCEPT "\r\n", AATS_E_PROTO},
         {"HTTP/1.1 101 x\r\n" UPGRADE CONNECTION "\r\n", AATS_E_PROTO},
-        {"HTTP/1.1 101 x\r\n" UPGRADE CONNECTION "Sec-WebSocket-Accept: AAAALMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n", AATS_E_PROTO},
-        {"HTTP/1.1 101 x\r\n" UPGRADE CONNECTION "Sec-WebSocket-Accept: S3PPLMBITXAQ9KYGZZHZRBK+XOO=\r\n\r\n", AATS_E_PROTO},
+        {"HTTP/1.1 101 x\r\n" UPGRADE CONNECTION "Sec-WebSocket-Accept: AAAALMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n",
+        AATS_E_PROTO},
+        {"HTTP/1.1 101 x\r\n" UPGRADE CONNECTION "Sec-WebSocket-Accept: S3PPLMBITXAQ9KYGZZHZRBK+XOO=\r\n\r\n",
+        AATS_E_PROTO},
         {"HTTP/1.1 101 x\r\n" UPGRADE CONNECTION "Sec-WebSocket-Accept:\r\n\r\n", AATS_E_PROTO},
         {"HTTP/1.1 101 x\r\n" UPGRADE CONNECTION ACCEPT ACCEPT "\r\n", AATS_E_PROTO},
-        {"HTTP/1.1 101 x\r\n" UPGRADE CONNECTION ACCEPT "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n", AATS_E_PROTO},
+        {"HTTP/1.1 101 x\r\n" UPGRADE CONNECTION ACCEPT "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n",
+        AATS_E_PROTO},
         {"HTTP/1.1 101 x\r\n" UPGRADE CONNECTION ACCEPT "Sec-WebSocket-Protocol: chat\r\n\r\n", AATS_E_PROTO},
     };
     for (size_t i = 0; i < CNT(CASES); i++) {
@@ -56,9 +59,15 @@ TEST(texts_that_would_break_the_request_are_refused)
     static char const *const PATHS[] = {"", "ws", "/a b", "/\r\n", "/a\tb"};
     static char const *const EXTRAS[] = {"X: y", "X: y\n", "X: y\r\n\r\n", "\r\n", "X: y\rZ: z\r\n"};
     char out[512];
-    for (size_t i = 0; i < CNT(HOSTS); i++) CHECK_EQ_I64(aats_ws_request(out, sizeof out, HOSTS[i], "/", NONCE, NULL), AATS_E_ARG);
-    for (size_t i = 0; i < CNT(PATHS); i++) CHECK_EQ_I64(aats_ws_request(out, sizeof out, "h", PATHS[i], NONCE, NULL), AATS_E_ARG);
-    for (size_t i = 0; i < CNT(EXTRAS); i++) CHECK_EQ_I64(aats_ws_request(out, sizeof out, "h", "/", NONCE, EXTRAS[i]), AATS_E_ARG);
+    for (size_t i = 0; i < CNT(HOSTS); i++) {
+        CHECK_EQ_I64(aats_ws_request(out, sizeof out, HOSTS[i], "/", NONCE, NULL), AATS_E_ARG);
+    }
+    for (size_t i = 0; i < CNT(PATHS); i++) {
+        CHECK_EQ_I64(aats_ws_request(out, sizeof out, "h", PATHS[i], NONCE, NULL), AATS_E_ARG);
+    }
+    for (size_t i = 0; i < CNT(EXTRAS); i++) {
+        CHECK_EQ_I64(aats_ws_request(out, sizeof out, "h", "/", NONCE, EXTRAS[i]), AATS_E_ARG);
+    }
     CHECK_EQ_I64(aats_ws_request(out, 20, "h", "/", NONCE, NULL), AATS_E_FULL);
 }
 
@@ -86,14 +95,16 @@ TEST(the_example_of_rfc_6455_section_1_3)
     CHECK_EQ_I64(aats_ws_accept(key, accept), AATS_OK);
     CHECK_STR(accept, SAMPLE_ACCEPT);
     CHECK_EQ_I64(check("HTTP/1.1 101 Switching Protocols\r\n" UPGRADE CONNECTION ACCEPT "\r\n"), AATS_OK);
-    CHECK_EQ_I64(check("HTTP/1.1 101\r\nupgrade: WebSocket\r\nCONNECTION: keep-alive, upgrade\r\n" ACCEPT "\r\n"), AATS_OK);
+    CHECK_EQ_I64(check("HTTP/1.1 101\r\nupgrade: WebSocket\r\nCONNECTION: keep-alive, upgrade\r\n" ACCEPT "\r\n"),
+                 AATS_OK);
 }
 
 TEST(a_server_of_ours_answers_what_a_client_of_ours_accepts)
 {
     char request[512], answer[512];
     aats_http_head_t h;
-    int const n = aats_ws_request(request, sizeof request, "stream.binance.com:9443", "/stream?streams=a/b", NONCE, "User-Agent: aats\r\nX-Y: z\r\n");
+    int const n = aats_ws_request(request, sizeof request, "stream.binance.com:9443", "/stream?streams=a/b", NONCE,
+                                  "User-Agent: aats\r\nX-Y: z\r\n");
     CHECK_EQ_I64(aats_http_request_head(request, (size_t)n, &h), n);
     CHECK(h.target_len == 19 && memcmp(h.target, "/stream?streams=a/b", 19) == 0);
     CHECK_EQ_I64(aats_http_count(&h, "x-y"), 1);
@@ -107,7 +118,8 @@ TEST(a_server_of_ours_answers_what_a_client_of_ours_accepts)
 
 TEST(base64_pads_as_rfc_4648_section_10_shows)
 {
-    static char const *const KNOWN[][2] = {{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}};
+    static char const *const KNOWN[][2] = {{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"},
+                                           {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}};
     for (size_t i = 0; i < CNT(KNOWN); i++) {
         char out[AATS_BASE64_SZ(6)];
         size_t const n = strlen(KNOWN[i][0]);

@@ -48,8 +48,9 @@ static char const *const TOKENS[] = {
     "0", "-0", "-1", "1e5", "1E-9", "0.00000001", ".5", "5.", "00", "9223372036854775807", "9223372036854775808",
     "-9223372036854775808", "18446744073709551616", "123456789012345678901234567890", "99999999999.99999999", "NaN", "null",
     "true", "false", "{", "}", "[", "]", "[]", "{}", ",", ":", "\"", "\\\"", "\\\\", "\\u0000", "\\ud800", "\\u00e9", "\\n", "\xc3\xa9",
-    "\xed\xa0\x80", "\xff", "\xf4\x90\x80\x80", "\"e\":", "\"E\":", "\"u\":", "\"U\":", "\"b\":", "\"a\":", "\"data\":", "\"stream\":", "\"result\":",
-    "\"id\":", "\"error\":", "[\"1\",\"2\"]", "\r\n", "\r\n\r\n", "HTTP/1.1 101 Switching Protocols\r\n", "HTTP/1.1 403 Forbidden\r\n",
+    "\xed\xa0\x80", "\xff", "\xf4\x90\x80\x80", "\"e\":", "\"E\":", "\"u\":", "\"U\":", "\"b\":", "\"a\":",
+    "\"data\":", "\"stream\":", "\"result\":", "\"id\":", "\"error\":", "[\"1\",\"2\"]", "\r\n", "\r\n\r\n",
+    "HTTP/1.1 101 Switching Protocols\r\n", "HTTP/1.1 403 Forbidden\r\n",
     "Content-Length: ", "Transfer-Encoding: chunked\r\n", "Connection: Upgrade\r\n", "Upgrade: websocket\r\n", "Retry-After: 5\r\n",
     "\x81\x05", "\x81\x7e", "\x81\x7f", "\x88\x02\x03\xe8", "\x89\x00", "\x8a\x7d", "\x01", "\x80", "\x00",
 };

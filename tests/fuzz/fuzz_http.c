@@ -17,7 +17,10 @@ static void demand(int cond)
     if (!cond) abort();
 }
 
-static void inside(char const *p, size_t n, char const *buf, int size) { demand(p >= buf && n <= (size_t)size && p + n <= buf + size); }
+static void inside(char const *p, size_t n, char const *buf, int size)
+{
+    demand(p >= buf && n <= (size_t)size && p + n <= buf + size);
+}
 
 static void look(aats_http_head_t const *h, char const *buf, int size)
 {

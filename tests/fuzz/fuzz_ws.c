@@ -55,7 +55,8 @@ static void hear(heard_t *h, next_fn next, uint8_t *stream, size_t len)
             return;
         }
         size_t const head = aats_ws_head_sz(f.payload_len, f.masked);
-        demand(f.frame_sz <= left && f.payload == p + head && f.payload_len == f.frame_sz - head && f.payload_len <= LIMIT);
+        demand(f.frame_sz <= left && f.payload == p + head && f.payload_len == f.frame_sz - head &&
+               f.payload_len <= LIMIT);
 
         static uint8_t again[LIMIT + AATS_WS_HEAD_MAX];
         uint8_t const *const key = f.masked ? f.payload - 4 : NULL; /* zeroed by the parser */

@@ -239,7 +239,14 @@ def test_every_well_formed_stream_is_acknowledged_and_only_existing_ones_speak()
     """BS-2."""
     world = World()
     client = world.ws("/stream")
-    names = ["nosuchcoin@trade", "BTCUSDT@trade", "btcusdt@kline_1m", "btcusdt@avgPrice", "!miniTicker@arr", "币安人生usdt@trade"]
+    names = [
+        "nosuchcoin@trade",
+        "BTCUSDT@trade",
+        "btcusdt@kline_1m",
+        "btcusdt@avgPrice",
+        "!miniTicker@arr",
+        "币安人生usdt@trade",
+    ]
     assert client.call("SUBSCRIBE", names) == {"result": None, "id": 1}
     world.run(3)
     assert client.messages == [{"result": None, "id": 1}]
@@ -414,7 +421,9 @@ def test_one_second_diffs_say_the_same_as_the_fast_ones() -> None:
     assert (books[0].bids, books[0].asks) == (books[1].bids, books[1].asks)
 
 
-@pytest.mark.parametrize(("stream", "levels", "count"), [("depth5", 5, 5), ("depth20@100ms", 20, 45), ("depth10@100ms", 10, 45)])
+@pytest.mark.parametrize(
+    ("stream", "levels", "count"), [("depth5", 5, 5), ("depth20@100ms", 20, 45), ("depth10@100ms", 10, 45)]
+)
 def test_partial_depth_is_the_top_of_the_book_and_only_sent_on_change(stream: str, levels: int, count: int) -> None:
     world = World()
     client = world.ws(f"/ws/btcusdt@{stream}/ethusdt@depth@100ms")

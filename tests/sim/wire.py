@@ -178,7 +178,7 @@ class DictBook:
         self.buffer: list[Any] = []
 
     def load(self, snapshot: Any) -> None:
-        self.bids, self.asks = dict(map(tuple, snapshot["bids"])), dict(map(tuple, snapshot["asks"]))
+        self.bids, self.asks = dict(snapshot["bids"]), dict(snapshot["asks"])
         self.id, self.first = snapshot["lastUpdateId"], True
         buffered, self.buffer = self.buffer, []
         for event in buffered:

@@ -1,0 +1,335 @@
+"""The trade process, market side: which feed serves which symbol, the segment, the C loop, and what is done between its events.
+
+For: `TradeService.run`.  Not for settings and their checks (``aats.trade_service``), nor for starting feeds: a `Feeds` that can is handed in.
+
+::
+
+    choose feeds -> map segments -> reader (C) -> loop (C): events -> callbacks
+                                                    |
+                                                    +-- hook, once a second, at a command, and every 20 ms while a feed is down:
+                                                        reap, obey STOP, look for a feed's next generation and map it
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aats import control
+from aats._ffi import check, ffi, lib, text, types
+from aats.base.symbolinfo import SymbolInfo
+from aats.base_strategy import BaseStrategy
+from aats.control import Feed
+from aats.errors import AatsError, ConfigError, OrderError, ShmError
+from aats.layout import HIST, TD_OFFSET, Command, Mode, Role, State, TdHist, Wait
+from aats.shm import Segment
+
+__all__ = ["CALLBACKS", "Session", "Symbol", "choose", "modes_for", "own_callbacks"]
+
+log = logging.getLogger("aats.trade")
+
+#: What the loop calls, in its order (csrc/py/loop.c).
+CALLBACKS = ("onQuote", "onTick", "onNotify", "onBbo", "onL2", "onTimer", "onBookInvalid", "onLap", "onFeedDown", "onFeedUp")
+
+_TAKE = {"TICK": 1, "BBO": 2, "L2": 4}
+_WHY_SZ = 400
+
+
+@dataclass(frozen=True)
+class Symbol:
+    """A symbol that the process listens to."""
+
+    cid: Any
+    symbol: str
+    exchange: str
+    level_num: int
+    trade: bool
+    mode: Mode
+
+    @property
+    def port(self) -> str:
+        """``SYMBOL.EXCHANGE``."""
+        return f"{self.symbol}.{self.exchange}"
+
+
+def modes_for(mode: Mode) -> tuple[Mode, ...]:
+    """Return the modes of feeds that may serve a process of `mode`, best first.  A sim feed never serves a direct strategy."""
+    return {Mode.PAPER: (Mode.DIRECT, Mode.SIM), Mode.SANDBOX: (Mode.SANDBOX, Mode.DIRECT)}.get(mode, (mode,))
+
+
+def choose(symbol: Symbol, feeds: Sequence[Feed], *, named: str | None = None) -> Feed | None:
+    """Return the feed that serves `symbol`: the one `named`, else the oldest of the best mode that has it; None without one.
+
+    Parameters
+    ----------
+    feeds : sequence of Feed
+        Those that run, oldest first.
+    """
+    if named is not None:
+        feeds = [feed for feed in feeds if feed.name == named]
+    for mode in modes_for(symbol.mode):
+        for feed in feeds:
+            if feed.mode == mode and symbol.port in feed.symbols and feed.symbols[symbol.port].name != "GONE":
+                return feed
+    return None
+
+
+def own_callbacks(strategy: BaseStrategy) -> tuple[Callable[..., Any] | None, ...]:
+    """Return what the loop calls: bound methods, None where the strategy has nothing of its own."""
+    own = []
+    for name in CALLBACKS:
+        inherited = getattr(type(strategy), name, None) is getattr(BaseStrategy, name) and name not in vars(strategy)
+        own.append(None if inherited else getattr(strategy, name))
+    return tuple(own)
+
+
+class Link:
+    """One strategy's way to the engine; its ``_link``."""
+
+    def __init__(self, session: Session, index: int) -> None:
+        self._session = session
+        self._index = index
+
+    @property
+    def quote_cnt(self) -> int:
+        return int(self._session.loop.quote_cnt)
+
+    @property
+    def tick_cnt(self) -> int:
+        return int(self._session.loop.tick_cnt)
+
+    def set_timer(self, name: Any, every_ms: float) -> None:
+        self._session.loop.set_timer(self._index, name, every_ms)
+
+    def send_order(self, order: Any) -> int:
+        self._session.check_order(order)
+        raise OrderError("orders come with the order session, which this version does not have yet")
+
+    def send_cancel_order(self, order_id: int) -> None:
+        raise OrderError("orders come with the order session, which this version does not have yet")
+
+
+class Session:
+    """One run of a trade process.
+
+    Parameters
+    ----------
+    name : str
+        Of the process, in the control table.
+    symbols : sequence of Symbol
+    strategies : sequence of BaseStrategy
+    hosts : sequence of int
+        Addresses of ``aats_host_t`` that the loop steps itself (``feed='inline'``).
+    wait : Wait
+        NONE: adaptive.
+
+    Attributes
+    ----------
+    si : dict
+        SymbolInfo by cid.
+    stop_reason : str
+        Why `run` returned.
+
+    Notes
+    -----
+    Threads: all on one, but for `stop`.
+    """
+
+    def __init__(
+        self, name: str, symbols: Sequence[Symbol], strategies: Sequence[BaseStrategy], *, mode: Mode, hosts: Sequence[int] = (), wait: Wait = Wait.NONE
+    ) -> None:
+        self.symbols = list(symbols)
+        self.strategies = list(strategies)
+        self.stop_reason = ""
+        self.si: dict[Any, SymbolInfo] = {}
+        self._feeds: list[str] = []
+        self._segments: list[Segment | None] = []
+        self._closed = False
+        self.member = control.join(Role.TRADE, name, mode=mode, detail="starting")
+        try:
+            self.segment = self.member.create_td()
+            self._make_reader()
+            self._make_loop(hosts, wait)
+        except BaseException as exc:
+            self._leave(exc)
+            raise
+
+    # ------------------------------------------------------------------------------------------------------ set-up
+
+    def _make_reader(self) -> None:
+        self._memory = ffi.new("uint64_t[]", lib.aats_reader_footprint(len(self.symbols)) // 8 + 1)
+        self.reader = lib.aats_reader_init(self._memory, len(self.symbols))
+        take = sum(_TAKE.values())
+        infos = []
+        for number, symbol in enumerate(self.symbols):
+            cid = symbol.cid if isinstance(symbol.cid, int) and -(2**63) <= symbol.cid < 2**63 else number
+            check(lib.aats_reader_add(self.reader, symbol.port.encode(), cid, symbol.level_num, take), f"{symbol.port} cannot be followed")
+            info = SymbolInfo(symbol.cid, symbol.port, symbol.level_num)
+            self.si[symbol.cid] = info
+            infos.append(info)
+        self._infos = infos
+
+    def _make_loop(self, hosts: Sequence[int], wait: Wait) -> None:
+        td = self.segment.pointer("aats_td_t", TD_OFFSET)
+        hists = [self.segment.address + int(td.stats_off) + int(hop) * HIST.itemsize for hop in (TdHist.PUB_DELIVERED, TdHist.RECV_DELIVERED)]
+        self.loop = types["Loop"](
+            int(ffi.cast("uintptr_t", self.reader)),
+            self._infos,
+            self._feeds,
+            self._hook,
+            (self._memory, self.segment, self.member.table, self._segments),
+            slot=int(ffi.cast("uintptr_t", self.member.slot)),
+            ctl=int(ffi.cast("uintptr_t", self.member.table.view)),
+            counters=self.segment.address + TD_OFFSET,
+            pub_delivered=hists[0],
+            recv_delivered=hists[1],
+            step=int(ffi.cast("uintptr_t", ffi.addressof(lib, "aats_host_step"))) if hosts else 0,
+            hosts=list(hosts),
+            wait=int(wait),
+            cores=len(os.sched_getaffinity(0)),
+        )
+
+    def serve_from(self, chosen: Mapping[str, Feed]) -> None:
+        """Follow these feeds: `chosen` has one for each symbol's port.
+
+        Raises
+        ------
+        ConfigError
+            A symbol wants more levels than its feed publishes.
+        """
+        for number, symbol in enumerate(self.symbols):
+            feed = chosen[symbol.port]
+            if feed.name not in self._feeds:
+                if len(self._feeds) == lib.AATS_FEED_MAX:
+                    raise ConfigError(f"one trade process follows at most {lib.AATS_FEED_MAX} feeds; {symbol.port} would need another one, {feed.name!r}")
+                self._feeds.append(feed.name)
+                self._segments.append(None)
+            check(lib.aats_reader_bind(self.reader, number, self._feeds.index(feed.name)), f"{symbol.port} cannot be bound to feed {feed.name!r}")
+        for feed in {one.name: one for one in chosen.values()}.values():
+            self._check_levels(feed, self._map(feed))
+
+    def _map(self, feed: Feed) -> Segment:
+        index = self._feeds.index(feed.name)
+        segment = feed.attach()
+        why = ffi.new("char[]", _WHY_SZ)
+        code = lib.aats_reader_attach(self.reader, index, segment._base, segment.size, self.member.table.slot(feed.slot), why, _WHY_SZ)
+        if code != lib.AATS_OK:
+            raise ShmError(f"feed {feed.name!r}: {text(why)}")
+        self._segments[index] = segment  # the old mapping may go now, not before
+        return segment
+
+    def _check_levels(self, feed: Feed, segment: Segment) -> None:
+        entry = ffi.new("aats_dir_t *")
+        for symbol in self.symbols:
+            at = lib.aats_dir_find(segment.md, symbol.port.encode())
+            if at < 0 or lib.aats_dir_read(segment.md, at, entry) != lib.AATS_OK:
+                continue
+            if symbol.level_num > entry.level_num:
+                raise ConfigError(
+                    f"{symbol.port}: level_num {symbol.level_num} was asked for, feed {feed.name!r} publishes {entry.level_num} levels: "
+                    f"ask for at most {entry.level_num}, or start the feed with {symbol.level_num}"
+                )
+
+    def connect(self, manager: Any) -> None:
+        """Hand every strategy what it needs: si, the trade symbols, its link and event; take its timers."""
+        traded = [symbol for symbol in self.symbols if symbol.trade]
+        last = traded[-1] if traded else None
+        for strategy in self.strategies:
+            link = Link(self, self.loop.add(own_callbacks(strategy)))
+            strategy.event = self.loop.event()
+            strategy.trade_cids = [symbol.cid for symbol in traded]
+            strategy.level_num = (last or self.symbols[-1]).level_num
+            strategy.__dict__["_link"] = link
+            strategy.init_strategy(self.si, last and last.cid, last and last.symbol, last and last.exchange, manager)
+            for name, every_ms in strategy.__dict__.pop("_timers", {}).items():
+                link.set_timer(name, every_ms)
+
+    def check_order(self, order: Any) -> None:
+        """Refuse what ``send_order`` itself refuses."""
+        from aats.base.order import Order
+
+        if not isinstance(order, Order):
+            raise OrderError(f"send_order takes an Order, this is {type(order).__name__}: {order!r}")
+        port = f"{order.symbol}.{order.exchange}"
+        if port not in [symbol.port for symbol in self.symbols if symbol.trade]:
+            raise OrderError(f"{port} was not added with add_trade_symbol")
+
+    # ------------------------------------------------------------------------------------------------------- the run
+
+    def run(self) -> None:
+        """Deliver events until `stop`, or until something is raised."""
+        self.loop.run()
+
+    def stop(self, reason: str) -> None:
+        """End `run` after the event in hand; any thread, any number of times."""
+        self.stop_reason = self.stop_reason or reason
+        self.loop.stop()
+
+    def _hook(self) -> None:
+        self.member.tick()
+        waiting = self.member.poll_command()
+        if waiting is not None:
+            self._obey(*waiting)
+        for index, name in enumerate(self._feeds):
+            if lib.aats_reader_down(self.reader, index) in (lib.AATS_WHY_FEED_DOWN, lib.AATS_WHY_REPLACED):
+                self._find_again(index, name)
+
+    def _find_again(self, index: int, name: str) -> None:
+        """Map a feed's next generation, if there is one."""
+        have = self._segments[index]
+        for feed in control.find_feeds(name=name):
+            if have is not None and feed.generation == have.generation:
+                continue
+            try:
+                self._map(feed)
+            except AatsError as exc:
+                log.warning("feed %s: its new segment cannot be mapped: %s", name, exc)
+            else:
+                log.info("feed %s: mapped generation %d", name, feed.generation)
+            return
+
+    def _obey(self, op: Command, arg: str) -> None:
+        if op == Command.STOP:
+            self.member.reply(0, "stopping")
+            self.stop("kill_server")
+        elif op == Command.PING:
+            self.member.reply(0, "here")
+        else:
+            self.member.reply(int(lib.AATS_E_UNKNOWN), f"a trade process has no command {op.name}")
+
+    def ready(self, detail: str) -> None:
+        """Say RUN to everybody who looks."""
+        self.member.ready(detail)
+
+    def close(self) -> None:
+        """Give up segment and slot; a second call does nothing."""
+        self._leave(None)
+
+    def _leave(self, exc: BaseException | None) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        for strategy in self.strategies:
+            strategy.__dict__.pop("_link", None)
+        try:
+            if exc is not None:
+                self.member.fail(f"{type(exc).__name__}: {exc}")
+            elif self.member.state == State.RUN:
+                self.member.move(State.HALT)
+        except AatsError as trouble:
+            log.debug("%s", trouble)
+        self.member.leave()
+
+
+def wait_for(find: Callable[[], Mapping[str, Feed]], symbols: Sequence[Symbol], wait_s: float) -> Mapping[str, Feed]:
+    """Call `find` until it has a feed for every symbol or the time is over; return what it has."""
+    deadline = time.monotonic() + wait_s
+    while True:
+        found = find()
+        if all(symbol.port in found for symbol in symbols) or time.monotonic() >= deadline:
+            return found
+        time.sleep(0.02)

@@ -1,0 +1,402 @@
+"""``TradeService``: settings of a trade process, and its run.
+
+    from aats.trade_service import TradeService
+
+    service = TradeService({1001: "BTCUSDT.BINANCE"})
+    service.add_md_symbol("BTCUSDT", "BINANCE", 5)
+    service.add_strategy(MyStrategy())
+    service.run()                            # blocks; Ctrl-C calls close() and raises KeyboardInterrupt
+
+Each call checks what it is given; what can only be known together is checked by ``run()``, before anything is started.  A breach is a `ConfigError` that
+names the value and the rule.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import gc
+import logging
+import os
+import re
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aats import config, control, control_client, shm
+from aats.base.const import NetWorkType, TradeType, member
+from aats.base_strategy import BaseStrategy
+from aats.config import FeedConfig
+from aats.control import Feed
+from aats.control_address import check_address, check_symbol_map
+from aats.errors import AatsError, ConfigError
+from aats.feed import Feed as InlineFeed
+from aats.layout import Mode, Wait
+from aats.trade import Session, Symbol, choose, modes_for, wait_for
+
+__all__ = ["TradeService"]
+
+log = logging.getLogger("aats.trade")
+
+INLINE = "inline"
+_MARGIN_S = 5.0
+_WITHOUT_PASSWORD = ("BINANCE", "BINANCE_SWAP", "BINANCEUS")
+
+
+@dataclass
+class _Exchange:
+    """What was said of one exchange.  Secrets never stand in a repr."""
+
+    trade_type: TradeType | None = None
+    key: str = field(default="", repr=False)
+    secret: str = field(default="", repr=False)
+    password: str = field(default="", repr=False)
+    subaccount: str = field(default="", repr=False)
+    taker_fee: float | None = None
+    maker_fee: float | None = None
+
+
+class TradeService:
+    """A trade process.
+
+    Parameters
+    ----------
+    sym_cid_map : mapping
+        cid -> ``SYMBOL.EXCHANGE``; every symbol that is added must be in it.
+    verbose : bool, default True
+        Log what is chosen and started at INFO; else at DEBUG.
+    name : str, optional
+        Of the process, unique among the living; default: the script's file name.
+    feed : str, optional
+        Name of the feed that serves all symbols, or ``'inline'``: the feed runs inside this process.  Default: chosen for each symbol.
+    wait : str, default 'adaptive'
+        How the loop waits: ``'adaptive'``, ``'spin'``, ``'yield'``, ``'sleep'``.
+
+    Notes
+    -----
+    Threads: everything but `stop` belongs to the thread that calls ``run()``.
+    ``run()`` freezes what exists and switches Python's cyclic garbage collector off while it runs; a strategy that makes reference cycles in its callbacks
+    calls ``gc.enable()`` in ``onStart``.
+    """
+
+    def __init__(self, sym_cid_map: Mapping[Any, str], verbose: bool = True, *, name: str | None = None, feed: str | None = None, wait: str = "adaptive") -> None:
+        self.sym_cid_map = check_symbol_map(sym_cid_map, "TradeService")
+        self.verbose = verbose
+        self.name = shm.label_of(name) if name is not None else _script_name()
+        self.strategies: list[BaseStrategy] = []
+        self._feed = feed
+        if wait != "adaptive" and wait.upper() not in Wait.__members__:
+            raise ConfigError(f"TradeService: wait must be 'adaptive', 'spin', 'yield' or 'sleep'; it is {wait!r}")
+        self._wait = Wait.NONE if wait == "adaptive" else Wait[wait.upper()]
+        self._control = ("127.0.0.1", config.DEFAULT_CONTROL_PORT)
+        self._md: tuple[str, int, NetWorkType] | None = None
+        self._exchanges: dict[str, _Exchange] = {}
+        self._symbols: dict[str, tuple[str, str, int, bool]] = {}
+        self._session: Session | None = None
+        self._inline: list[InlineFeed] = []
+
+    def __repr__(self) -> str:
+        return f"<TradeService {self.name}: {len(self._symbols)} symbols, {len(self.strategies)} strategies{', running' if self._session else ''}>"
+
+    # ------------------------------------------------------------------------------------------------------ settings
+
+    def set_ts_connection(self, ip: str, port: int) -> None:
+        """Name the control server; default: 127.0.0.1, port 8060."""
+        self._control = check_address(ip, port, "set_ts_connection")
+
+    def set_md_connection(self, ip: str, port: int, send_type: NetWorkType | str | int) -> None:
+        """Say where market data comes from; not called: shared memory of this host."""
+        host, number = check_address(ip, port, "set_md_connection")
+        self._md = (host, number, member(NetWorkType, send_type, "set_md_connection: send_type", error=ConfigError))
+
+    def config_exchange(self, exchange: str, trade_type: TradeType | str) -> None:
+        """Say where the orders of an exchange go: ``'direct'``, ``'sandbox'``, ``'paper'`` or ``'sim'``."""
+        kind = member(TradeType, trade_type, "config_exchange: trade_type", error=ConfigError)
+        if kind is TradeType.REPLAY:
+            raise ConfigError("config_exchange: trade_type 'replay' is not available yet: use 'sim' with a tape (aats sim --tape FILE)")
+        self._exchange(exchange, "config_exchange").trade_type = kind
+
+    def set_apikey(self, exchange: str, key: str, secret: str, password: str = "", subaccount: str = "") -> None:
+        """Give the API key of an exchange; it is never printed."""
+        one = self._exchange(exchange, "set_apikey")
+        for what, value in (("key", key), ("secret", secret), ("password", password), ("subaccount", subaccount)):
+            if not isinstance(value, str):
+                raise ConfigError(f"set_apikey: {what} of {exchange} must be a str; it is of type {type(value).__name__}")
+        if not key or not secret:
+            raise ConfigError(f"set_apikey: key and secret of {exchange} must not be empty")
+        for what, value in (("password", password), ("subaccount", subaccount)):
+            if value and exchange in _WITHOUT_PASSWORD:
+                raise ConfigError(f"set_apikey: {exchange} has no {what}: leave it out")
+        one.key, one.secret, one.password, one.subaccount = key, secret, password, subaccount
+
+    def set_fee(self, exchange: str, taker_fee: float, maker_fee: float) -> None:
+        """Give the commissions of an exchange as parts of the notional, such as 0.001."""
+        one = self._exchange(exchange, "set_fee")
+        for what, value in (("taker_fee", taker_fee), ("maker_fee", maker_fee)):
+            try:
+                number = float(value)
+            except (TypeError, ValueError):
+                number = float("nan")
+            if not -1 < number < 1:
+                raise ConfigError(f"set_fee: {what} of {exchange} must be a part of the notional between -1 and 1, such as 0.001; it is {value!r}")
+        one.taker_fee, one.maker_fee = float(taker_fee), float(maker_fee)
+
+    def add_md_symbol(self, symbol: str, exchange: str, level_num: int = 5) -> None:
+        """Add a symbol to listen to, with so many levels a side."""
+        self._add(symbol, exchange, level_num, False, "add_md_symbol")
+
+    def add_trade_symbol(self, symbol: str, exchange: str, level_num: int = 5) -> None:
+        """Add a symbol to trade, which listens to it too."""
+        self._add(symbol, exchange, level_num, True, "add_trade_symbol")
+
+    def add_strategy(self, strategy: BaseStrategy) -> None:
+        """Add a strategy; each gets every event."""
+        if not isinstance(strategy, BaseStrategy):
+            raise ConfigError(f"add_strategy takes an instance of a BaseStrategy class; this is {strategy!r}")
+        if any(one is strategy for one in self.strategies):
+            raise ConfigError(f"add_strategy: {strategy!r} was added already")
+        if type(strategy).close is BaseStrategy.close:
+            log.warning("%s does not override close(): on Ctrl-C its orders are cancelled, its position stays", type(strategy).__name__)
+        self.strategies.append(strategy)
+
+    def _exchange(self, exchange: Any, call: str) -> _Exchange:
+        if exchange not in config.VENUES:
+            near = difflib.get_close_matches(str(exchange).upper(), config.VENUES, n=1)
+            raise ConfigError(f"{call}: exchange must be one of {', '.join(config.VENUES)}{f' (did you mean {near[0]}?)' if near else ''}; it is {exchange!r}")
+        return self._exchanges.setdefault(exchange, _Exchange())
+
+    def _add(self, symbol: str, exchange: str, level_num: int, trade: bool, call: str) -> None:
+        self._exchange(exchange, call)
+        port = f"{symbol}.{exchange}"
+        if port not in self.sym_cid_map.values():
+            near = difflib.get_close_matches(port, self.sym_cid_map.values(), n=2)
+            have = ", ".join(f"{cid!r}: {one}" for cid, one in list(self.sym_cid_map.items())[:8])
+            raise ConfigError(f"{call}: {port} has no cid in sym_cid_map{f' (did you mean {near[0]}?)' if near else ''}; it holds {have or 'nothing'}")
+        if type(level_num) is not int or not 1 <= level_num <= config.LEVEL_NUM_MAX:
+            raise ConfigError(f"{call}: level_num of {port} must be a whole number from 1 to {config.LEVEL_NUM_MAX}; it is {level_num!r}")
+        before = self._symbols.pop(port, (symbol, exchange, 0, False))  # the one added last stands last
+        self._symbols[port] = (symbol, exchange, max(level_num, before[2]), trade or before[3])
+
+    # ------------------------------------------------------------------------------------------------------- the run
+
+    def run(self) -> None:
+        """Listen and trade until stopped.
+
+        Raises
+        ------
+        ConfigError
+            The settings cannot work, or no feed could be had.
+        SlotTaken
+            A living trade process has this name.
+        KeyboardInterrupt
+            On Ctrl-C, after our own close.
+        Exception
+            What a callback raised, after it was logged and everything was closed.
+        """
+        if self._session is not None:
+            raise RuntimeError(f"{self!r}: run() was called already")
+        symbols = self._checked()
+        collecting = gc.isenabled()
+        session = self._session = self._open(symbols)
+        reason, failure, started = "", None, False
+        try:
+            session.serve_from(self._find_feeds(symbols))
+            session.connect(self)
+            gc.collect()
+            gc.freeze()
+            gc.disable()
+            with self._terminated_by_signal(session):
+                started = True
+                for strategy in self.strategies:
+                    strategy.onStart()
+                session.ready(f"{', '.join(type(one).__name__ for one in self.strategies)}: {' '.join(symbol.port for symbol in symbols)}")
+                session.run()
+            reason = session.stop_reason or "stop"
+        except KeyboardInterrupt as exc:
+            reason, failure = "interrupt", exc
+        except BaseException as exc:
+            reason, failure = f"{type(exc).__name__}: {exc}", exc
+            if not isinstance(exc, AatsError):
+                log.exception("%s: an exception ends the run", self.name)
+        finally:
+            self._shut(session, reason, self.strategies if started else [])
+            gc.unfreeze()
+            if collecting:
+                gc.enable()
+        if failure is not None:
+            raise failure
+
+    def stop(self) -> None:
+        """End ``run()``; any thread, any number of times."""
+        session = self._session
+        if session is not None:
+            session.stop("stop")
+
+    def _open(self, symbols: Sequence[Symbol]) -> Session:
+        hosts = self._inline_hosts(symbols)
+        try:
+            return Session(self.name, symbols, self.strategies, mode=symbols[0].mode, hosts=hosts, wait=self._wait)
+        except BaseException:
+            self._close_inline()
+            raise
+
+    def _shut(self, session: Session, reason: str, strategies: Sequence[BaseStrategy]) -> None:
+        """Let every strategy close, tell it, and give everything back, whatever they raise."""
+        say = log.info if self.verbose else log.debug
+        say("%s: ends: %s", self.name, reason)
+        for strategy in strategies:
+            for what, args in (("close", ()), ("onStop", (reason,))):
+                try:
+                    getattr(strategy, what)(*args)
+                except BaseException:
+                    log.exception("%s: %s.%s failed", self.name, type(strategy).__name__, what)
+        session.close()
+        self._close_inline()
+        self._session = None
+
+    def _close_inline(self) -> None:
+        for feed in self._inline:
+            feed.close()
+        self._inline.clear()
+
+    @contextlib.contextmanager
+    def _terminated_by_signal(self, session: Session) -> Iterator[None]:
+        """Make SIGTERM end the run, where nobody else has taken it."""
+        if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+            yield
+            return
+        signal.signal(signal.SIGTERM, lambda *_: session.stop("SIGTERM"))
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+    # --------------------------------------------------------------------------------------------------- whole checks
+
+    def _checked(self) -> list[Symbol]:
+        """Return what is listened to, after all that can only be checked together."""
+        if not self.strategies:
+            raise ConfigError("run: no strategy: call add_strategy first")
+        if not self._symbols:
+            raise ConfigError("run: no symbol: call add_md_symbol or add_trade_symbol first")
+        environment = config.environment()
+        if self._md is not None and self._md[2] != NetWorkType.SHM and environment["AATS_MD"][0] != "shm":
+            raise ConfigError(
+                f"set_md_connection: send_type {self._md[2].name} is not available yet: leave the call out, give NetWorkType.SHM, or set AATS_MD=shm to "
+                "take the feed of this host through shared memory"
+            )
+        default = environment["AATS_MODE"][0] or "direct"
+        cids = {port: cid for cid, port in self.sym_cid_map.items()}
+        out = []
+        for port, (symbol, exchange, level_num, trade) in self._symbols.items():
+            kind = self._exchanges[exchange].trade_type
+            if trade and kind is None:
+                raise ConfigError(f"add_trade_symbol: {port} cannot be traded: call config_exchange({exchange!r}, 'paper') or another trade type first")
+            mode = Mode[(kind.value if kind is not None else default).upper()]
+            out.append(Symbol(cids[port], symbol, exchange, level_num, trade, mode))
+        return out
+
+    # ---------------------------------------------------------------------------------------------------------- feeds
+
+    def _find_feeds(self, symbols: Sequence[Symbol]) -> Mapping[str, Feed]:
+        """Return the feed of each symbol by port; have missing ones started.
+
+        Raises
+        ------
+        ConfigError
+            A symbol is still without a feed after the feed-ready time-out; the text lists the feeds that run.
+        """
+        chosen = self._chosen(symbols)
+        missing = [symbol for symbol in symbols if symbol.port not in chosen]
+        if missing:
+            if self._feed is None:
+                self._require_feed(missing)
+            chosen = wait_for(lambda: self._chosen(symbols), symbols, 0.0 if self._feed is None else config.limits().feed_ready_ms / 1000)
+        for symbol in symbols:
+            if symbol.port not in chosen:
+                raise ConfigError(f"{symbol.port} ({symbol.mode.name.lower()}): no feed has it{self._running_feeds()}")
+            feed = chosen[symbol.port]
+            (log.info if self.verbose else log.debug)("%s: %s from feed %s (%s, pid %d)", self.name, symbol.port, feed.name, feed.mode.name.lower(), feed.pid)
+        return chosen
+
+    def _chosen(self, symbols: Sequence[Symbol]) -> dict[str, Feed]:
+        feeds = control.find_feeds()
+        if self._inline:
+            own = {feed.config.venue: feed.config.name for feed in self._inline}
+            by_name = {feed.name: feed for feed in feeds}
+            return {symbol.port: by_name[own[symbol.exchange]] for symbol in symbols if own[symbol.exchange] in by_name}
+        if self._md is not None:
+            at_port = [feed for feed in feeds if control.entry_of_pid(feed.pid).port == self._md[1]]
+            feeds = at_port + [feed for feed in feeds if feed not in at_port]
+        found = {symbol.port: choose(symbol, feeds, named=self._feed) for symbol in symbols}
+        return {port: feed for port, feed in found.items() if feed is not None}
+
+    def _running_feeds(self) -> str:
+        feeds = control.find_feeds()
+        if not feeds:
+            return "; no feed runs: start one with `aats feed FILE.toml` or MarketService"
+        return "; feeds that run: " + ", ".join(f"{one.name} ({one.mode.name.lower()}: {' '.join(one.symbols) or 'no symbols'})" for one in feeds)
+
+    def _require_feed(self, missing: Sequence[Symbol]) -> None:
+        """Ask the control server, started where none listens, for feeds with these symbols; returns when their books are synchronised."""
+        for venue in dict.fromkeys(symbol.exchange for symbol in missing):
+            wanted = [symbol for symbol in missing if symbol.exchange == venue]
+            mode = modes_for(wanted[0].mode)[0]
+            feed = _feed_config(venue, mode, wanted, venue.lower() if mode == Mode.DIRECT else f"{venue.lower()}-{mode.name.lower()}")
+            (log.info if self.verbose else log.debug)("%s: asks for feed %s: %s", self.name, feed.name, " ".join(symbol.port for symbol in wanted))
+            try:
+                control_client.ensure(*self._control)
+                request = {"op": "start_market", "namespace": shm.namespace(), "config": _tables(feed)}
+                control_client.ask(*self._control, request, timeout_s=feed.limits.feed_ready_ms / 1000 + _MARGIN_S)
+            except AatsError as exc:
+                ports = " ".join(symbol.port for symbol in wanted)
+                raise ConfigError(f"no feed for {ports} ({mode.name.lower()}): {exc}") from exc
+
+    def _inline_hosts(self, symbols: Sequence[Symbol]) -> list[int]:
+        """Start the feeds that live in this process; return what the loop has to step."""
+        if self._feed != INLINE:
+            return []
+        from aats._ffi import ffi
+
+        try:
+            for venue in dict.fromkeys(symbol.exchange for symbol in symbols):
+                wanted = [symbol for symbol in symbols if symbol.exchange == venue]
+                feed = InlineFeed(_feed_config(venue, modes_for(wanted[0].mode)[0], wanted, f"{self.name}-{venue.lower()}"), inline=True)
+                self._inline.append(feed)
+                feed.start()
+                threading.Thread(target=_serve, args=(feed,), name=f"aats-control-{venue.lower()}", daemon=True).start()
+        except BaseException:
+            self._close_inline()
+            raise
+        return [int(ffi.cast("uintptr_t", feed.host)) for feed in self._inline]
+
+
+def _serve(feed: InlineFeed) -> None:
+    while not feed.stopping:
+        feed.serve()
+
+
+def _feed_config(venue: str, mode: Mode, symbols: Sequence[Symbol], name: str) -> FeedConfig:
+    table = {"venue": venue, "name": name, "mode": mode.name.lower(), "symbols": [{"symbol": one.symbol, "level": one.level_num} for one in symbols]}
+    return config.feed_config({"feed": table}, where="TradeService")
+
+
+def _tables(feed: FeedConfig) -> dict[str, Any]:
+    """Return settings as the tables of a file, what the environment has set included: the control server has another environment."""
+    out: dict[str, Any] = {}
+    for key, value in feed.values().items():
+        section, _, name = key.partition(".")
+        out.setdefault(section, {})[name] = value
+    if out["endpoints"]["cafile"]:
+        out["endpoints"]["cafile"] = os.path.abspath(out["endpoints"]["cafile"])
+    return out
+
+
+def _script_name() -> str:
+    """Return the script's file name as far as it can stand in a segment's name."""
+    stem = Path(sys.argv[0] if sys.argv else "").stem
+    return re.sub(r"[^A-Za-z0-9_-]+", "_", stem).strip("_")[:40] or "strategy"
