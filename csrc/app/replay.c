@@ -277,7 +277,7 @@ int aats_replay_frame(aats_replay_t *r, char const *text, size_t n, int64_t recv
         return e;
     }
     int kind = m->kind;
-    if (kind != AATS_MSG_DEPTH && kind != AATS_MSG_TRADE && kind != AATS_MSG_AGG && kind != AATS_MSG_BBO) return kind;
+    if (kind != AATS_MSG_DEPTH && kind != AATS_MSG_TRADE && kind != AATS_MSG_AGG) return kind;
     sym_t *s;
     if ((e = sym_of(r, m->sym, m->sym_len, 1, &s)) != AATS_OK) return e;
     switch (kind) {

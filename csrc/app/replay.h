@@ -71,7 +71,7 @@ void aats_replay_close(aats_replay_t *r);
 
 /* aats_replay_frame takes the next message of the venue's stream, its text as received; recv_ns is the recorder's stamp.
  *
- * Returns what it was, AATS_MSG_* (OTHER and the like are passed over); the parser's error, or AATS_E_SHAPE for a diff whose ids run backwards:
+ * Returns what it was, AATS_MSG_* (only DEPTH, TRADE and AGG are used, the rest is passed over); the parser's error, or AATS_E_SHAPE for a diff whose ids run backwards:
  * the books that it may have been for are suspect now; AATS_E_TOO_BIG for a symbol of AATS_SYMBOL_SZ bytes or more; AATS_E_NOMEM. */
 int aats_replay_frame(aats_replay_t *r, char const *text, size_t n, int64_t recv_ns);
 

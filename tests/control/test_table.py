@@ -114,7 +114,7 @@ def test_a_stopped_process_keeps_its_name(start: Start) -> None:
     os.kill(child.pid, signal.SIGSTOP)
     with pytest.raises(SlotTaken):
         control.join(Role.FEED, "binance")
-    assert control.processes()[0]["status"] == "stopped"
+    eventually(lambda: control.processes()[0]["status"] == "stopped")
 
 
 def test_the_next_of_a_name_tells_the_readers_of_the_dead_one(start: Start) -> None:

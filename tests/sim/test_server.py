@@ -149,18 +149,22 @@ def test_recorded_tape_as_fast_as_the_client_takes_it_ends_in_the_golden_book(da
         assert (len(book.bids), len(book.asks)) == (golden[symbol]["bid_levels"], golden[symbol]["ask_levels"])
 
 
+async def _read_slowly(ready: dict[str, Any], count: int) -> None:
+    """Follow all diffs of the tape by a client that buffers little and begins late; demand every id."""
+    path = "/stream?streams=" + "/".join(f"{s.lower()}@depth@100ms" for s in ready["symbols"])
+    last: dict[str, int] = {}
+    async with connect(ready["stream"] + path, ssl=_trust(ready), max_queue=4, close_timeout=0.1) as ws:
+        await asyncio.sleep(0.5)  # a tape that waits for nobody would be over many times
+        for _ in range(count):
+            data = json.loads(await asyncio.wait_for(ws.recv(), WAIT_S))["data"]
+            assert data["s"] not in last or data["U"] == last[data["s"]] + 1
+            last[data["s"]] = data["u"]
+
+
 def test_client_that_reads_slowly_paces_the_tape_and_loses_nothing(data_dir: Path) -> None:
     name = "binance-spot/cryptofeed/binance_spot_2021-04-05.jsonl.gz"
     with spawn("--tape", str(data_dir / name), "--speed", "max") as ready:
-        symbols = [s.lower() for s in ready["symbols"]]
-        path = "/stream?streams=" + "/".join(f"{s}@depth@100ms" for s in symbols)
-        last: dict[str, int] = {}
-        with connect_sync(ready["stream"] + path, ssl=_trust(ready), max_queue=4, close_timeout=0.1) as ws:
-            time.sleep(0.5)  # the tape would be over many times
-            for _ in range(6000):  # more than one loop of 4709 diffs
-                data = json.loads(ws.recv(timeout=WAIT_S))["data"]
-                assert data["s"] not in last or data["U"] == last[data["s"]] + 1
-                last[data["s"]] = data["u"]
+        asyncio.run(_read_slowly(ready, 6000))  # more than one loop of 4709 diffs
         with httpx.Client(verify=_trust(ready)) as rest:
             assert _state(ready, rest)["slow_cut"] == 0
 
