@@ -5,9 +5,9 @@ For: the callbacks, all of them no-ops, and the few calls that a strategy makes.
 A callback that a class does not override is not called at all.  No ``super().__init__()`` is needed, and calling ``super().onQuote(msg)`` and the like
 neither harms nor notifies twice.
 
-.. note:: **What a message is.**  ``msg`` of onQuote, onTick, onBbo and onL2 is a dict that the next event may reuse, but only if nobody has kept or changed it or
-   anything in it: keep it, change it, hand it to another thread, it is yours then and never changes under your hands.  ``self.event`` is different: it
-   is a *view* of the current event; keep ``self.event.copy()``.
+.. note:: **What a message is.**  ``msg`` of onQuote, onTick, onBbo and onL2 is a dict that the next event may reuse, but only if nobody has kept or
+   changed it or anything in it: keep it, change it, hand it to another thread, it is yours then and never changes under your hands.
+   ``self.event`` is different: it is a *view* of the current event; keep ``self.event.copy()``.
 """
 
 from __future__ import annotations
@@ -106,7 +106,9 @@ class BaseStrategy:
     tick_cnt: ClassVar[Any] = _Count("tick_cnt")
     quote_cnt: ClassVar[Any] = _Count("quote_cnt")
 
-    def init_strategy(self, si: Mapping[Any, SymbolInfo], trade_cid: Any, trade_symbol: str | None, trade_exchange: str | None, manager: Any) -> None:
+    def init_strategy(
+        self, si: Mapping[Any, SymbolInfo], trade_cid: Any, trade_symbol: str | None, trade_exchange: str | None, manager: Any
+    ) -> None:
         """Take what the engine hands over before the first callback."""
         self.si = si
         self.trade_cid = trade_cid
@@ -275,4 +277,4 @@ class BaseStrategy:
 
 def _floats(values: npt.NDArray[np.int64], exp: int) -> npt.NDArray[np.float64]:
     # Dividing by an exact power of ten gives the float nearest to the decimal; multiplying by 1e-8 does not.
-    return values / 10.0**-exp if exp < 0 else values * 10.0**exp
+    return np.asarray(values / 10.0**-exp if exp < 0 else values * 10.0**exp, np.float64)

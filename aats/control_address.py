@@ -44,7 +44,9 @@ def check_network(ip: Any, port: Any, send_type: NetWorkType, netcard: Any, call
     if send_type == NetWorkType.SHM:
         return config.Net()
     if send_type in (NetWorkType.P2P, NetWorkType.BROADCAST):
-        raise ConfigError(f"{call}: send_type {send_type.name} is not available yet: use NetWorkType.MULTIBROAD, or NetWorkType.SHM on one host")
+        raise ConfigError(
+            f"{call}: send_type {send_type.name} is not available yet: use NetWorkType.MULTIBROAD, or NetWorkType.SHM on one host"
+        )
     number = check_port(port, call)
     config.check_multicast(ip, number, f"{call}: ")
     return config.Net("multibroad", str(ipaddress.IPv4Address(ip)), number, check_card(netcard, call))

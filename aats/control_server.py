@@ -35,6 +35,7 @@ __all__ = ["ControlServer", "main"]
 IDLE_S = 60.0
 CONNECTIONS_MAX = 64
 _TICK_S = 0.1
+_GOODBYE_S = 1.0
 _LIVE = (DirState.LIVE, DirState.HALTED)
 
 
@@ -113,9 +114,9 @@ class ControlServer:
                 writer.write(await self._answer(line))
                 await writer.drain()
             else:
-                writer.write(_error("refused", refusal))
+                await _goodbye(reader, writer, _error("refused", refusal))
         except _Refused as exc:
-            writer.write(_error(exc.code, str(exc)))
+            await _goodbye(reader, writer, _error(exc.code, str(exc)))
         except (ConnectionError, asyncio.CancelledError):
             pass
         finally:
@@ -197,7 +198,10 @@ class ControlServer:
             raise _Refused("request", "start_market needs 'config', the tables of a feed's file")
         wanted_ns = request.get("namespace", shm.namespace())
         if wanted_ns != shm.namespace():
-            raise _Refused("request", f"this control server serves namespace {shm.namespace()!r}, the request is of {wanted_ns!r}: start another one on another port")
+            raise _Refused(
+                "request",
+                f"this control server serves namespace {shm.namespace()!r}, the request is of {wanted_ns!r}: start another one on another port",
+            )
         wanted = config.feed_config(request["config"], where="start_market")
         deadline = time.monotonic() + wanted.limits.feed_ready_ms / 1000
         running = control.find_feeds(name=wanted.name)
@@ -216,6 +220,19 @@ class ControlServer:
             "changed": changed,
             "symbols": {symbol: state.name.lower() for symbol, state in feed.symbols.items()},
         }
+
+
+async def _goodbye(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, last: bytes) -> None:
+    """Send a last line and take what still comes for a moment: closing over unread bytes would reset the connection and the line be lost."""
+    with contextlib.suppress(OSError, asyncio.TimeoutError):
+        writer.write(last)
+        writer.write_eof()
+        await asyncio.wait_for(_drop(reader), _GOODBYE_S)
+
+
+async def _drop(reader: asyncio.StreamReader) -> None:
+    while await reader.read(65536):
+        pass
 
 
 def _parse(line: bytes) -> dict[str, Any]:
@@ -270,10 +287,14 @@ def extend(feed: Feed, wanted: FeedConfig) -> list[str]:
     """
     what = f"feed {feed.name!r} (pid {feed.pid})"
     if feed.venue != wanted.venue or feed.mode != Mode[wanted.mode.upper()]:
-        raise ConfigError(f"{what} runs {feed.venue} {feed.mode.name.lower()}, wanted is {wanted.venue} {wanted.mode}: give the new one another name")
+        raise ConfigError(
+            f"{what} runs {feed.venue} {feed.mode.name.lower()}, wanted is {wanted.venue} {wanted.mode}: give the new one another name"
+        )
     entry = control.entry_of_pid(feed.pid)
     if wanted.net.send_type != "shm" and entry.port != wanted.net.port:
-        raise ConfigError(f"{what} runs already and sends to {f'port {entry.port}' if entry.port else 'no network'}, wanted is port {wanted.net.port}: stop it first")
+        raise ConfigError(
+            f"{what} runs already and sends to {f'port {entry.port}' if entry.port else 'no network'}, wanted is port {wanted.net.port}: stop it first"
+        )
     deepest = max(wanted.symbols, key=lambda one: one.level_num)
     if deepest.level_num > feed.level_max:
         raise ConfigError(f"{what} publishes at most {feed.level_max} levels, {deepest.symbol} wants {deepest.level_num}: stop it first")
@@ -303,7 +324,9 @@ def wait_books(wanted: FeedConfig, deadline: float) -> Feed:
         if found and not missing:
             return found[0]
         if time.monotonic() >= deadline:
-            raise ControlError(f"feed {wanted.name!r}: not synchronised within {wanted.limits.feed_ready_ms / 1000:g} s: {', '.join(missing)} (log: {log})")
+            raise ControlError(
+                f"feed {wanted.name!r}: not synchronised within {wanted.limits.feed_ready_ms / 1000:g} s: {', '.join(missing)} (log: {log})"
+            )
         if not found and not any(one["name"] == wanted.name and one["alive"] for one in control.processes()):
             raise PeerDead(f"feed {wanted.name!r} has ended (log: {log})")
         time.sleep(0.02)
@@ -326,7 +349,9 @@ def loopback(host: str) -> str:
         raise ConfigError(f"control server address {host!r} cannot be resolved: {exc.strerror}") from exc
     good = sorted((str(one) for one in found if ipaddress.ip_address(one).is_loopback), key=lambda one: ":" in one)
     if not good:
-        raise ConfigError(f"the control server listens on loopback addresses only, such as 127.0.0.1; {host!r} is {', '.join(map(str, dict.fromkeys(found)))}")
+        raise ConfigError(
+            f"the control server listens on loopback addresses only, such as 127.0.0.1; {host!r} is {', '.join(map(str, dict.fromkeys(found)))}"
+        )
     return good[0]
 
 

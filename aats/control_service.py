@@ -1,11 +1,11 @@
 """``ControlService``: list and stop the servers of this host.
 
-    from aats.control_service import ControlService
+from aats.control_service import ControlService
 
-    service = ControlService()
-    service.set_control_server("127.0.0.1", 8060)
-    service.show_all_market_servers()       # prints and returns [{"pid": 4711, "port": 15004, "name": "binance", ...}]
-    service.kill_server(4711)
+service = ControlService()
+service.set_control_server("127.0.0.1", 8060)
+service.show_all_market_servers()       # prints and returns [{"pid": 4711, "port": 15004, "name": "binance", ...}]
+service.kill_server(4711)
 """
 
 from __future__ import annotations

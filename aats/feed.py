@@ -89,7 +89,10 @@ class Feed:
         self._next_look = 0.0
         self.endpoints = endpoints(config)
         self.client = venue.client_class(config.venue)(self.endpoints, cafile=config.endpoints.cafile, timeout_s=config.limits.snapshot_ms / 1000)
-        self.member = control.join(Role.FEED, config.name, mode=Mode[config.mode.upper()], detail=f"{config.venue} {config.mode}: starting")
+        port = config.net.port if config.net.send_type != "shm" else 0
+        self.member = control.join(
+            Role.FEED, config.name, mode=Mode[config.mode.upper()], port=port, detail=f"{config.venue} {config.mode}: starting"
+        )
         try:
             self.segment = self.member.create_md(
                 ring_depth=config.ring_depth, level_max=config.level_max, dir_cap=max(config.dir_cap, len(config.symbols)),

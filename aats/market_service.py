@@ -39,8 +39,6 @@ class MarketService:
         cid -> ``SYMBOL.EXCHANGE``; what is listened to must be in it.
     """
 
-    NetWorkType = NetWorkType
-
     def __init__(self, sym_cid_map: Mapping[int, str]) -> None:
         self.sym_cid_map = check_symbol_map(sym_cid_map, "MarketService")
         self._host = "127.0.0.1"
@@ -104,7 +102,9 @@ class MarketService:
             near = difflib.get_close_matches(port, self.sym_cid_map.values(), n=2)
             raise ConfigError(f"add_listen_symbol: {port} is not in sym_cid_map{f' (did you mean {near[0]}?)' if near else ''}")
         if type(level) is not int or not 1 <= level <= config.LEVEL_NUM_MAX:
-            raise ConfigError(f"add_listen_symbol: level_num of {port} must be a whole number from 1 to {config.LEVEL_NUM_MAX}; it is {level!r}")
+            raise ConfigError(
+                f"add_listen_symbol: level_num of {port} must be a whole number from 1 to {config.LEVEL_NUM_MAX}; it is {level!r}"
+            )
         symbols = self._symbols.setdefault(venue, {})
         symbols[symbol] = max(level, symbols.get(symbol, 0))
 
@@ -159,5 +159,7 @@ def tables(feed: FeedConfig) -> dict[str, Any]:
 def _venue(exchange: Any, call: str) -> str:
     if exchange not in config.VENUES:
         near = difflib.get_close_matches(str(exchange).upper(), config.VENUES, n=1)
-        raise ConfigError(f"{call}: exchange must be one of {', '.join(config.VENUES)}{f' (did you mean {near[0]}?)' if near else ''}; it is {exchange!r}")
+        raise ConfigError(
+            f"{call}: exchange must be one of {', '.join(config.VENUES)}{f' (did you mean {near[0]}?)' if near else ''}; it is {exchange!r}"
+        )
     return str(exchange)

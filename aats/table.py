@@ -1,12 +1,13 @@
-"""The control table of this user and namespace: opening, locking, reaping, closing; and one process's membership in it.
+"""The control table of this user and namespace: opening, reading, locking, reaping, closing.
 
-For: the mechanism behind `aats.control`, which is the face for everybody else.  Not for starting, stopping or describing processes.
+For: the mechanism behind `aats.control`, which is the face for everybody else.  Not for a process's own slot (``aats.member``), nor for starting,
+stopping or describing processes.
 
 The table is one segment of a fixed name.  Its words are moved by csrc/shm/control.h alone; what has to happen as a whole (make the table, claim a name,
 reap with the segments of the dead, close and unlink) is done under an flock on the segment itself: the lock needs no file, no folder that two processes could
 disagree about, and it ends with its holder.  Whoever holds the lock of an empty table fills it, so a maker that dies half-way leaves nothing to repair.
 
-Who cleans up: every process when it joins, once a second (`Member.tick`), and when it leaves; the last one out unlinks the table.
+Who cleans up: every process when it joins, once a second, and when it leaves (``aats.member``); the last one out unlinks the table.
 """
 
 from __future__ import annotations
@@ -17,30 +18,30 @@ import fcntl
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from aats import shm
-from aats._ffi import check, ffi, lib, text
-from aats.errors import ControlError, SegmentMissing, ShmError, SlotTaken
-from aats.layout import SEG, SEG_MAGIC, SLOT, SLOT_OFFSET, Command, Kind, Mode, Role, State, Wait
+from aats._ffi import ffi, lib, text
+from aats.errors import ControlError, SegmentMissing, ShmError
+from aats.layout import SEG, SEG_MAGIC, SLOT, SLOT_OFFSET, Kind, Mode, Role, State, Wait
 from aats.shm import Segment, SegmentName
 
-__all__ = ["Entry", "Member", "Table", "join", "tidy"]
+__all__ = ["TABLE_SLOTS", "Entry", "Table", "pid_namespace", "tidy"]
 
 TABLE_LABEL = "table"
 TABLE_SLOTS = 256
 LOCK_S = 5.0
-REAP_EVERY_S = 1.0
 _FOREIGN_S = 60.0  # a process of another pid namespace cannot be looked up; this long without a heartbeat, it is dead
 _UNFINISHED_S = 10.0  # a segment without an owner after this long was left by a maker that died
 _SEGMENT_OF = {Role.FEED: Kind.MD, Role.TRADE: Kind.TD}
 
 
-def _pid_namespace() -> int:
+def pid_namespace() -> int:
+    """Return the inode of this process's pid namespace, 0 if it cannot be told."""
     try:
         return os.stat("/proc/self/ns/pid").st_ino
     except OSError:
@@ -88,7 +89,7 @@ class Entry:
     @property
     def foreign(self) -> bool:
         """Whether its pid belongs to another pid namespace (a container beside ours)."""
-        return self.ns_id != 0 and self.ns_id != _pid_namespace()
+        return self.ns_id != 0 and self.ns_id != pid_namespace()
 
     def alive(self) -> bool:
         """Whether its process runs; the answer False is final."""
@@ -354,7 +355,9 @@ def _lock(fd: int, name: SegmentName, deadline: float) -> None:
             if exc.errno not in (errno.EWOULDBLOCK, errno.EINTR):
                 raise
         if time.monotonic() >= deadline:
-            raise ControlError(f"{name} has been locked by another process for {LOCK_S:.0f} s: is one of them stopped? (aats doctor lists them)")
+            raise ControlError(
+                f"{name} has been locked by another process for {LOCK_S:.0f} s: is one of them stopped? (aats doctor lists them)"
+            )
         time.sleep(0.002)
 
 
@@ -368,219 +371,3 @@ def tidy(ns: str | None = None) -> list[Entry]:
             return reaped
     except SegmentMissing:
         return []
-
-
-# -------------------------------------------------------------------------------------------------------- membership
-
-
-class Member:
-    """This process's slot in the control table, in one role.  Made by `join`; a context manager that leaves.
-
-    Attributes
-    ----------
-    table : Table
-    index : int
-        Of the slot.
-    slot : cffi ``aats_slot_t *``
-        For the C loops, which stamp the heartbeat and count.
-    identity : int
-    role : Role
-    name : str
-
-    Notes
-    -----
-    Threads: one thread at a time; `beat` belongs to the thread whose life it tells.
-    A child made by fork is no member: `leave` does nothing there.
-    """
-
-    def __init__(self, table: Table, index: int, identity: int, role: Role, name: str) -> None:
-        self.table = table
-        self.index = index
-        self.slot = table.slot(index)
-        self.identity = identity
-        self.role = role
-        self.name = name
-        self._facts = ffi.new("aats_slot_t *")
-        self._segments: list[SegmentName] = []
-        self._pid = os.getpid()
-        self._reap_at = time.monotonic() + REAP_EVERY_S
-        self._left = False
-
-    def __enter__(self) -> Member:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.leave()
-
-    def __repr__(self) -> str:
-        return f"<Member {self.role.name.lower()} {self.name} slot {self.index}{', left' if self._left else ''}>"
-
-    # -------------------------------------------------------------------------------------------- what others see
-
-    def describe(self, *, mode: Mode | None = None, port: int | None = None, detail: str | None = None, generation: int | None = None) -> None:
-        """Enter facts into the slot; what is not given stays as it is."""
-        facts = self._facts
-        if mode is not None:
-            facts.mode = int(mode)
-        if port is not None:
-            facts.port = port
-        if generation is not None:
-            facts.generation = generation
-        if detail is not None:
-            facts.detail = _cut(detail, 159)
-        check(lib.aats_ctl_fill(self.slot, self.identity, facts), f"{self!r}: its slot is not its own any more")
-
-    def move(self, state: State, detail: str | None = None) -> None:
-        """Move the slot to `state`, with a new line for people first if `detail` is given."""
-        if detail is not None:
-            self.describe(detail=detail)
-        check(lib.aats_ctl_move(self.slot, self.identity, int(state)), f"{self!r}: cannot move to {state.name}")
-
-    def ready(self, detail: str | None = None) -> None:
-        """Say that this process is up: RUN.  Whoever started it waits for this."""
-        self.beat()
-        self.move(State.RUN, detail)
-
-    def fail(self, reason: str) -> None:
-        """Say that this process cannot go on: FAIL, with the reason for whoever started it."""
-        self.move(State.FAIL, reason)
-
-    @property
-    def state(self) -> State:
-        return State(int(lib.aats_ident_state(self.slot.owner)))
-
-    def beat(self) -> None:
-        """Stamp the heartbeat with the time of now: at the start of a pass of the loop that the heartbeat speaks for."""
-        lib.aats_ctl_beat(self.slot, time.monotonic_ns())
-
-    def tick(self) -> list[Entry]:
-        """Reap the dead, once a second and if nobody else is at it; return what was reaped.  Call it as often as you like."""
-        now = time.monotonic()
-        if now < self._reap_at or self._left:
-            return []
-        self._reap_at = now + REAP_EVERY_S
-        with self.table.lock(wait=False) as held:
-            return self.table.reap(self.identity) if held else []
-
-    # --------------------------------------------------------------------------------------------------- commands
-
-    def poll_command(self) -> tuple[Command, str] | None:
-        """Return the command that waits for this process, or None; answer it with `reply`."""
-        arg = ffi.new("char[]", 176)
-        op = lib.aats_cmd_poll(self.slot, self.identity, arg, 176)
-        return (_enum(Command, op), text(arg)) if op > 0 else None
-
-    def reply(self, code: int = 0, answer: str = "") -> None:
-        """Answer the command of the last `poll_command`: an AATS code and a line."""
-        lib.aats_cmd_reply(self.slot, code, _cut(answer, 239))
-
-    # --------------------------------------------------------------------------------------------------- segments
-
-    def next_generation(self) -> int:
-        """Return a generation that was never used before, in this table or an earlier one."""
-        return int(lib.aats_ctl_next_generation(self.table.view))
-
-    def create_md(self, **geometry: Any) -> Segment:
-        """Make this feed's market-data segment in a new generation, announce it, and retire the old ones.
-
-        Parameters
-        ----------
-        **geometry
-            ``ring_depth, level_max, dir_cap, mode, venue, stale_ms, feed_id`` of `aats.shm.create_md`.
-        """
-        return self._create(
-            lambda generation: shm.create_md(
-                self.name, generation=generation, owner=self.identity, ctl_slot=self.index, ns=self.table.namespace, **geometry
-            )
-        )
-
-    def create_td(self) -> Segment:
-        """Make this trade process's segment likewise."""
-        return self._create(
-            lambda generation: shm.create_td(self.name, generation=generation, owner=self.identity, ctl_slot=self.index, ns=self.table.namespace)
-        )
-
-    def _create(self, make: Callable[[int], Segment]) -> Segment:
-        segment = make(self.next_generation())
-        self._segments.append(segment.name)
-        self.publish(segment)
-        return segment
-
-    def publish(self, segment: Segment) -> None:
-        """Enter the segment's generation into the slot; tell the readers of older ones of this name, and unlink those."""
-        name = segment.name
-        self.describe(generation=name.generation)
-        for old in shm.names(ns=name.namespace, label=name.label):
-            if old.kind == name.kind and old.generation < name.generation:
-                with contextlib.suppress(ShmError, ControlError):
-                    shm.attach(old, writable=True).succeed(name.generation)
-                shm.unlink(old)
-
-    # ---------------------------------------------------------------------------------------------------- leaving
-
-    def leave(self) -> None:
-        """Unlink the own segments, free the slot, and remove the table if nobody else is in it.  A second call does nothing."""
-        if self._left or os.getpid() != self._pid:
-            return
-        self._left = True
-        for name in self._segments:
-            shm.unlink(name)
-        with self.table.lock():
-            lib.aats_ctl_release(self.slot, self.identity)
-            self.table.reap(self.identity)
-            self.table.close_if_empty(self.identity)
-
-
-def _cut(line: str, size: int) -> bytes:
-    """Return `line` as UTF-8 of at most `size` bytes, cut between characters."""
-    return line.encode("utf-8", "replace")[:size].decode("utf-8", "ignore").encode()
-
-
-def join(role: Role, name: str, *, mode: Mode = Mode.NONE, ns: str | None = None, detail: str = "", port: int = 0) -> Member:
-    """Enter this process into the control table, which is made where there is none.
-
-    Parameters
-    ----------
-    role, name
-        What it is; one living process of each role and name.
-    mode, detail, port : optional
-        Facts for the others.
-
-    Returns
-    -------
-    Member
-        In BOOT; call ``ready()`` when it works.
-
-    Raises
-    ------
-    SlotTaken
-        A living process has that role and name; the text says which.
-    ConfigError
-        The name holds characters that a segment's name cannot.
-    """
-    shm.label_of(name)
-    identity = int(lib.aats_ident_self())
-    if identity == 0:
-        raise ControlError("/proc/self/stat cannot be read: AATS needs /proc to tell processes apart")
-    with Table.locked_current(ns) as table:
-        table.reap(identity, spare=name)
-        index = lib.aats_ctl_claim(table.view, identity, int(role), name.encode(), 1)
-        if index == lib.AATS_E_BUSY:
-            raise SlotTaken(_taken(table, role, name))
-        if index == lib.AATS_E_FULL:
-            raise ControlError(f"the control table is full: {TABLE_SLOTS} processes of namespace {table.namespace!r} run already")
-        check(index, f"{role.name.lower()} {name!r} cannot enter the control table")
-        member = Member(table, index, identity, role, name)
-        facts = member._facts
-        facts.started_ns, facts.uid, facts.ns_id = time.time_ns(), os.getuid(), _pid_namespace()
-        member.describe(mode=mode, port=port, detail=detail)
-        member.beat()
-    return member
-
-
-def _taken(table: Table, role: Role, name: str) -> str:
-    entry = table.find(role, name)
-    if entry is None:
-        return f"{role.name.lower()} {name!r} is taken"
-    since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.started_ns / 1e9))
-    return f"{role.name.lower()} {name!r} is already run by pid {entry.pid} since {since}: stop it (aats stop {entry.pid}) or take another name"

@@ -140,7 +140,14 @@ class Session:
     """
 
     def __init__(
-        self, name: str, symbols: Sequence[Symbol], strategies: Sequence[BaseStrategy], *, mode: Mode, hosts: Sequence[int] = (), wait: Wait = Wait.NONE
+        self,
+        name: str,
+        symbols: Sequence[Symbol],
+        strategies: Sequence[BaseStrategy],
+        *,
+        mode: Mode,
+        hosts: Sequence[int] = (),
+        wait: Wait = Wait.NONE,
     ) -> None:
         self.symbols = list(symbols)
         self.strategies = list(strategies)
@@ -175,7 +182,9 @@ class Session:
 
     def _make_loop(self, hosts: Sequence[int], wait: Wait) -> None:
         td = self.segment.pointer("aats_td_t", TD_OFFSET)
-        hists = [self.segment.address + int(td.stats_off) + int(hop) * HIST.itemsize for hop in (TdHist.PUB_DELIVERED, TdHist.RECV_DELIVERED)]
+        hists = [
+            self.segment.address + int(td.stats_off) + int(hop) * HIST.itemsize for hop in (TdHist.PUB_DELIVERED, TdHist.RECV_DELIVERED)
+        ]
         self.loop = types["Loop"](
             int(ffi.cast("uintptr_t", self.reader)),
             self._infos,
@@ -205,10 +214,15 @@ class Session:
             feed = chosen[symbol.port]
             if feed.name not in self._feeds:
                 if len(self._feeds) == lib.AATS_FEED_MAX:
-                    raise ConfigError(f"one trade process follows at most {lib.AATS_FEED_MAX} feeds; {symbol.port} would need another one, {feed.name!r}")
+                    raise ConfigError(
+                        f"one trade process follows at most {lib.AATS_FEED_MAX} feeds; {symbol.port} would need another one, {feed.name!r}"
+                    )
                 self._feeds.append(feed.name)
                 self._segments.append(None)
-            check(lib.aats_reader_bind(self.reader, number, self._feeds.index(feed.name)), f"{symbol.port} cannot be bound to feed {feed.name!r}")
+            check(
+                lib.aats_reader_bind(self.reader, number, self._feeds.index(feed.name)),
+                f"{symbol.port} cannot be bound to feed {feed.name!r}",
+            )
         for feed in {one.name: one for one in chosen.values()}.values():
             self._check_levels(feed, self._map(feed))
 
@@ -238,13 +252,14 @@ class Session:
         """Hand every strategy what it needs: si, the trade symbols, its link and event; take its timers."""
         traded = [symbol for symbol in self.symbols if symbol.trade]
         last = traded[-1] if traded else None
+        cid, symbol, exchange = (last.cid, last.symbol, last.exchange) if last is not None else (None, None, None)
         for strategy in self.strategies:
             link = Link(self, self.loop.add(own_callbacks(strategy)))
             strategy.event = self.loop.event()
             strategy.trade_cids = [symbol.cid for symbol in traded]
             strategy.level_num = (last or self.symbols[-1]).level_num
             strategy.__dict__["_link"] = link
-            strategy.init_strategy(self.si, last and last.cid, last and last.symbol, last and last.exchange, manager)
+            strategy.init_strategy(self.si, cid, symbol, exchange, manager)
             for name, every_ms in strategy.__dict__.pop("_timers", {}).items():
                 link.set_timer(name, every_ms)
 

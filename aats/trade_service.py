@@ -83,7 +83,15 @@ class TradeService:
     calls ``gc.enable()`` in ``onStart``.
     """
 
-    def __init__(self, sym_cid_map: Mapping[Any, str], verbose: bool = True, *, name: str | None = None, feed: str | None = None, wait: str = "adaptive") -> None:
+    def __init__(
+        self,
+        sym_cid_map: Mapping[Any, str],
+        verbose: bool = True,
+        *,
+        name: str | None = None,
+        feed: str | None = None,
+        wait: str = "adaptive",
+    ) -> None:
         self.sym_cid_map = check_symbol_map(sym_cid_map, "TradeService")
         self.verbose = verbose
         self.name = shm.label_of(name) if name is not None else _script_name()
@@ -142,7 +150,9 @@ class TradeService:
             except (TypeError, ValueError):
                 number = float("nan")
             if not -1 < number < 1:
-                raise ConfigError(f"set_fee: {what} of {exchange} must be a part of the notional between -1 and 1, such as 0.001; it is {value!r}")
+                raise ConfigError(
+                    f"set_fee: {what} of {exchange} must be a part of the notional between -1 and 1, such as 0.001; it is {value!r}"
+                )
         one.taker_fee, one.maker_fee = float(taker_fee), float(maker_fee)
 
     def add_md_symbol(self, symbol: str, exchange: str, level_num: int = 5) -> None:
@@ -166,7 +176,9 @@ class TradeService:
     def _exchange(self, exchange: Any, call: str) -> _Exchange:
         if exchange not in config.VENUES:
             near = difflib.get_close_matches(str(exchange).upper(), config.VENUES, n=1)
-            raise ConfigError(f"{call}: exchange must be one of {', '.join(config.VENUES)}{f' (did you mean {near[0]}?)' if near else ''}; it is {exchange!r}")
+            raise ConfigError(
+                f"{call}: exchange must be one of {', '.join(config.VENUES)}{f' (did you mean {near[0]}?)' if near else ''}; it is {exchange!r}"
+            )
         return self._exchanges.setdefault(exchange, _Exchange())
 
     def _add(self, symbol: str, exchange: str, level_num: int, trade: bool, call: str) -> None:
@@ -175,7 +187,9 @@ class TradeService:
         if port not in self.sym_cid_map.values():
             near = difflib.get_close_matches(port, self.sym_cid_map.values(), n=2)
             have = ", ".join(f"{cid!r}: {one}" for cid, one in list(self.sym_cid_map.items())[:8])
-            raise ConfigError(f"{call}: {port} has no cid in sym_cid_map{f' (did you mean {near[0]}?)' if near else ''}; it holds {have or 'nothing'}")
+            raise ConfigError(
+                f"{call}: {port} has no cid in sym_cid_map{f' (did you mean {near[0]}?)' if near else ''}; it holds {have or 'nothing'}"
+            )
         if type(level_num) is not int or not 1 <= level_num <= config.LEVEL_NUM_MAX:
             raise ConfigError(f"{call}: level_num of {port} must be a whole number from 1 to {config.LEVEL_NUM_MAX}; it is {level_num!r}")
         before = self._symbols.pop(port, (symbol, exchange, 0, False))  # the one added last stands last
@@ -202,7 +216,8 @@ class TradeService:
         symbols = self._checked()
         collecting = gc.isenabled()
         session = self._session = self._open(symbols)
-        reason, failure, started = "", None, False
+        reason, started = "", False
+        failure: BaseException | None = None
         try:
             session.serve_from(self._find_feeds(symbols))
             session.connect(self)
@@ -220,7 +235,7 @@ class TradeService:
             reason, failure = "interrupt", exc
         except BaseException as exc:
             reason, failure = f"{type(exc).__name__}: {exc}", exc
-            if not isinstance(exc, AatsError):
+            if started:  # before that it is a setting, which the caller is told
                 log.exception("%s: an exception ends the run", self.name)
         finally:
             self._shut(session, reason, self.strategies if started else [])
@@ -295,7 +310,9 @@ class TradeService:
         for port, (symbol, exchange, level_num, trade) in self._symbols.items():
             kind = self._exchanges[exchange].trade_type
             if trade and kind is None:
-                raise ConfigError(f"add_trade_symbol: {port} cannot be traded: call config_exchange({exchange!r}, 'paper') or another trade type first")
+                raise ConfigError(
+                    f"add_trade_symbol: {port} cannot be traded: call config_exchange({exchange!r}, 'paper') or another trade type first"
+                )
             mode = Mode[(kind.value if kind is not None else default).upper()]
             out.append(Symbol(cids[port], symbol, exchange, level_num, trade, mode))
         return out
@@ -310,7 +327,7 @@ class TradeService:
         ConfigError
             A symbol is still without a feed after the feed-ready time-out; the text lists the feeds that run.
         """
-        chosen = self._chosen(symbols)
+        chosen: Mapping[str, Feed] = self._chosen(symbols)
         missing = [symbol for symbol in symbols if symbol.port not in chosen]
         if missing:
             if self._feed is None:
@@ -320,7 +337,9 @@ class TradeService:
             if symbol.port not in chosen:
                 raise ConfigError(f"{symbol.port} ({symbol.mode.name.lower()}): no feed has it{self._running_feeds()}")
             feed = chosen[symbol.port]
-            (log.info if self.verbose else log.debug)("%s: %s from feed %s (%s, pid %d)", self.name, symbol.port, feed.name, feed.mode.name.lower(), feed.pid)
+            (log.info if self.verbose else log.debug)(
+                "%s: %s from feed %s (%s, pid %d)", self.name, symbol.port, feed.name, feed.mode.name.lower(), feed.pid
+            )
         return chosen
 
     def _chosen(self, symbols: Sequence[Symbol]) -> dict[str, Feed]:
@@ -339,7 +358,9 @@ class TradeService:
         feeds = control.find_feeds()
         if not feeds:
             return "; no feed runs: start one with `aats feed FILE.toml` or MarketService"
-        return "; feeds that run: " + ", ".join(f"{one.name} ({one.mode.name.lower()}: {' '.join(one.symbols) or 'no symbols'})" for one in feeds)
+        return "; feeds that run: " + ", ".join(
+            f"{one.name} ({one.mode.name.lower()}: {' '.join(one.symbols) or 'no symbols'})" for one in feeds
+        )
 
     def _require_feed(self, missing: Sequence[Symbol]) -> None:
         """Ask the control server, started where none listens, for feeds with these symbols; returns when their books are synchronised."""
@@ -347,7 +368,9 @@ class TradeService:
             wanted = [symbol for symbol in missing if symbol.exchange == venue]
             mode = modes_for(wanted[0].mode)[0]
             feed = _feed_config(venue, mode, wanted, venue.lower() if mode == Mode.DIRECT else f"{venue.lower()}-{mode.name.lower()}")
-            (log.info if self.verbose else log.debug)("%s: asks for feed %s: %s", self.name, feed.name, " ".join(symbol.port for symbol in wanted))
+            (log.info if self.verbose else log.debug)(
+                "%s: asks for feed %s: %s", self.name, feed.name, " ".join(symbol.port for symbol in wanted)
+            )
             try:
                 control_client.ensure(*self._control)
                 request = {"op": "start_market", "namespace": shm.namespace(), "config": _tables(feed)}
@@ -381,7 +404,12 @@ def _serve(feed: InlineFeed) -> None:
 
 
 def _feed_config(venue: str, mode: Mode, symbols: Sequence[Symbol], name: str) -> FeedConfig:
-    table = {"venue": venue, "name": name, "mode": mode.name.lower(), "symbols": [{"symbol": one.symbol, "level": one.level_num} for one in symbols]}
+    table = {
+        "venue": venue,
+        "name": name,
+        "mode": mode.name.lower(),
+        "symbols": [{"symbol": one.symbol, "level": one.level_num} for one in symbols],
+    }
     return config.feed_config({"feed": table}, where="TradeService")
 
 

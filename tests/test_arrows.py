@@ -57,7 +57,10 @@ PYTHON_UNITS = {
     "aats.stats": ("aats.shm",),
     "aats.table": ("aats.shm",),
     "aats.books": ("aats.table",),
-    "aats.control": ("aats.table", "aats.config"),
+    "aats.member": ("aats.table",),
+    "aats.roster": ("aats.table",),
+    "aats.launch": ("aats.roster", "aats.config"),
+    "aats.control": ("aats.member", "aats.launch"),
     # What a venue is, and what is traded there.
     "aats.base": ("aats._ffi",),
     "aats.venue": ("aats.base", "aats.config"),

@@ -24,9 +24,32 @@ from typing import Any
 
 from aats import shm
 from aats.errors import AatsError, ShmError
-from aats.layout import CTL, CTL_OFFSET, MD, MD_OFFSET, SEG_MAGIC, SLOT, SLOT_OFFSET, TD, TD_OFFSET
-from aats.layout import DirState, Flag, Kind, MdCounter, Mode, RecKind, Role, State, TdCounter, Wait, Why
+from aats.layout import (
+    CTL,
+    CTL_OFFSET,
+    MD,
+    MD_OFFSET,
+    SEG_MAGIC,
+    SLOT,
+    SLOT_OFFSET,
+    TD,
+    TD_OFFSET,
+    DirState,
+    Flag,
+    Kind,
+    MdCounter,
+    Mode,
+    RecKind,
+    Role,
+    State,
+    TdCounter,
+    Wait,
+    Why,
+)
 from aats.shm import Segment, SegmentName
+
+#: In a record that is of no symbol but of a venue connection.
+NO_SYMBOL = 65535
 
 # ------------------------------------------------------------------------------------------------------------ header
 
@@ -76,15 +99,15 @@ class Header:
         }
 
 
-def find(word: str) -> SegmentName:
+def find(wanted: str) -> SegmentName:
     """Return the segment that a word of the command line means."""
-    exact = SegmentName.parse(word)
+    exact = SegmentName.parse(wanted)
     if exact is not None:
         return exact
-    kind, _, label = word.partition(".")
+    kind, _, label = wanted.partition(".")
     here = [name for name in shm.names(ns=shm.namespace(), every=True) if name.kind == kind and (not label or name.label == label)]
     if not here:
-        raise ShmError(f"no segment {word!r} in namespace {shm.namespace()!r} (`list` shows all)")
+        raise ShmError(f"no segment {wanted!r} in namespace {shm.namespace()!r} (`list` shows all)")
     return max(here, key=lambda name: (name.ours, name.generation))
 
 
@@ -133,7 +156,12 @@ def slots(segment: Segment) -> Iterator[dict[str, Any]]:
             "passes": int(slot["passes"]),
             "wait": named(Wait, slot["wait"]),
             "detail": word(slot["detail"]),
-            "command": {"seq": int(slot["cmd_seq"]), "answered": int(slot["ans_seq"]), "arg": word(slot["cmd_arg"]), "answer": word(slot["ans_text"])},
+            "command": {
+                "seq": int(slot["cmd_seq"]),
+                "answered": int(slot["ans_seq"]),
+                "arg": word(slot["cmd_arg"]),
+                "answer": word(slot["ans_text"]),
+            },
         }
 
 
@@ -171,7 +199,7 @@ def md(segment: Segment, levels: int) -> dict[str, Any]:
 
 def control_table(segment: Segment) -> Segment | None:
     """Return the control table of the segment's namespace, None if there is none."""
-    here = [name for name in shm.names(ns=segment.name.namespace, kind=Kind.CTL, uid=segment.name.uid)]
+    here = shm.names(ns=segment.name.namespace, kind=Kind.CTL, uid=segment.name.uid)
     return shm.attach(here[-1]) if here else None
 
 
@@ -179,12 +207,15 @@ def book(segment: Segment, index: int, table: Segment | None, levels: int) -> di
     found = shm.book(segment, index, table)
     assert found is not None
     sides = {"bids": found.bids[:levels].tolist(), "asks": found.asks[:levels].tolist()}
-    return {"symbol": found.symbol.symbol, "valid": found.valid, "why": named(Why, found.why), "seq": found.seq, "rec": found.rec, "epoch": found.epoch, **sides}
+    numbers = {"seq": found.seq, "rec": found.rec, "epoch": found.epoch}
+    return {"symbol": found.symbol.symbol, "valid": found.valid, "why": named(Why, found.why), **numbers, **sides}
 
 
 def record(one: Any) -> dict[str, Any]:
     head = one["r"]
-    numbers = {key: int(head[key]) for key in ("rec", "sym", "seq", "exch_ns", "recv_ns", "pub_ns", "bid_len", "ask_len", "epoch", "px_i", "qty_i")}
+    numbers = {
+        key: int(head[key]) for key in ("rec", "sym", "seq", "exch_ns", "recv_ns", "pub_ns", "bid_len", "ask_len", "epoch", "px_i", "qty_i")
+    }
     flags = [flag.name.lower() for flag in Flag if int(head["flags"]) & flag and flag.name]
     return {"kind": named(RecKind, head["kind"]), "flags": flags, "why": named(Why, head["why"]), **numbers}
 
@@ -222,13 +253,16 @@ def check(segment: Segment, header: Header) -> Iterator[str]:
         yield f"directory names {int(head['dir_cnt'])} entries and has room for {int(head['dir_cap'])}"
     for one in shm.symbols(segment):
         found = shm.book(segment, one.index, None)
-        if found is not None and len(found.bids_i) and len(found.asks_i) and found.flags & Flag.VALID and found.bids_i[0, 0] >= found.asks_i[0, 0]:
+        if found is None or not found.flags & Flag.VALID:
+            continue
+        if len(found.bids_i) and len(found.asks_i) and found.bids_i[0, 0] >= found.asks_i[0, 0]:
             yield f"{one.symbol}: a crossed book is flagged valid: bid {found.bids[0, 0]} ask {found.asks[0, 0]}"
         if one.state == DirState.EMPTY:
             yield f"{one.symbol}: entry without a state"
-    for one in shm.records(segment, int(head["ring_depth"])):
-        if int(one["r"]["sym"]) != 65535 and int(one["r"]["sym"]) >= int(head["dir_cnt"]):
-            yield f"record {int(one['r']['rec'])} is of symbol {int(one['r']['sym'])}, the directory has {int(head['dir_cnt'])}"
+    for entry in shm.records(segment, int(head["ring_depth"])):
+        sym = int(entry["r"]["sym"])
+        if sym != NO_SYMBOL and sym >= int(head["dir_cnt"]):
+            yield f"record {int(entry['r']['rec'])} is of symbol {sym}, the directory has {int(head['dir_cnt'])}"
 
 
 # ---------------------------------------------------------------------------------------------------------- printing
@@ -265,7 +299,8 @@ def do_list(args: argparse.Namespace) -> int:
         return 0
     for row in rows:
         whose = f"pid {row['owner_pid']} {'alive' if row['owner_alive'] else 'dead'}"
-        print(f"{row['name']}  {row['bytes']} bytes  {whose}" + ("" if row["ours"] else f"  FOREIGN LAYOUT {row['layout']}") + ("" if row["ready"] else "  NOT READY"))
+        notes = ("" if row["ours"] else f"  FOREIGN LAYOUT {row['layout']}") + ("" if row["ready"] else "  NOT READY")
+        print(f"{row['name']}  {row['bytes']} bytes  {whose}{notes}")
     if not rows:
         print("no segments of this user")
     return 0

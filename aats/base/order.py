@@ -9,14 +9,14 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Union
+from typing import TypeAlias
 
 from aats.base.const import OrderStatus, OrderType, Side, member
 
 __all__ = ["Number", "Order"]
 
 #: How prices and sizes may be given.
-Number = Union[float, int, str, Decimal]
+Number: TypeAlias = "float | int | str | Decimal"
 
 _ids = itertools.count(1)
 

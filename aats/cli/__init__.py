@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import logging
 import sys
 from collections.abc import Callable, Sequence
 
@@ -30,10 +31,14 @@ PASSED_ON = {
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
-    top = argparse.ArgumentParser(prog="aats", description="Order books and trades of crypto exchanges in shared memory.", epilog="`aats COMMAND --help` says more.")
+    top = argparse.ArgumentParser(
+        prog="aats", description="Order books and trades of crypto exchanges in shared memory.", epilog="`aats COMMAND --help` says more."
+    )
     top.add_argument("--version", action="store_true", help="version of the package and of its shared-memory layout")
     commands = top.add_subparsers(dest="command", metavar="COMMAND")
-    feed = commands.add_parser("feed", help="run a feed in the foreground", description="Run the feed that FILE describes until it is stopped.")
+    feed = commands.add_parser(
+        "feed", help="run a feed in the foreground", description="Run the feed that FILE describes until it is stopped."
+    )
     feed.add_argument("file", metavar="FILE.toml", help="see `aats config show FILE.toml` for all settings")
     feed.set_defaults(run=_feed)
     for module in (processes, book, doctor, settings):
@@ -78,6 +83,8 @@ def _entry(command: str) -> Callable[[list[str]], int | None]:
 def _feed(args: argparse.Namespace) -> int:
     from aats import config
 
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(name)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     settings_ = config.load(args.file)
     return int(importlib.import_module("aats.feed").main(settings_) or 0)
 

@@ -17,7 +17,9 @@ _WATCH_S = 0.2
 
 def add_commands(commands: Any) -> None:
     """Add the commands of this module to the parser."""
-    parser = commands.add_parser("book", help="print a live book", description="Print one live book as shared memory holds it, and whether it is good.")
+    parser = commands.add_parser(
+        "book", help="print a live book", description="Print one live book as shared memory holds it, and whether it is good."
+    )
     parser.add_argument("symbol", metavar="SYMBOL", help="BTCUSDT.BINANCE, or BTCUSDT where only one feed has it")
     parser.add_argument("--feed", metavar="NAME", help="take it from this feed (default: the oldest that has it)")
     parser.add_argument("--depth", metavar="N", type=int, default=10, help="levels a side (default: %(default)s)")

@@ -37,7 +37,9 @@ class Finding:
 
 def add_commands(commands: Any) -> None:
     """Add the commands of this module to the parser."""
-    parser = commands.add_parser("doctor", help="check this machine and what is left over", description="Check this machine, and what earlier runs left behind.")
+    parser = commands.add_parser(
+        "doctor", help="check this machine and what is left over", description="Check this machine, and what earlier runs left behind."
+    )
     parser.add_argument("--json", action="store_true", help="a JSON list of findings")
     parser.set_defaults(run=_run)
 
@@ -88,7 +90,9 @@ def _old_client() -> Finding:
     mixed = [str(folder / name) for name in _OLD_FILES if (folder / name).exists()]
     mixed += [f"aats {one.version} in {one.locate_file('')}" for one in metadata.distributions(name="aats") if one.version.startswith("0.")]
     if mixed:
-        return Finding("old client", "bad", ", ".join(mixed), "files of aats 0.1.2 are mixed in: remove them, or use a fresh virtual environment")
+        return Finding(
+            "old client", "bad", ", ".join(mixed), "files of aats 0.1.2 are mixed in: remove them, or use a fresh virtual environment"
+        )
     return Finding("old client", "ok", "no files of aats 0.1.2 beside ours")
 
 
@@ -96,7 +100,9 @@ def _cores() -> Finding:
     usable = len(os.sched_getaffinity(0))
     found = f"{usable} usable of {os.cpu_count()}"
     if usable < 3:
-        return Finding("cores", "warn", found, "feed and strategy spin only with 3 cores; with fewer they yield and sleep, which costs some 50 us")
+        return Finding(
+            "cores", "warn", found, "feed and strategy spin only with 3 cores; with fewer they yield and sleep, which costs some 50 us"
+        )
     return Finding("cores", "ok", found)
 
 
@@ -105,7 +111,9 @@ def _shared_memory() -> Finding:
     free, total = room.f_bavail * room.f_frsize, room.f_blocks * room.f_frsize
     found = f"{shm.SHM_DIR} has {free >> 20} MiB free of {total >> 20} MiB"
     if total and free < _SHM_WANTED:
-        return Finding("shared memory", "warn", found, "a feed of 64 symbols needs about 7 MiB: docker run --shm-size, or mount -o remount,size=")
+        return Finding(
+            "shared memory", "warn", found, "a feed of 64 symbols needs about 7 MiB: docker run --shm-size, or mount -o remount,size="
+        )
     return Finding("shared memory", "ok", found)
 
 
@@ -122,7 +130,9 @@ def _clock() -> Finding:
     source = Path("/sys/devices/system/clocksource/clocksource0/current_clocksource")
     found = source.read_text().strip() if source.exists() else "unknown"
     if found not in ("tsc", "arch_sys_counter", "kvm-clock", "unknown"):
-        return Finding("clock source", "warn", found, "reading the clock is a system call with it: stamps cost microseconds instead of nanoseconds")
+        return Finding(
+            "clock source", "warn", found, "reading the clock is a system call with it: stamps cost microseconds instead of nanoseconds"
+        )
     return Finding("clock source", "ok", found)
 
 
@@ -145,7 +155,14 @@ def _processes() -> Finding:
     hung = [one for one in found if one["alive"] and one["status"] == "stopped"]
     line = f"{len(found) - len(dead)} alive, {len(dead)} dead"
     if hung:
-        return Finding("processes", "warn", line, "stopped by a signal: " + ", ".join(f"{one['name']} (pid {one['pid']})" for one in hung) + "; kill -CONT goes on, aats kill ends it")
+        return Finding(
+            "processes",
+            "warn",
+            line,
+            "stopped by a signal: "
+            + ", ".join(f"{one['name']} (pid {one['pid']})" for one in hung)
+            + "; kill -CONT goes on, aats kill ends it",
+        )
     if dead:
         return Finding("processes", "warn", line, "the dead are cleared by whoever starts next, and by `aats ps`")
     return Finding("processes", "ok", line)
@@ -164,7 +181,9 @@ def _segments() -> Finding:
         advice = f"of another layout than {hash8()}: {files}; stop their processes with the version that made them, then remove them from {shm.SHM_DIR}"
         return Finding("segments", "warn", line, advice)
     if stale:
-        return Finding("segments", "warn", line, f"left behind: {', '.join(name.file for name in stale[:4])}; `aats ps` clears what the dead left")
+        return Finding(
+            "segments", "warn", line, f"left behind: {', '.join(name.file for name in stale[:4])}; `aats ps` clears what the dead left"
+        )
     return Finding("segments", "ok", line)
 
 

@@ -18,7 +18,11 @@ def as_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     cells = [list(head), *([str(cell) for cell in row] for row in rows)]
     widths = [max(len(row[at]) for row in cells) for at in range(len(head))]
     for row in cells:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row[:-1], widths[:-1], strict=True)), row[-1], sep="  " if len(head) > 1 else "")
+        print(
+            "  ".join(cell.ljust(width) for cell, width in zip(row[:-1], widths[:-1], strict=True)),
+            row[-1],
+            sep="  " if len(head) > 1 else "",
+        )
 
 
 def ago(seconds: float) -> str:

@@ -24,15 +24,23 @@ def add_commands(commands: Commands) -> None:
     server.add_argument("--port", type=int, default=config.DEFAULT_CONTROL_PORT, help="TCP port, 0 for any free one (default: %(default)s)")
     server.set_defaults(run=_control)
 
-    ps = commands.add_parser("ps", help="list the processes", description="List feeds, trade processes and tools of this user and namespace.")
+    ps = commands.add_parser(
+        "ps", help="list the processes", description="List feeds, trade processes and tools of this user and namespace."
+    )
     ps.add_argument("--json", action="store_true", help="all that is known, as a JSON list")
     ps.set_defaults(run=_ps)
 
-    stop = commands.add_parser("stop", help="ask processes to end", description="Ask processes to end and wait until they have. Nothing is forced.")
+    stop = commands.add_parser(
+        "stop", help="ask processes to end", description="Ask processes to end and wait until they have. Nothing is forced."
+    )
     _whom(stop)
     stop.set_defaults(run=_stop, force=False)
 
-    kill = commands.add_parser("kill", help="end processes, by force if they do not obey", description="As stop, and SIGKILL for what is still there after the wait.")
+    kill = commands.add_parser(
+        "kill",
+        help="end processes, by force if they do not obey",
+        description="As stop, and SIGKILL for what is still there after the wait.",
+    )
     _whom(kill)
     kill.set_defaults(run=_stop, force=True)
 
@@ -40,7 +48,9 @@ def add_commands(commands: Commands) -> None:
 def _whom(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("whom", metavar="PID|NAME", nargs="*", help="as `aats ps` shows it")
     parser.add_argument("--all", action="store_true", help="all of them: trade processes first, then feeds, then the rest")
-    parser.add_argument("--wait", metavar="S", type=float, default=config.limits().stop_ms / 1000, help="seconds that each has (default: %(default)g)")
+    parser.add_argument(
+        "--wait", metavar="S", type=float, default=config.limits().stop_ms / 1000, help="seconds that each has (default: %(default)g)"
+    )
     parser.add_argument("--json", action="store_true", help="a JSON list of what became of each")
 
 

@@ -13,11 +13,17 @@ def add_commands(commands: Any) -> None:
     """Add the commands of this module to the parser."""
     group = commands.add_parser("config", help="check and show settings", description="Settings: what they are and where each comes from.")
     verbs = group.add_subparsers(dest="verb", metavar="VERB", required=True)
-    check = verbs.add_parser("check", help="check a feed's file", description="Read FILE and the environment; say the first thing that is wrong.")
+    check = verbs.add_parser(
+        "check", help="check a feed's file", description="Read FILE and the environment; say the first thing that is wrong."
+    )
     check.add_argument("file", metavar="FILE.toml")
     check.add_argument("--json", action="store_true", help='{"file": ..., "ok": true, "name": ...}')
     check.set_defaults(run=_check)
-    show = verbs.add_parser("show", help="show all values", description="Show every setting with its value and where it came from: default, file or environment.")
+    show = verbs.add_parser(
+        "show",
+        help="show all values",
+        description="Show every setting with its value and where it came from: default, file or environment.",
+    )
     show.add_argument("file", metavar="FILE.toml", nargs="?", help="a feed's file; without it: folders, environment and time-outs")
     show.add_argument("--json", action="store_true", help='{"section.key": {"value": ..., "from": ...}}')
     show.set_defaults(run=_show)

@@ -12,7 +12,19 @@ For: everything that creates or maps a segment, and the tools that look at one. 
 from __future__ import annotations
 
 from aats.shm.create import create, create_ctl, create_md, create_td, open_fd
-from aats.shm.look import Book, HistSummary, Symbol, book, histograms, process_alive, process_word, records, ring_position, slot_cnt, symbols
+from aats.shm.look import (
+    Book,
+    HistSummary,
+    Symbol,
+    book,
+    histograms,
+    process_alive,
+    process_word,
+    records,
+    ring_position,
+    slot_cnt,
+    symbols,
+)
 from aats.shm.names import SHM_DIR, SegmentName, boot_id, label_of, names, namespace, unlink
 from aats.shm.segment import Segment, attach
 

@@ -100,7 +100,15 @@ def stamp(segment: Segment, kind: Kind, *, owner: int, made_ns: int) -> None:
     name = segment.name
     maker = owner or lib.aats_ident_self()
     code = lib.aats_seg_init(
-        segment._base, segment.size, int(kind), name.label.encode(), name.generation, maker, made_ns, boot_id().encode(), _version().encode()
+        segment._base,
+        segment.size,
+        int(kind),
+        name.label.encode(),
+        name.generation,
+        maker,
+        made_ns,
+        boot_id().encode(),
+        _version().encode(),
     )
     check(code, f"{name}: its header cannot be written")
 

@@ -92,7 +92,9 @@ class SegmentName:
         return cls(int(parts[1]), parts[2], parts[3], parts[4], parts[5], int(parts[6]))
 
 
-def names(*, ns: str | None = None, kind: Kind | None = None, label: str | None = None, uid: int | None = None, every: bool = False) -> list[SegmentName]:
+def names(
+    *, ns: str | None = None, kind: Kind | None = None, label: str | None = None, uid: int | None = None, every: bool = False
+) -> list[SegmentName]:
     """List the segments of this host by name, oldest generation first; none is opened.
 
     Parameters

@@ -142,7 +142,9 @@ def attach(name: SegmentName, *, writable: bool = False) -> Segment:
     try:
         size = os.fstat(shared.fd).st_size
         if size < SEG.itemsize:
-            raise SegmentMissing(f"{name} has {size} bytes, a header alone needs {SEG.itemsize}: its maker has not finished, or it is not a segment of AATS")
+            raise SegmentMissing(
+                f"{name} has {size} bytes, a header alone needs {SEG.itemsize}: its maker has not finished, or it is not a segment of AATS"
+            )
         segment = map_fd(name, shared.fd, size, writable=writable)
     finally:
         shared.close_fd()

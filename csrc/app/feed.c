@@ -12,7 +12,7 @@
 #include "shm/stats.h"
 
 #define SECOND     1000000000
-#define SYM_TICK_NS 1000000 /* symbols' timers are looked at this often */
+#define TICK_NS    1000000 /* timers of connections and symbols are looked at this often */
 
 void aats_feed_defaults(aats_feed_opts_t *o)
 {
@@ -191,12 +191,13 @@ void aats_feed_set_clock(aats_feed_t *f, int64_t (*clock)(void)) { f->clock = cl
 
 /* ---- mail ---- */
 
-/* The first group with room for one more symbol's streams. */
-static int group_for(aats_feed_t *f)
+/* The first group with room for one more symbol's streams; one that comes back goes where it was, if it can. */
+static int group_for(aats_feed_t *f, sym_t const *back)
 {
     uint32_t per_sym = (uint32_t)__builtin_popcount(f->opts.streams), used[AATS_LINK_MAX / 2] = {0};
     for (uint32_t i = 0; i < f->sym_cnt; i++)
         if (!f->syms[i].gone) used[f->syms[i].group] += per_sym;
+    if (back && used[back->group] + per_sym <= f->venue->streams_max) return back->group;
     for (int g = 0; g < AATS_LINK_MAX / 2; g++)
         if (used[g] + per_sym <= f->venue->streams_max) return g;
     return NONE;
@@ -237,27 +238,42 @@ static int new_symbol(aats_feed_t *f, aats_feed_symbol_t const *info, int group)
     return (int)f->sym_cnt - 1;
 }
 
+/* A name goes into a request as it is: nothing in it may end a string or a stream's name. */
+static int name_ok(char const *name, size_t cap)
+{
+    size_t n = strnlen(name, cap);
+    for (size_t i = 0; i < n; i++)
+        if ((uint8_t)name[i] <= ' ' || strchr("\"\\@/!,", name[i])) return 0;
+    return n > 0 && n < cap;
+}
+
+/* What is shown changes at once, not with the venue's next message. */
+static void set_level(aats_feed_t *f, sym_t *s, uint32_t level_num)
+{
+    s->info.level_num = level_num;
+    aats_dir_set_level(&f->view, feed_index(f, s), level_num);
+    if (s->valid) pub_judge_again(f, s);
+}
+
 static int add_symbol(aats_feed_t *f, aats_feed_symbol_t const *info)
 {
-    if (!memchr(info->symbol, 0, sizeof info->symbol) || !memchr(info->native, 0, sizeof info->native)) return AATS_E_ARG;
+    if (f->stopping) return AATS_E_CLOSED;
+    if (!name_ok(info->symbol, sizeof info->symbol) || !name_ok(info->native, sizeof info->native)) return AATS_E_ARG;
     if (!info->level_num || info->level_num > f->view.level_max) return AATS_E_TOO_BIG;
     sym_t *s = feed_find(f, info->native, strlen(info->native));
     if (s && !s->gone) {
-        if (info->level_num > s->info.level_num) {
-            s->info.level_num = info->level_num;
-            aats_dir_set_level(&f->view, feed_index(f, s), info->level_num);
-        }
+        if (info->level_num > s->info.level_num) set_level(f, s, info->level_num);
         return (int)feed_index(f, s);
     }
-    int group = group_for(f);
+    int group = group_for(f, s);
     if (group == NONE) return AATS_E_FULL;
     int i = s ? (int)feed_index(f, s) : new_symbol(f, info, group);
     if (i < 0) return i;
     if (s) { /* it was given up, and comes back */
-        s->gone = 0;
+        s->gone = s->halted = 0;
+        s->part = 0;
         s->group = group;
-        s->info.level_num = info->level_num;
-        aats_dir_set_level(&f->view, (uint32_t)i, info->level_num);
+        set_level(f, s, info->level_num);
         book_stream_lost(f, s);
     }
     begin_group(f, group);
@@ -268,6 +284,7 @@ static void drop_symbol(aats_feed_t *f, sym_t *s)
 {
     uint32_t i = feed_index(f, s);
     s->gone = 1;
+    s->unanswered = 0;
     for (int k = 2 * s->group; k < 2 * s->group + 2; k++) {
         sub_t *sub = &f->links[k].subs[i];
         sub->state = sub->state == SUB_SENT || sub->state == SUB_ACKED ? SUB_DROP : SUB_NONE;
@@ -278,31 +295,28 @@ static void drop_symbol(aats_feed_t *f, sym_t *s)
     s->asked_mono_ns = 0;
 }
 
-static void answer(aats_feed_t *f, int code, char const *symbol)
+void feed_answer(aats_feed_t *f, sym_t *s)
 {
-    aats_mailbox_put(&f->out, AATS_MAIL_ADDED, code >= 0 ? (uint32_t)code : 0, (uint64_t)(int64_t)(code < 0 ? code : 0), symbol, strnlen(symbol, AATS_SYMBOL_SZ));
+    s->unanswered = aats_mailbox_put(&f->out, AATS_MAIL_ADDED, feed_index(f, s), 0, s->info.symbol, strlen(s->info.symbol)) != AATS_OK;
+}
+
+static void subscribe(aats_feed_t *f, aats_mail_t const *m)
+{
+    aats_feed_symbol_t info;
+    if (m->size != sizeof info) return;
+    memcpy(&info, m->bytes, sizeof info);
+    int i = add_symbol(f, &info);
+    if (i >= 0) feed_answer(f, &f->syms[i]);
+    else aats_mailbox_put(&f->out, AATS_MAIL_ADDED, 0, (uint64_t)(int64_t)i, info.symbol, strnlen(info.symbol, sizeof info.symbol));
 }
 
 static void take_mail(aats_feed_t *f, aats_mail_t const *m)
 {
     sym_t *s = m->sym < f->sym_cnt ? &f->syms[m->sym] : NULL;
     switch (m->kind) {
-    case AATS_MAIL_SUBSCRIBE:
-        if (m->size == sizeof(aats_feed_symbol_t)) {
-            aats_feed_symbol_t info;
-            memcpy(&info, m->bytes, sizeof info);
-            answer(f, add_symbol(f, &info), info.symbol);
-        }
-        break;
+    case AATS_MAIL_SUBSCRIBE:   subscribe(f, m); break;
     case AATS_MAIL_UNSUBSCRIBE: if (s && !s->gone) drop_symbol(f, s); break;
-    case AATS_MAIL_SET_LEVEL:
-        if (s && m->num >= 1 && m->num <= f->view.level_max) {
-            s->info.level_num = (uint32_t)m->num;
-            aats_dir_set_level(&f->view, m->sym, (uint32_t)m->num);
-            s->told_cnt[0] = s->told_cnt[1] = (size_t)-1;
-            if (s->valid) pub_judge_again(f, s);
-        }
-        break;
+    case AATS_MAIL_SET_LEVEL:   if (s && !s->gone && m->num >= 1 && m->num <= f->view.level_max) set_level(f, s, (uint32_t)m->num); break;
     case AATS_MAIL_SNAPSHOT:    if (s) book_snapshot(f, s, m->num, (char const *)m->bytes, m->size, f->now_ns); break;
     case AATS_MAIL_SNAP_FAILED: if (s) book_snapshot_failed(f, s, (int64_t)m->num); break;
     case AATS_MAIL_ADDRESS:
@@ -335,9 +349,8 @@ static void stalled(aats_feed_t *f)
 {
     feed_count(f, AATS_MDC_STALLS, 1);
     feed_notice(f, 1, "this feed did not run for %lld ms; every book is checked anew", (long long)((f->mono_ns - f->last_mono_ns) / 1000000));
-    for (sym_t *s = f->syms; s < f->syms + f->sym_cnt; s++)
-        if (s->sync.live) book_suspect(f, s, AATS_WHY_STALLED, 1);
-    for (int i = 0; i < AATS_LINK_MAX; i++) link_barrier(f, &f->links[i]);
+    for (sym_t *s = f->syms; s < f->syms + f->sym_cnt; s++) book_stalled(f, s);
+    for (int i = 0; i < AATS_LINK_MAX; i++) link_stalled(f, &f->links[i]);
 }
 
 int aats_feed_begin(aats_feed_t *f, int64_t now_ns, int64_t mono_ns)
@@ -354,9 +367,9 @@ int aats_feed_begin(aats_feed_t *f, int64_t now_ns, int64_t mono_ns)
         aats_mail_free(m);
         cnt++;
     }
-    for (int i = 0; i < AATS_LINK_MAX; i++) link_tick(f, &f->links[i]);
-    if (mono_ns >= f->sym_tick_mono_ns) {
-        f->sym_tick_mono_ns = mono_ns + SYM_TICK_NS;
+    if (mono_ns >= f->tick_mono_ns) {
+        f->tick_mono_ns = mono_ns + TICK_NS;
+        for (int i = 0; i < AATS_LINK_MAX; i++) link_tick(f, &f->links[i]);
         for (sym_t *s = f->syms; s < f->syms + f->sym_cnt; s++) book_tick(f, s);
     }
     return cnt;

@@ -37,7 +37,7 @@ enum {
     AATS_MAIL_UNSUBSCRIBE = 2, /* sym */
     AATS_MAIL_SET_LEVEL = 3,   /* sym, num: level_num */
     AATS_MAIL_SNAPSHOT = 4,    /* sym, num: the request's number, bytes: the REST answer */
-    AATS_MAIL_SNAP_FAILED = 5, /* sym, num: ns to wait before asking again, 0: back off */
+    AATS_MAIL_SNAP_FAILED = 5, /* sym, num: ns to wait before asking again, at most 3 days, 0: back off */
     AATS_MAIL_OPEN_L2 = 6,     /* publish level changes from now on */
     AATS_MAIL_ADDRESS = 7,     /* bytes: IP text of the venue's host, for the host */
     AATS_MAIL_NO_ADDRESS = 8,  /* the name could not be resolved; bytes: why */
@@ -96,7 +96,7 @@ aats_mailbox_t *aats_feed_out(aats_feed_t *f); /* the control plane gets */
 /* What a connection wants of its host. */
 enum { AATS_FEED_NOTHING = 0, AATS_FEED_CONNECT = 1, AATS_FEED_CLOSE = 2 };
 
-/* aats_feed_begin starts a pass: takes mail, runs timers, sees whether the thread was stopped.  aats_feed_end closes it: heartbeat.
+/* aats_feed_begin starts a pass: sees whether the thread was stopped, takes mail, runs timers.  aats_feed_end closes it: heartbeat.
  * now_ns is epoch time for stamps, mono_ns the monotonic clock for everything else.  Returns the mails taken. */
 int aats_feed_begin(aats_feed_t *f, int64_t now_ns, int64_t mono_ns);
 void aats_feed_end(aats_feed_t *f);

@@ -16,6 +16,7 @@ static aats_dir_t *dir_of(aats_feed_t *f, sym_t const *s) { return &f->view.dir[
 void book_want_snapshot(aats_feed_t *f, sym_t *s, int64_t in_ns)
 {
     int64_t at = f->mono_ns + in_ns;
+    if (s->last_ask_mono_ns && at < s->last_ask_mono_ns + ASK_EVERY_NS) at = s->last_ask_mono_ns + ASK_EVERY_NS;
     if (s->asked_mono_ns || s->ask_mono_ns <= at) return;
     s->ask_mono_ns = at;
 }
@@ -45,7 +46,7 @@ static void ask(aats_feed_t *f, sym_t *s)
         return;
     }
     s->ask_no = no;
-    s->asked_mono_ns = f->mono_ns;
+    s->asked_mono_ns = s->last_ask_mono_ns = f->mono_ns;
     feed_count(f, AATS_MDC_SNAP_ASKED, 1);
 }
 
@@ -56,13 +57,15 @@ void book_tick(aats_feed_t *f, sym_t *s)
         ask_again(f, s);
     }
     if (f->mono_ns >= s->ask_mono_ns) ask(f, s);
+    if (s->unanswered) feed_answer(f, s);
 }
 
 void book_snapshot_failed(aats_feed_t *f, sym_t *s, int64_t wait_ns)
 {
+    if (s->gone || !s->asked_mono_ns) return;
     s->asked_mono_ns = 0;
     feed_count(f, AATS_MDC_SNAP_FAILED, 1);
-    if (wait_ns > 0) book_want_snapshot(f, s, wait_ns);
+    if (wait_ns > 0) book_want_snapshot(f, s, wait_ns < WAIT_MAX_NS ? wait_ns : WAIT_MAX_NS);
     else ask_again(f, s);
 }
 
@@ -88,6 +91,17 @@ void book_suspect(aats_feed_t *f, sym_t *s, uint8_t why, int barrier)
     book_want_snapshot(f, s, feed_jitter(f, VERIFY_NS));
 }
 
+/* The thread slept.  A snapshot that was asked for before tells of a time before: it is not waited for. */
+void book_stalled(aats_feed_t *f, sym_t *s)
+{
+    if (s->gone) return;
+    if (s->asked_mono_ns) {
+        s->asked_mono_ns = 0;
+        book_want_snapshot(f, s, 0);
+    }
+    if (s->sync.live) book_suspect(f, s, AATS_WHY_STALLED, 1);
+}
+
 static void clear_suspect(sym_t *s)
 {
     s->suspect = 0;
@@ -99,6 +113,7 @@ static void clear_suspect(sym_t *s)
 static void continued(sym_t *s)
 {
     s->continued = 1;
+    s->behind = 0;
     if (s->suspect && !s->suspect_barrier) clear_suspect(s);
 }
 
@@ -123,7 +138,9 @@ void book_stream_lost(aats_feed_t *f, sym_t *s)
     s->asked_mono_ns = 0;
     s->ask_mono_ns = INT64_MAX;
     s->ask_tries = 0;
-    s->restarted = AATS_STREAM_TRADE | AATS_STREAM_AGG | AATS_STREAM_BBO;
+    s->behind = s->reloaded = 0;
+    s->bbo_id = 0;
+    s->restarted = AATS_STREAM_TRADE | AATS_STREAM_AGG;
     pub_judge(f, s, 0, f->now_ns);
 }
 
@@ -131,6 +148,14 @@ void book_stream_live(aats_feed_t *f, sym_t *s)
 {
     pub_judge(f, s, 0, f->now_ns); /* from "link down" to "syncing" */
     if (!s->sync.live) book_want_snapshot(f, s, 0);
+}
+
+/* The books of a link that died lived on its bytes alone: what the new one brings may lie behind a hole that no diff has shown yet. */
+void book_carried(aats_feed_t *f, sym_t *s, int proven)
+{
+    if (!proven && s->sync.live) book_suspect(f, s, AATS_WHY_SUSPECT, 0);
+    if (!s->sync.live) book_want_snapshot(f, s, 0);
+    pub_carrier(f, s);
 }
 
 /* ---- messages ---- */
@@ -149,6 +174,8 @@ static void replay(aats_feed_t *f, sym_t *s, int64_t recv_ns)
     }
     clear_suspect(s);
     s->ask_tries = 0;
+    s->behind = 0;
+    s->reloaded = 1;
     pub_judge(f, s, exch_ns, recv_ns);
     if (s->why == AATS_WHY_CROSSED) {
         aats_sync_lost(&s->sync);
@@ -167,6 +194,7 @@ void book_snapshot(aats_feed_t *f, sym_t *s, uint64_t ask_no, char const *text, 
     if (!e) e = aats_sync_snapshot(&s->sync, m->last_id, m->bids, m->bid_cnt, m->asks, m->ask_cnt, f->opts.snapshot_limit);
     if (e) {
         feed_count(f, AATS_MDC_SNAP_FAILED, 1);
+        if (e == AATS_E_NOMEM) s->lost_why = AATS_WHY_LEVELS;
         if (e != AATS_E_STALE)
             feed_notice(f, 1, "%s: the snapshot cannot be used (%s at byte %zu); asking again", s->info.symbol, aats_err_name(e), m->offset);
         if (!s->sync.live) pub_judge(f, s, 0, recv_ns);
@@ -176,12 +204,24 @@ void book_snapshot(aats_feed_t *f, sym_t *s, uint64_t ask_no, char const *text, 
     replay(f, s, recv_ns);
 }
 
+/* A few diffs that the book has already follow a snapshot or a change of links.  When they do not end, the book's id is from somewhere else
+ * (an id misprinted upwards, a venue that counts anew) and would freeze it for ever. */
+static void behind(aats_feed_t *f, sym_t *s, int64_t recv_ns)
+{
+    if (++s->behind < BEHIND_MAX) return;
+    s->behind = 0;
+    aats_sync_reset(&s->sync);
+    gap(f, s, recv_ns);
+}
+
 static void take_depth(aats_feed_t *f, sym_t *s, aats_msg_t const *m, int64_t recv_ns)
 {
     aats_diff_t d = {.first_id = m->first_id, .last_id = m->last_id, .exch_ns = m->exch_ns, .recv_ns = recv_ns,
                      .bids = m->bids, .asks = m->asks, .bid_cnt = m->bid_cnt, .ask_cnt = m->ask_cnt};
     int e = aats_sync_diff(&s->sync, &d);
-    if (e == AATS_SYNC_APPLIED) {
+    if (e == AATS_SYNC_OLD) {
+        behind(f, s, recv_ns);
+    } else if (e == AATS_SYNC_APPLIED) {
         aats_add_relaxed(&dir_of(f, s)->updates, 1);
         continued(s);
         if (f->opts.open_l2 && s->valid) pub_changes(f, s, &d);
@@ -194,8 +234,12 @@ static void take_depth(aats_feed_t *f, sym_t *s, aats_msg_t const *m, int64_t re
         }
     } else if (e == AATS_E_GAP) {
         gap(f, s, recv_ns);
+    } else if (e == AATS_E_SHAPE && s->sync.live) { /* U > u: it cannot be applied, nor passed over */
+        feed_count(f, AATS_MDC_PARSE_ERRORS, 1);
+        aats_add_relaxed(&dir_of(f, s)->bad_frames, 1);
+        book_suspect(f, s, AATS_WHY_SUSPECT, 0);
     } else if (e < 0) {
-        s->lost_why = AATS_WHY_NUMBER;
+        s->lost_why = AATS_WHY_LEVELS;
         pub_judge(f, s, m->exch_ns, recv_ns);
         ask_again(f, s);
     }
@@ -216,8 +260,7 @@ static int new_id(aats_feed_t *f, sym_t *s, uint64_t *last, uint64_t id, unsigne
 
 static void take_bbo(aats_feed_t *f, sym_t *s, aats_msg_t const *m, int64_t recv_ns)
 {
-    if (m->last_id <= s->bbo_id && !(s->restarted & AATS_STREAM_BBO)) return;
-    s->restarted &= ~(unsigned)AATS_STREAM_BBO;
+    if (m->last_id <= s->bbo_id) return; /* after a new connection bbo_id is 0 */
     s->bbo_id = m->last_id;
     s->bbo[AATS_BID] = m->bids[0];
     s->bbo[AATS_ASK] = m->asks[0];
@@ -251,28 +294,38 @@ static void acked(aats_feed_t *f, link_t *l, uint64_t id)
         sub_t *sub = &l->subs[i];
         if (sub->state != SUB_SENT || sub->id != id) continue;
         sub->state = SUB_ACKED;
+        f->syms[i].part = 0;
         sub->acked_mono_ns = f->mono_ns;
         if (feed_carrier(f, &f->syms[i]) == l) book_stream_live(f, &f->syms[i]);
     }
 }
 
-/* A refused request of many symbols is repeated one by one, so that the culprit is found; a refused symbol is given up. */
+/* A refused request of many symbols is repeated in two halves, so that the culprit is found; a refused symbol is given up.  The halves are
+ * the symbols' own, not the connection's: the venue may end that with its refusal. */
 static void refused(aats_feed_t *f, link_t *l, aats_msg_t const *m)
 {
     uint32_t hit = 0;
     for (uint32_t i = 0; i < f->sym_cnt; i++) hit += l->subs[i].state == SUB_SENT && l->subs[i].id == m->id && m->id;
     feed_count(f, AATS_MDC_VENUE_ERRORS, 1);
     feed_notice(f, 2, "link %d: the venue refuses request %llu: code %lld %.*s", l->index, (unsigned long long)m->id, (long long)m->code,
-                (int)m->text_len, m->text ? m->text : "");
+                (int)(m->text_len < 200 ? m->text_len : 200), m->text ? m->text : "");
+    uint32_t left = hit / 2, halves[2] = {0, 0};
+    if (hit > 1) halves[0] = ++f->parts, halves[1] = ++f->parts;
     for (uint32_t i = 0; i < f->sym_cnt; i++) {
         sub_t *sub = &l->subs[i];
         if (sub->state != SUB_SENT || sub->id != m->id || !m->id) continue;
-        sub->state = hit > 1 ? SUB_WANTED : SUB_REFUSED;
-        sub->alone = 1;
-        if (hit == 1) {
-            feed_count(f, AATS_MDC_REFUSED, 1);
-            feed_notice(f, 2, "%s: the venue refuses to stream it", f->syms[i].info.symbol);
+        sym_t *s = &f->syms[i];
+        if (hit > 1) {
+            sub->state = SUB_WANTED;
+            s->part = left ? halves[0] : halves[1];
+            left -= left > 0;
+            continue;
         }
+        sub->state = SUB_NONE;
+        s->gone = 1;
+        feed_count(f, AATS_MDC_REFUSED, 1);
+        feed_notice(f, 2, "%s: the venue refuses to stream it", s->info.symbol);
+        pub_judge(f, s, 0, f->now_ns);
     }
 }
 
@@ -296,6 +349,7 @@ void book_message(aats_feed_t *f, link_t *l, char const *text, size_t n, int64_t
         feed_count(f, AATS_MDC_UNKNOWN, 1);
         return;
     }
+    if (feed_carrier(f, s) != l) return; /* it is another link's by now; what comes here is on its way out */
     l->subs[feed_index(f, s)].heard = 1;
     switch (m->kind) {
     case AATS_MSG_DEPTH: take_depth(f, s, m, recv_ns); break;

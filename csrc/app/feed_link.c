@@ -5,8 +5,9 @@
  *                     +--- back-off ----+---------------------+------------------------- closed by the host -------+
  *
  * A group of symbols has two links.  One carries it.  Before that one grows old, or when the venue says good-bye, the other is opened as its
- * successor; what it brings is put aside until every subscription is acknowledged; then it takes over, the put-aside messages are gone
- * through (ids tell which are new), and the old one is closed: no update is missed and no book becomes invalid.
+ * successor; what it brings is put aside.  When every subscription is acknowledged, a ping is sent over the old one: once its pong is here, all
+ * that the venue sent there before the new streams began is here too.  Then the successor takes over, the put-aside messages are gone through
+ * (ids tell which are new), and the old one is closed: no update is missed and no book becomes invalid.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +19,7 @@
 #define SECOND        1000000000
 #define ACK_NS        ((int64_t)10 * SECOND)
 #define STEADY_NS     ((int64_t)60 * SECOND) /* a connection that held this long makes the next back-off short again */
-#define SETTLE_NS     ((int64_t)2 * SECOND)  /* a successor carries on this long after its last acknowledgement */
+#define PROOF_NS      ((int64_t)5 * SECOND)  /* an old link that does not answer a ping for so long is not waited for */
 
 typedef struct {
     uint64_t len;
@@ -45,6 +46,7 @@ void link_fini(link_t *l)
     free(l->subs);
 }
 
+static void retire(aats_feed_t *f, link_t *l);
 static int carries(aats_feed_t *f, link_t *l) { return f->carrier[l->index / 2] == l->index; }
 static link_t *sibling(aats_feed_t *f, link_t *l) { return &f->links[l->index ^ 1]; }
 static int mine(aats_feed_t *f, link_t *l, uint32_t sym) { return f->syms[sym].group == l->index / 2 && !f->syms[sym].gone; }
@@ -60,9 +62,8 @@ static void put_aside(aats_feed_t *f, link_t *l, char const *text, size_t n, int
         while (cap < need) cap *= 2;
         uint8_t *grown = cap <= STASH_MAX ? realloc(l->stash, cap) : NULL;
         if (!grown) {
+            feed_count(f, AATS_MDC_UNKNOWN, 1);
             l->stash_len = 0; /* the hole will be found by the sequence rule */
-            l->stash_lost = 1;
-            (void)f;
             return;
         }
         l->stash = grown;
@@ -78,7 +79,13 @@ static void drop_stash(link_t *l)
     free(l->stash);
     l->stash = NULL;
     l->stash_len = l->stash_cap = 0;
-    l->stash_lost = 0;
+}
+
+/* Nothing lies between what the old link has brought and what this one put aside: by a pong, or by a diff that overlaps. */
+static int proven(aats_feed_t *f, link_t *l, uint32_t sym)
+{
+    uint64_t first = l->subs[sym].aside_id;
+    return (l->proof && sibling(f, l)->passed >= l->proof) || (first && first <= f->syms[sym].sync.id + 1);
 }
 
 static void take_over(aats_feed_t *f, link_t *l)
@@ -90,7 +97,7 @@ static void take_over(aats_feed_t *f, link_t *l)
         sym_t *s = &f->syms[i];
         aats_dir_set_link(&f->view, i, (uint32_t)l->index);
         if (l->subs[i].state != SUB_ACKED) book_stream_lost(f, s);
-        else pub_carrier(f, s);
+        else book_carried(f, s, proven(f, l, i));
     }
     for (size_t at = 0; at + sizeof(stash_head_t) <= l->stash_len && l->phase == LINK_OPEN;) {
         stash_head_t h;
@@ -104,25 +111,32 @@ static void take_over(aats_feed_t *f, link_t *l)
 
 static int successor_ready(aats_feed_t *f, link_t *l)
 {
-    int64_t last_ack = l->opened_mono_ns;
-    int all_heard = 1;
+    link_t *old = sibling(f, l);
     for (uint32_t i = 0; i < f->sym_cnt; i++) {
         if (!mine(f, l, i)) continue;
-        sub_t const *sub = &l->subs[i];
-        if (sub->state != SUB_ACKED && sub->state != SUB_REFUSED) return 0;
-        if (sub->acked_mono_ns > last_ack) last_ack = sub->acked_mono_ns;
-        all_heard &= sub->heard;
+        if (l->subs[i].state == SUB_ACKED) continue;
+        l->proof = 0; /* a symbol has joined: it must be proven, too */
+        return 0;
     }
-    return all_heard || f->mono_ns - last_ack > SETTLE_NS;
+    if (old->phase != LINK_OPEN) return 1;
+    if (!l->proof) {
+        link_barrier(f, old);
+        l->proof = old->barrier;
+        l->proof_mono_ns = f->mono_ns;
+    }
+    return old->passed >= l->proof || f->mono_ns - l->proof_mono_ns > PROOF_NS;
 }
 
 void link_rotate(aats_feed_t *f, link_t *l, char const *why)
 {
     link_t *other = sibling(f, l);
     if (l->dying || !carries(f, l)) return;
+    if (other->phase != LINK_IDLE) { /* the last one it replaced is still on its way out */
+        l->rotate_mono_ns = f->mono_ns + SECOND;
+        return;
+    }
     l->dying = 1;
     feed_notice(f, 0, "link %d is replaced: %s", l->index, why);
-    if (other->phase != LINK_IDLE) return;
     other->successor = 1;
     other->phase = LINK_WAIT;
     other->at_mono_ns = f->mono_ns;
@@ -140,11 +154,25 @@ void link_message(aats_feed_t *f, link_t *l, char const *text, size_t n, int64_t
         return;
     }
     sym_t *s = !e && f->msg.sym ? feed_find(f, f->msg.sym, f->msg.sym_len) : NULL;
-    if (s) l->subs[feed_index(f, s)].heard = 1;
+    if (s) {
+        sub_t *sub = &l->subs[feed_index(f, s)];
+        sub->heard = 1;
+        if (f->msg.kind == AATS_MSG_DEPTH && !sub->aside_id) sub->aside_id = f->msg.first_id;
+    }
     put_aside(f, l, text, n, recv_ns);
 }
 
 /* ---- ends ---- */
+
+/* Another link carries the group; whatever this one was about, it ends. */
+static void retire(aats_feed_t *f, link_t *l)
+{
+    l->successor = 0;
+    if (l->phase == LINK_WAIT) l->phase = LINK_IDLE;
+    if (l->phase == LINK_IDLE || l->phase == LINK_CLOSING) return;
+    link_leave(f, l, AATS_WS_NORMAL);
+    link_lost(f, l, "replaced");
+}
 
 /* The stream over this link is over: its symbols move to a successor that is there, or lose their books. */
 void link_lost(aats_feed_t *f, link_t *l, char const *why)
@@ -164,14 +192,14 @@ void link_lost(aats_feed_t *f, link_t *l, char const *why)
             if (mine(f, l, i)) book_stream_lost(f, &f->syms[i]);
     pub_link(f, l, 0);
     memset(l->subs, 0, f->view.dir_cap * sizeof *l->subs);
-    l->barrier = 0;
+    l->barrier = l->passed = l->proof = 0;
     drop_stash(l);
 }
 
 void link_fail(aats_feed_t *f, link_t *l, int close_code, char const *why)
 {
     if (l->phase == LINK_CLOSING || l->phase == LINK_IDLE || l->phase == LINK_WAIT) return;
-    if (l->phase != LINK_OPEN) feed_notice(f, 1, "link %d: %s: %s", l->index, f->opts.host, why);
+    if (!l->was_open) feed_notice(f, 1, "link %d: %s: %s", l->index, f->opts.host, why);
     link_leave(f, l, close_code);
     link_lost(f, l, why);
 }
@@ -190,6 +218,7 @@ void aats_feed_closed(aats_feed_t *f, int link, char const *why)
     if (l->successor && f->links[link ^ 1].phase != LINK_OPEN) { /* the one it was to relieve is gone too: that one reconnects */
         l->successor = 0;
         l->phase = LINK_IDLE;
+        l->wait_ns = 0;
         return;
     }
     int64_t wait = f->opts.backoff_min_ns << (l->tries < 8 ? l->tries : 8);
@@ -203,36 +232,34 @@ void aats_feed_closed(aats_feed_t *f, int link, char const *why)
 
 /* ---- subscriptions ---- */
 
-static unsigned streams_of(aats_feed_t const *f) { return f->opts.streams; }
-
 static void send_subscriptions(aats_feed_t *f, link_t *l)
 {
-    static unsigned const DROPS[] = {0, 1};
+    static int const DROPS[] = {1, 0}; /* first what is given up: the venue limits the streams of a connection */
     for (unsigned k = 0; k < 2; k++) {
         char const *names[256];
         uint32_t which[256];
-        uint32_t cnt = 0, cap = f->venue->subscribe_batch < 256 ? f->venue->subscribe_batch : 256;
+        uint32_t cnt = 0, part = 0, cap = f->venue->subscribe_batch < 256 ? f->venue->subscribe_batch : 256;
         for (uint32_t i = 0; i < f->sym_cnt && cnt < cap; i++) {
             sub_t *sub = &l->subs[i];
-            if (f->syms[i].group != l->index / 2) continue;
-            if (!DROPS[k] && sub->state == SUB_NONE && !f->syms[i].gone) sub->state = SUB_WANTED;
+            if (!DROPS[k] && sub->state == SUB_NONE && mine(f, l, i)) sub->state = SUB_WANTED;
             if (sub->state != (DROPS[k] ? SUB_DROP : SUB_WANTED)) continue;
-            if (sub->alone && cnt) continue;
+            if (!DROPS[k] && cnt && f->syms[i].part != part) continue;
+            part = f->syms[i].part;
             names[cnt] = f->syms[i].info.native;
             which[cnt++] = i;
-            if (sub->alone) break;
         }
-        if (!cnt || !link_may_send(f, l)) continue;
+        if (!cnt) continue;
+        if (!link_may_send(f, l)) return;
         char text[32768];
         uint32_t id = ++l->next_id;
-        int n = f->venue->subscribe(text, sizeof text, id, (int)DROPS[k], streams_of(f), names, cnt);
+        int n = f->venue->subscribe(text, sizeof text, id, DROPS[k], f->opts.streams, names, cnt);
         if (n < 0) continue;
         link_send(f, l, AATS_WS_TEXT, text, (size_t)n);
         for (uint32_t i = 0; i < cnt; i++) {
-            sub_t *sub = &l->subs[which[i]];
-            uint8_t alone = sub->alone;
-            *sub = (sub_t){.state = DROPS[k] ? SUB_NONE : SUB_SENT, .id = id, .alone = alone, .acked_mono_ns = f->mono_ns};
+            uint8_t state = DROPS[k] ? SUB_NONE : SUB_SENT;
+            l->subs[which[i]] = (sub_t){.state = state, .id = id, .acked_mono_ns = f->mono_ns};
         }
+        if (DROPS[k]) return; /* the rest, and what is wanted, with the next tick */
     }
 }
 
@@ -257,15 +284,27 @@ void link_barrier(aats_feed_t *f, link_t *l)
 {
     if (l->phase != LINK_OPEN) return;
     l->barrier = ++f->barriers;
-    l->heard_mono_ns = f->mono_ns; /* the silence was ours */
     link_send(f, l, AATS_WS_PING, &l->barrier, sizeof l->barrier);
 }
 
 /* ---- time ---- */
 
-static void opened(aats_feed_t *f, link_t *l)
+void link_stalled(aats_feed_t *f, link_t *l)
 {
+    if (l->phase != LINK_OPEN) return;
+    l->heard_mono_ns = f->mono_ns;
+    for (uint32_t i = 0; i < f->sym_cnt; i++)
+        if (l->subs[i].state == SUB_SENT) l->subs[i].acked_mono_ns = f->mono_ns;
+    link_barrier(f, l);
+}
+
+void link_open(aats_feed_t *f, link_t *l)
+{
+    l->phase = LINK_OPEN;
     l->was_open = 1;
+    l->opened_mono_ns = f->mono_ns;
+    int64_t age = f->opts.rotate_ns ? f->opts.rotate_ns : f->venue->rotate_ns;
+    l->rotate_mono_ns = f->mono_ns + age - (int64_t)(feed_random(f) % (uint64_t)(age / 16 + 1));
     l->heard_mono_ns = f->mono_ns;
     aats_add_relaxed(&f->view.md->links[l->index].connects, 1);
     feed_count(f, AATS_MDC_CONNECTS, 1);
@@ -278,7 +317,6 @@ static void opened(aats_feed_t *f, link_t *l)
 
 static void tick_open(aats_feed_t *f, link_t *l)
 {
-    if (!l->was_open) opened(f, l);
     if (f->mono_ns - l->heard_mono_ns > 2 * f->venue->ping_ns) {
         link_fail(f, l, AATS_WS_NORMAL, "mute: not even a ping for two ping intervals");
         return;
@@ -287,10 +325,8 @@ static void tick_open(aats_feed_t *f, link_t *l)
     send_subscriptions(f, l);
     watch_subscriptions(f, l);
     if (l->phase != LINK_OPEN || !l->successor || !successor_ready(f, l)) return;
-    link_t *old = sibling(f, l);
     take_over(f, l);
-    if (old->phase == LINK_OPEN) link_leave(f, old, AATS_WS_NORMAL);
-    link_lost(f, old, "replaced");
+    retire(f, sibling(f, l));
 }
 
 void link_tick(aats_feed_t *f, link_t *l)

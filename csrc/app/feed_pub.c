@@ -5,6 +5,8 @@
 #include "shm/directory.h"
 #include "shm/stats.h"
 
+#define HORIZON_NS 10000000000 /* a book that still has certain levels is loaded anew no more often */
+
 static void publish(aats_feed_t *f, aats_rec_t *r, aats_level_t const *bids, aats_level_t const *asks)
 {
     r->pub_ns = f->clock ? f->clock() : f->now_ns;
@@ -41,7 +43,7 @@ static uint8_t verdict(aats_feed_t *f, sym_t const *s)
 static size_t fuse(aats_level_t *levels, size_t cnt, size_t cap, int side, aats_level_t best)
 {
     size_t drop = 0;
-    if (best.px_i <= 0) return cnt;
+    if (best.px_i <= 0 || best.qty_i <= 0) return cnt;
     while (drop < cnt && (side == AATS_BID ? levels[drop].px_i > best.px_i : levels[drop].px_i < best.px_i)) drop++;
     if (drop < cnt && levels[drop].px_i == best.px_i) {
         memmove(levels, levels + drop, (cnt - drop) * sizeof *levels);
@@ -82,14 +84,16 @@ static int same_as_told(aats_feed_t const *f, sym_t const *s, size_t const cnt[2
     return 1;
 }
 
-/* A horizon that has come close wants a new snapshot; one that leaves a side without a single certain level makes the book unusable. */
+/* A horizon that has come close wants a new snapshot, but not time and again where the venue's longest one is hardly deeper than what is
+ * published; one that leaves a side without a single certain level makes the book unusable. */
 static uint8_t see_horizon(aats_feed_t *f, sym_t *s, size_t const cnt[2])
 {
     uint8_t why = 0;
     for (int side = 0; side < 2; side++) {
         if (!s->sync.horizon_set[side]) continue;
-        if (cnt[side] < s->info.level_num) book_want_snapshot(f, s, 0);
         if (!cnt[side]) why = AATS_WHY_HORIZON;
+        int64_t since = f->mono_ns - s->last_ask_mono_ns;
+        if (cnt[side] < s->info.level_num) book_want_snapshot(f, s, cnt[side] && since < HORIZON_NS ? HORIZON_NS - since : 0);
     }
     return why;
 }
@@ -116,7 +120,9 @@ static void judge(aats_feed_t *f, sym_t *s, int64_t exch_ns, int64_t recv_ns, in
     int fused = 0;
     int was_valid = s->valid;
     if (!why) {
-        if (was_valid && !moved && !aats_book_moved(s->sync.book) && !(f->opts.fuse_bbo && s->bbo_id > s->sync.id)) return;
+        int was_fused = (s->told_flags & AATS_F_FUSED) != 0;
+        int fusing = was_fused || (f->opts.fuse_bbo && s->bbo_id > s->sync.id);
+        if (was_valid && !moved && !s->reloaded && !fusing && !aats_book_moved(s->sync.book)) return;
         take_top(f, s, cnt, &fused);
         why = see_horizon(f, s, cnt);
     }
@@ -124,19 +130,26 @@ static void judge(aats_feed_t *f, sym_t *s, int64_t exch_ns, int64_t recv_ns, in
         if (s->valid || s->why != why) tell_state(f, s, why, exch_ns, recv_ns);
         return;
     }
-    if (was_valid && same_as_told(f, s, cnt)) return;
-    if (!was_valid) s->epoch++;
+    int fresh = !was_valid || s->reloaded;
+    if (!fresh && same_as_told(f, s, cnt)) {
+        if (!fused && s->told_flags & AATS_F_FUSED) s->told_flags = 0, s->told_seq = s->sync.id; /* the book has caught up with it */
+        return;
+    }
+    if (fresh) s->epoch++;
     s->valid = 1;
     s->why = 0;
+    s->reloaded = 0;
     for (int side = 0; side < 2; side++) {
         memcpy(s->told[side], f->top[side], cnt[side] * sizeof(aats_level_t));
         s->told_cnt[side] = cnt[side];
     }
     aats_rec_t r = head_of(f, s, AATS_REC_QUOTE, exch_ns, recv_ns);
     r.seq = fused ? s->bbo_id : s->sync.id;
-    r.flags |= (fused ? AATS_F_FUSED : 0) | (was_valid ? 0 : AATS_F_SNAPSHOT);
+    r.flags |= (fused ? AATS_F_FUSED : 0) | (fresh ? AATS_F_SNAPSHOT : 0);
     r.bid_len = (uint16_t)cnt[AATS_BID];
     r.ask_len = (uint16_t)cnt[AATS_ASK];
+    s->told_seq = r.seq;
+    s->told_flags = r.flags & AATS_F_FUSED;
     publish(f, &r, f->top[AATS_BID], f->top[AATS_ASK]);
     if (!was_valid) {
         aats_dir_set_state(&f->view, feed_index(f, s), AATS_DIR_LIVE);
@@ -196,10 +209,12 @@ void pub_link(aats_feed_t *f, link_t *l, int up)
     publish(f, &r, NULL, NULL);
 }
 
-/* The head of the latest slot names the new link, so that readers judge the book by it; nothing else has changed. */
+/* The head of the latest slot names the new link, so that readers judge the book by it; nothing else has changed.  The levels there are
+ * those of told_seq; a book that has moved on since without a change among them is as good by its own id. */
 void pub_carrier(aats_feed_t *f, sym_t *s)
 {
     aats_rec_t r = head_of(f, s, AATS_REC_STATE, 0, 0);
-    r.seq = s->sync.id;
+    if (s->valid) r.flags |= s->told_flags;
+    r.seq = s->valid && s->told_flags ? s->told_seq : s->sync.id;
     publish(f, &r, NULL, NULL);
 }

@@ -14,12 +14,17 @@
 #define STASH_MAX  ((size_t)16 << 20)  /* messages of a successor kept until it takes over */
 #define SENDS      8                   /* send times remembered for the venue's message limit */
 #define ASK_NS     60000000000         /* the control plane answers every ASK; this is for one that died */
+#define ASK_EVERY_NS 500000000         /* a symbol asks no more often, whatever its book does */
+#define WAIT_MAX_NS ((int64_t)3 * 86400 * 1000000000) /* longest ban a venue speaks of: no wait is longer */
+#define BEHIND_MAX 100                 /* diffs in a row that a book has already: more, and its id is not to be trusted */
 #define NONE       (-1)
 
 /* One symbol. */
 typedef struct {
     aats_feed_symbol_t info;
     int gone;          /* unsubscribed, or refused by the venue */
+    int unanswered;    /* the control plane does not know yet that it was added: the mailbox was full */
+    uint32_t part;     /* it was in a refused request: asked for anew only with those of the same number; 0: with any */
     int halted;
     int group;         /* links 2*group and 2*group + 1 may carry it */
     int valid;         /* what readers were last told */
@@ -28,11 +33,14 @@ typedef struct {
     uint8_t suspect;   /* AATS_WHY_*, 0: trusted */
     int suspect_barrier; /* a pong must come before a diff can clear it */
     int continued;     /* a diff has continued the sequence since it became suspect */
+    int behind;        /* diffs in a row that told nothing new */
+    int reloaded;      /* a snapshot has replaced the book: the next quote says so */
     uint32_t epoch;
     aats_sync_t sync;
     void *book_mem;
 
     int64_t ask_mono_ns;   /* when to ask for a snapshot; INT64_MAX: not wanted */
+    int64_t last_ask_mono_ns; /* when it was asked for last, 0: never */
     int64_t asked_mono_ns; /* when it was asked for, 0: no request is out */
     uint64_t ask_no;
     int ask_tries;
@@ -42,17 +50,19 @@ typedef struct {
     aats_level_t bbo[2];
     aats_level_t *told[2]; /* levels as last published, level_max a side */
     size_t told_cnt[2];
+    uint64_t told_seq;
+    uint8_t told_flags;
 } sym_t;
 
 /* A symbol's subscription on one link. */
-enum { SUB_NONE = 0, SUB_WANTED = 1, SUB_SENT = 2, SUB_ACKED = 3, SUB_DROP = 4, SUB_REFUSED = 5 };
+enum { SUB_NONE = 0, SUB_WANTED = 1, SUB_SENT = 2, SUB_ACKED = 3, SUB_DROP = 4 };
 typedef struct {
     uint8_t state;
-    uint8_t alone; /* ask for it in a message of its own: a batch that held it was refused */
     uint8_t heard; /* a message of it has come */
     uint8_t told;  /* the log knows that none has */
     uint32_t id;
-    int64_t acked_mono_ns;
+    int64_t acked_mono_ns; /* SENT: when it was sent */
+    uint64_t aside_id;     /* successor: U of the first diff put aside, 0: none yet */
 } sub_t;
 
 enum { LINK_IDLE = 0, LINK_WAIT = 1, LINK_CONNECTING = 2, LINK_UPGRADING = 3, LINK_OPEN = 4, LINK_CLOSING = 5 };
@@ -79,9 +89,11 @@ typedef struct {
     int send_at;
     uint32_t next_id;
     uint64_t barrier;      /* number of the last ping sent as a barrier; 0: none is out */
+    uint64_t passed;       /* number of the last barrier whose pong has come */
+    uint64_t proof;        /* successor: the barrier that the other link must pass before this one may carry on; 0: none sent */
+    int64_t proof_mono_ns; /* when it was sent */
     uint8_t *stash;        /* successor: texts of data messages, each behind {len, recv_ns} */
     size_t stash_len, stash_cap;
-    int stash_lost;
     int dying;             /* the venue said good-bye: a successor is on its way */
     int64_t wait_ns;       /* told by the venue (Retry-After): do not come back earlier */
     sub_t *subs;           /* dir_cap */
@@ -99,11 +111,12 @@ struct aats_feed {
 
     int64_t now_ns, mono_ns; /* of this pass */
     int64_t last_mono_ns;    /* of the pass before, 0: none */
-    int64_t sym_tick_mono_ns;
+    int64_t tick_mono_ns;    /* when timers are looked at next */
     char address[64];        /* of the venue, as resolved */
     int64_t address_mono_ns;
     int stopping;
     uint64_t rng, barriers, ask_no;
+    uint32_t parts;
 
     aats_mailbox_t in, out;
     link_t links[AATS_LINK_MAX];
@@ -121,6 +134,7 @@ void feed_notice(aats_feed_t *f, int level, char const *fmt, ...) __attribute__(
 void feed_count(aats_feed_t *f, int counter, uint64_t n);
 uint64_t feed_random(aats_feed_t *f);
 int64_t feed_jitter(aats_feed_t *f, int64_t ns); /* in [ns/2, ns] */
+void feed_answer(aats_feed_t *f, sym_t *s); /* tell the control plane that a symbol is there */
 sym_t *feed_find(aats_feed_t *f, char const *native, size_t n);
 static inline uint32_t feed_index(aats_feed_t const *f, sym_t const *s) { return (uint32_t)(s - f->syms); }
 static inline link_t *feed_carrier(aats_feed_t *f, sym_t const *s)
@@ -133,11 +147,13 @@ static inline link_t *feed_carrier(aats_feed_t *f, sym_t const *s)
 int link_init(aats_feed_t *f, link_t *l, int index);
 void link_fini(link_t *l);
 void link_tick(aats_feed_t *f, link_t *l);
+void link_open(aats_feed_t *f, link_t *l); /* the upgrade was answered with 101 */
 void link_fail(aats_feed_t *f, link_t *l, int close_code, char const *why);
 void link_leave(aats_feed_t *f, link_t *l, int close_code);
 void link_send(aats_feed_t *f, link_t *l, int opcode, void const *data, size_t n);
 int link_may_send(aats_feed_t *f, link_t *l);
-void link_barrier(aats_feed_t *f, link_t *l);
+void link_barrier(aats_feed_t *f, link_t *l); /* a ping whose pong comes behind all that was sent before */
+void link_stalled(aats_feed_t *f, link_t *l); /* its silence was ours */
 void link_rotate(aats_feed_t *f, link_t *l, char const *why);
 void link_message(aats_feed_t *f, link_t *l, char const *text, size_t n, int64_t recv_ns);
 void link_lost(aats_feed_t *f, link_t *l, char const *why);
@@ -152,6 +168,8 @@ void book_suspect(aats_feed_t *f, sym_t *s, uint8_t why, int barrier);
 void book_barrier_passed(aats_feed_t *f, link_t *l);
 void book_stream_lost(aats_feed_t *f, sym_t *s);
 void book_stream_live(aats_feed_t *f, sym_t *s);
+void book_stalled(aats_feed_t *f, sym_t *s);
+void book_carried(aats_feed_t *f, sym_t *s, int proven); /* another link carries it; proven: nothing was missed between the two */
 void book_want_snapshot(aats_feed_t *f, sym_t *s, int64_t in_ns);
 
 /* feed_pub.c: what readers are told */

@@ -139,10 +139,7 @@ static size_t take_upgrade(aats_feed_t *f, link_t *l)
         link_fail(f, l, 0, why);
         return 0;
     }
-    l->phase = LINK_OPEN;
-    l->opened_mono_ns = f->mono_ns;
-    int64_t age = f->opts.rotate_ns ? f->opts.rotate_ns : f->venue->rotate_ns;
-    l->rotate_mono_ns = f->mono_ns + age - (int64_t)(feed_random(f) % (uint64_t)(age / 16 + 1));
+    link_open(f, l);
     return (size_t)n;
 }
 
@@ -164,6 +161,7 @@ static void take_pong(aats_feed_t *f, link_t *l, aats_ws_msg_t const *m)
     memcpy(&no, m->data, 8);
     if (!l->barrier || no != l->barrier) return;
     l->barrier = 0;
+    l->passed = no;
     book_barrier_passed(f, l);
 }
 

@@ -333,3 +333,9 @@ int aats_replay_mark(aats_replay_t const *r, uint32_t i, size_t at, aats_replay_
     if (n) memcpy(out, r->syms[i]->marks + at, n * sizeof *out);
     return (int)n;
 }
+
+int aats_replay_levels(aats_replay_t const *r, uint32_t i, int side, aats_level_t *out, size_t cap)
+{
+    if (i >= r->sym_cnt || (side != AATS_BID && side != AATS_ASK)) return AATS_E_ARG;
+    return (int)aats_book_top(r->syms[i]->sync.book, side, cap < INT32_MAX ? cap : INT32_MAX, out);
+}

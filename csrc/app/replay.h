@@ -82,10 +82,12 @@ int aats_replay_frame(aats_replay_t *r, char const *text, size_t n, int64_t recv
 int aats_replay_snapshot(aats_replay_t *r, char const *symbol, char const *text, size_t n);
 
 /* aats_replay_count returns the symbols so far, in the order of their first message; aats_replay_look fills out for one, aats_replay_mark
- * copies its marks at, at + 1, .. into out and returns how many (at most cap).  AATS_E_ARG: no such symbol. */
+ * copies its marks at, at + 1, .. into out and returns how many (at most cap); aats_replay_levels copies the first cap levels of a whole side,
+ * best first, and returns how many there were.  AATS_E_ARG: no such symbol, mark or side. */
 uint32_t aats_replay_count(aats_replay_t const *r);
 int aats_replay_look(aats_replay_t const *r, uint32_t i, aats_replay_symbol_t *out);
 int aats_replay_mark(aats_replay_t const *r, uint32_t i, size_t at, aats_replay_mark_t *out, size_t cap);
+int aats_replay_levels(aats_replay_t const *r, uint32_t i, int side, aats_level_t *out, size_t cap);
 /* cdef-end */
 
 #endif

@@ -103,7 +103,10 @@ int aats_sync_diff(aats_sync_t *s, aats_diff_t const *d)
     }
     if (s->keeping && (e == AATS_E_GAP || e == AATS_SYNC_KEPT || e == AATS_SYNC_APPLIED)) {
         int k = keep(s, d);
-        if (k < 0) e = k;
+        if (k < 0) {
+            forget_kept(s); /* a chain with a hole in it would lead nowhere */
+            if (!s->live) e = k;
+        }
     }
     return e;
 }

@@ -21,26 +21,28 @@ PyObject *aats_event_view(PyTypeObject *type, aats_event_now_t const *now, PyObj
     return (PyObject *)e;
 }
 
+PyObject *aats_event_new(PyTypeObject *type, aats_event_now_t const *now)
+{
+    event_t *e = (event_t *)type->tp_alloc(type, 0);
+    if (!e) return NULL;
+    size_t const b = now->ev.bid_len, a = now->ev.ask_len;
+    e->own = *now, e->now = &e->own;
+    if (now->ev.rec) e->rec = *now->ev.rec;
+    e->levels = PyMem_Calloc(a + b + 1, sizeof *e->levels);
+    if (!e->levels) {
+        Py_DECREF(e);
+        return PyErr_NoMemory();
+    }
+    if (b) memcpy(e->levels, now->ev.bids, b * sizeof *e->levels);
+    if (a) memcpy(e->levels + b, now->ev.asks, a * sizeof *e->levels);
+    e->own.ev.rec = &e->rec, e->own.ev.bids = e->levels, e->own.ev.asks = e->levels + b;
+    return (PyObject *)e;
+}
+
 static PyObject *event_copy(event_t *e, PyObject *arg)
 {
     (void)arg;
-    PyTypeObject *type = Py_TYPE(e);
-    event_t *c = (event_t *)type->tp_alloc(type, 0);
-    if (!c) return NULL;
-    aats_event_t const *from = &e->now->ev;
-    size_t const b = from->bid_len, a = from->ask_len;
-    c->own = *e->now;
-    c->now = &c->own;
-    if (from->rec) c->rec = *from->rec;
-    c->levels = PyMem_Calloc(a + b + 1, sizeof *c->levels);
-    if (!c->levels) {
-        Py_DECREF(c);
-        return PyErr_NoMemory();
-    }
-    if (b) memcpy(c->levels, from->bids, b * sizeof *c->levels);
-    if (a) memcpy(c->levels + b, from->asks, a * sizeof *c->levels);
-    c->own.ev.rec = &c->rec, c->own.ev.bids = c->levels, c->own.ev.asks = c->levels + b;
-    return (PyObject *)c;
+    return aats_event_new(Py_TYPE(e), e->now);
 }
 
 static int event_traverse(event_t *e, visitproc visit, void *arg)

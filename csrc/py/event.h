@@ -21,4 +21,7 @@ PyObject *aats_event_type(void);
 /* aats_event_view makes an Event that looks at *now for as long as owner lives, which it holds. */
 PyObject *aats_event_view(PyTypeObject *type, aats_event_now_t const *now, PyObject *owner);
 
+/* aats_event_new makes an Event that is a copy of *now and stays as it is. */
+PyObject *aats_event_new(PyTypeObject *type, aats_event_now_t const *now);
+
 #endif

@@ -198,4 +198,13 @@ static PyType_Slot info_slots[] = {
 
 static PyType_Spec info_spec = {"aats.base.symbolinfo.SymbolInfo", sizeof(aats_info_t), 0, Py_TPFLAGS_DEFAULT, info_slots};
 
-PyObject *aats_info_type(void) { return PyType_FromSpec(&info_spec); }
+static PyTypeObject *info_type;
+
+PyObject *aats_info_type(void)
+{
+    PyObject *type = PyType_FromSpec(&info_spec);
+    if (type) info_type = (PyTypeObject *)type;
+    return type;
+}
+
+int aats_info_check(PyObject *o) { return info_type && PyObject_TypeCheck(o, info_type); }

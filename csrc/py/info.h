@@ -29,6 +29,9 @@ typedef struct {
 /* aats_info_type makes the type; a new reference, NULL with an exception. */
 PyObject *aats_info_type(void);
 
+/* aats_info_check returns 1 for an instance of the type last made. */
+int aats_info_check(PyObject *o);
+
 /* What an event changes; each some nanoseconds.  The event is of this symbol. */
 void aats_info_quote(aats_info_t *info, aats_event_t const *ev);
 void aats_info_tick(aats_info_t *info, aats_event_t const *ev);

@@ -8,18 +8,80 @@
  * exists.  Chores: signals (PyErr_CheckSignals), timers, commands, the wait in force, the hook.
  * An exception in a callback, the hook or a signal handler ends the run with it; the event that was being delivered is not delivered to further strategies.
  *
- * This and the other files of py/ are the only ones that see Python.h.  cffi hands the types over:
- *     types = {}; lib.aats_py_types(ffi.cast("void *", id(types)))      -> types["SymbolInfo"], types["Event"], types["Loop"] */
+ *   loop_type.c   the Python type: construction, strategies, timers, life
+ *   loop.c        the run: passes, chores, waiting
+ *   deliver.c     one event to every strategy
+ *
+ * Owner of a loop_t: the thread in run(), with the GIL but for what idle() in loop.c touches. */
 #ifndef AATS_PY_LOOP_H
 #define AATS_PY_LOOP_H
 
-/* cdef-begin */
+#include <Python.h>
 
-/* aats_py_types makes the Python types and puts them into the dict at that address.  0, or -1 (memory). */
-int aats_py_types(void *dict);
+#include "app/reader.h"
+#include "app/wait.h"
+#include "base/atomics.h"
+#include "py/event.h"
+#include "py/info.h"
+#include "py/shapes.h"
+#include "shm/control.h"
 
-/* aats_py_reuse: see aats_msg_reuse in py/msg.h. */
-int aats_py_reuse(int on);
-/* cdef-end */
+/* What the loop calls, in the order of add()'s tuple (CALLBACKS in aats/trade.py). */
+enum { ON_QUOTE, ON_TICK, ON_NOTIFY, ON_BBO, ON_L2, ON_TIMER, ON_BOOK_INVALID, ON_LAP, ON_FEED_DOWN, ON_FEED_UP, ON_CNT };
+
+typedef struct {
+    PyObject *on[ON_CNT]; /* bound methods, NULL where the strategy has none of its own */
+    aats_msgs_t *msgs;    /* one a sub */
+} strategy_t;
+
+typedef struct {
+    int strategy;
+    PyObject *name;
+    int64_t every_ns, due_mono_ns;
+} alarm_t; /* a timer; timer_t is the system's */
+
+typedef struct {
+    PyObject_HEAD
+    /* what it works on: see loop_new */
+    aats_reader_t *reader;
+    aats_slot_t *slot;
+    aats_ctl_view_t const *ctl;
+    uint64_t *counters;
+    aats_hist_t *pub_delivered, *recv_delivered;
+    int (*step)(void *); /* one pass of an inline feed */
+    void **hosts;
+    int host_cnt;
+    PyObject *infos, *feeds, *hook, *keep;
+    PyTypeObject *event_type;
+    int sub_cnt;
+    strategy_t *strategies;
+    int strategy_cnt;
+    double *flts; /* of the quote being delivered */
+
+    aats_event_now_t now;
+    aats_wait_t wait;
+    int64_t real_ns, mono_ns; /* both clocks at one moment; renewed each millisecond */
+    int64_t chore_mono_ns, hook_mono_ns, switch_mono_ns;
+    alarm_t *alarms;
+    int alarm_cnt;
+    int running, other_threads, have, drain;
+    uint64_t stop;
+    unsigned long long quote_cnt, tick_cnt, made_cnt, scratch[AATS_TDC_CNT];
+} loop_t;
+
+/* aats_loop_count adds one to a counter of the td segment, AATS_TDC_*. */
+static inline void aats_loop_count(loop_t *l, int what) { aats_add_relaxed(&l->counters[what], 1); }
+
+/* aats_loop_call calls fn(a) or fn(a, b).  0, or -1 with an exception. */
+int aats_loop_call(loop_t *l, PyObject *fn, PyObject *a, PyObject *b);
+
+/* aats_loop_deliver gives l->now.ev to every strategy, the SymbolInfo first.  0, or -1 with the exception of a callback. */
+int aats_loop_deliver(loop_t *l);
+
+/* The methods of the type that live in loop.c. */
+PyObject *aats_loop_run(loop_t *l, PyObject *args, PyObject *kw);
+
+/* aats_loop_type makes the type; a new reference, NULL with an exception. */
+PyObject *aats_loop_type(PyTypeObject *event_type);
 
 #endif

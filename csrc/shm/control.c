@@ -138,7 +138,7 @@ static int has_name(aats_slot_t const *slot, uint32_t role, char const padded[AA
     char name[AATS_NAME_SZ];
     aats_words_load(pair, &slot->role, 1);
     aats_words_load(name, slot->name, WORDS(name));
-    return (role == AATS_ROLE_NONE || pair[0] == role) && memcmp(name, padded, AATS_NAME_SZ) == 0;
+    return pair[0] == role && memcmp(name, padded, AATS_NAME_SZ) == 0;
 }
 
 int aats_ctl_claim(aats_ctl_view_t const *view, uint64_t self, uint32_t role, char const *name, int unique)
@@ -186,14 +186,6 @@ int aats_ctl_fill(aats_slot_t *slot, uint64_t self, aats_slot_t const *from)
     char detail[sizeof from->detail + 1] = {0};
     memcpy(detail, from->detail, sizeof from->detail);
     text_store(slot->detail, sizeof slot->detail, detail);
-    return AATS_OK;
-}
-
-int aats_ctl_detail(aats_slot_t *slot, uint64_t self, char const *text)
-{
-    uint64_t word;
-    if (!owned(slot, self, &word)) return AATS_E_STALE;
-    text_store(slot->detail, sizeof slot->detail, text);
     return AATS_OK;
 }
 
@@ -250,20 +242,6 @@ int aats_ctl_read(aats_slot_t const *slot, aats_slot_t *out)
         return AATS_OK;
     }
     return AATS_E_BUSY;
-}
-
-int aats_ctl_find(aats_ctl_view_t const *view, uint32_t role, char const *name)
-{
-    char padded[AATS_NAME_SZ] = {0};
-    size_t const len = name == NULL ? 0 : strnlen(name, AATS_NAME_SZ);
-    if (len == 0 || len == AATS_NAME_SZ) return AATS_E_UNKNOWN;
-    memcpy(padded, name, len);
-    for (uint64_t i = 0; i < view->slot_cnt; i++) {
-        uint64_t const state = aats_ident_state(aats_load_acquire(&view->slots[i].owner)); /* C1 */
-        if (state < AATS_STATE_BOOT || state > AATS_STATE_HALT) continue;
-        if (has_name(&view->slots[i], role, padded)) return (int)i;
-    }
-    return AATS_E_UNKNOWN;
 }
 
 int aats_ctl_reap_begin(aats_slot_t *slot, uint64_t seen, uint64_t self)

@@ -77,10 +77,6 @@ int aats_ctl_claim(aats_ctl_view_t const *view, uint64_t self, uint32_t role, ch
  * any more). */
 int aats_ctl_fill(aats_slot_t *slot, uint64_t self, aats_slot_t const *from);
 
-/* aats_ctl_detail replaces the line for people, at any time.  Readers may see two lines mixed while it changes; the
- * text is always ended. */
-int aats_ctl_detail(aats_slot_t *slot, uint64_t self, char const *text);
-
 /* aats_ctl_move sets the state (BOOT, RUN, HALT, FAIL) of the own slot (C1).  AATS_OK; AATS_E_STALE if the slot is
  * not self's; AATS_E_ARG. */
 int aats_ctl_move(aats_slot_t *slot, uint64_t self, uint32_t state);
@@ -103,10 +99,6 @@ int aats_ctl_release(aats_slot_t *slot, uint64_t self);
  * moments.
  * AATS_OK; AATS_E_EMPTY for a free slot; AATS_E_BUSY if it changed hands or state at each of some tries. */
 int aats_ctl_read(aats_slot_t const *slot, aats_slot_t *out);
-
-/* aats_ctl_find returns the first slot that is not FREE, REAP or FAIL with that role (AATS_ROLE_NONE: any) and name,
- * or AATS_E_UNKNOWN. */
-int aats_ctl_find(aats_ctl_view_t const *view, uint32_t role, char const *name);
 
 /* aats_ctl_reap_begin takes the slot of a dead process for `self`.  seen is the whole owner word, as read, of which
  * the caller knows that its process is dead.  AATS_OK: the slot is REAP with self's identity, its fields still tell

@@ -88,10 +88,12 @@ int aats_md_init(void *mem, aats_md_params_t const *params)
         }                                                                                                                          \
     } while (0)
 
-/* attach is what both verbs share once the head is known to be mapped and of this layout.  Everything is judged on
- * one private copy. */
-static int attach(void *mem, uint64_t mapped_sz, aats_md_view_t *view, char *why, size_t cap)
+int aats_md_attach(void *mem, uint64_t mapped_sz, aats_md_view_t *view, char *why, size_t cap)
 {
+    memset(view, 0, sizeof *view);
+    int const code = aats_seg_check(mem, mapped_sz, AATS_KIND_MD, why, cap);
+    if (code != AATS_OK) return code;
+
     uint8_t *base = mem;
     aats_seg_t *seg = mem;
     uint64_t const size = seg->size;
@@ -100,6 +102,7 @@ static int attach(void *mem, uint64_t mapped_sz, aats_md_view_t *view, char *why
     if (size > mapped_sz || size < MD_OFF + sizeof md) {
         REFUSE("the segment's head says %" PRIu64 " bytes, %" PRIu64 " are mapped and %zu needed", size, mapped_sz, MD_OFF + sizeof md);
     }
+    /* Everything is judged on one private copy, which is also what the view is made from. */
     aats_words_load(&md, base + MD_OFF, offsetof(aats_md_t, head) / 8);
     if (geometry(md.ring_depth, md.level_max, md.dir_cap, &g) != AATS_OK) {
         REFUSE("the segment says ring_depth %u, level_max %u, dir_cap %u; expected a power of two in [%d, %d], 1..%d, 1..%d", md.ring_depth,
@@ -140,19 +143,4 @@ static int attach(void *mem, uint64_t mapped_sz, aats_md_view_t *view, char *why
         .mode = md.mode,
     };
     return AATS_OK;
-}
-
-int aats_md_attach(void *mem, uint64_t mapped_sz, aats_md_view_t *view, char *why, size_t cap)
-{
-    memset(view, 0, sizeof *view);
-    int const code = aats_seg_check(mem, mapped_sz, AATS_KIND_MD, why, cap);
-    return code != AATS_OK ? code : attach(mem, mapped_sz, view, why, cap);
-}
-
-int aats_md_attach_new(void *mem, uint64_t mapped_sz, aats_md_view_t *view, char *why, size_t cap)
-{
-    aats_seg_t const *seg = mem;
-    memset(view, 0, sizeof *view);
-    if (mem == NULL || mapped_sz < sizeof *seg || seg->kind != AATS_KIND_MD) REFUSE("no market-data segment is being made there");
-    return attach(mem, mapped_sz, view, why, cap);
 }

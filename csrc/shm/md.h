@@ -64,14 +64,11 @@ int64_t aats_md_size(uint32_t ring_depth, uint32_t level_max, uint32_t dir_cap);
  * if a parameter is outside its range, the head is of another kind, or its size is not what aats_md_size says. */
 int aats_md_init(void *mem, aats_md_params_t const *params);
 
-/* aats_md_attach checks the segment (aats_seg_check, then each number and offset) and fills *view; the maker attaches
- * as well.
+/* aats_md_attach checks the segment (aats_seg_check, then each number and offset) and fills *view; its maker attaches
+ * as well, once it is ready.
  *
  * AATS_OK; AATS_E_EMPTY or AATS_E_LAYOUT with a sentence in why, as of aats_seg_check; *view is zero then. */
 int aats_md_attach(void *mem, uint64_t mapped_sz, aats_md_view_t *view, char *why, size_t cap);
-
-/* aats_md_attach_new is aats_md_attach for the maker before aats_seg_ready: it does not ask for the magic. */
-int aats_md_attach_new(void *mem, uint64_t mapped_sz, aats_md_view_t *view, char *why, size_t cap);
 /* cdef-end */
 
 /* aats_md_latest returns the head of the latest-book slot of sym < view->dir_cap; its bids and asks lie behind,

@@ -49,35 +49,3 @@ int aats_md_publish(aats_ring_writer_t *writer, aats_rec_t *rec, aats_level_t co
     count(view, rec);
     return AATS_OK;
 }
-
-/* ---- links ---- */
-
-int aats_md_link_up(aats_md_view_t const *view, uint32_t link, int64_t now_mono_ns, uint64_t limit_ns)
-{
-    if (link >= AATS_LINK_MAX) return AATS_E_ARG;
-    aats_link_t *l = &view->md->links[link];
-    aats_add_relaxed(&l->connects, 1);
-    aats_store_relaxed(&l->limit_ns, limit_ns);
-    aats_store_release(&l->heard_mono_ns, (uint64_t)now_mono_ns);
-    aats_store_release(&l->up, 1); /* H1 */
-    return AATS_OK;
-}
-
-int aats_md_link_down(aats_md_view_t const *view, uint32_t link)
-{
-    if (link >= AATS_LINK_MAX) return AATS_E_ARG;
-    aats_link_t *l = &view->md->links[link];
-    if (aats_load_relaxed(&l->up) != 0) aats_add_relaxed(&l->drops, 1);
-    aats_store_release(&l->up, 0);
-    return AATS_OK;
-}
-
-int aats_md_link_heard(aats_md_view_t const *view, uint32_t link, int64_t now_mono_ns, uint64_t frames, uint64_t bytes)
-{
-    if (link >= AATS_LINK_MAX) return AATS_E_ARG;
-    aats_link_t *l = &view->md->links[link];
-    aats_add_relaxed(&l->frames, frames);
-    aats_add_relaxed(&l->bytes, bytes);
-    aats_store_release(&l->heard_mono_ns, (uint64_t)now_mono_ns); /* H1 */
-    return AATS_OK;
-}

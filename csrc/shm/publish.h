@@ -26,14 +26,6 @@
  * AATS_OK; AATS_E_ARG, with nothing written, if sym, kind or a length cannot be (sym below dir_cap, lengths up to
  * level_max). */
 int aats_md_publish(aats_ring_writer_t *writer, aats_rec_t *rec, aats_level_t const *bids, aats_level_t const *asks);
-
-/* The feed's word on a connection.  Before a link is called up, or heard again after a silence, the books that it
- * lost are invalid (H1, valid.h).
- * AATS_OK, or AATS_E_ARG if link is not below AATS_LINK_MAX.  _up and _down count connects and drops, _heard frames
- * and bytes. */
-int aats_md_link_up(aats_md_view_t const *view, uint32_t link, int64_t now_mono_ns, uint64_t limit_ns);
-int aats_md_link_down(aats_md_view_t const *view, uint32_t link);
-int aats_md_link_heard(aats_md_view_t const *view, uint32_t link, int64_t now_mono_ns, uint64_t frames, uint64_t bytes);
 /* cdef-end */
 
 #endif

@@ -64,11 +64,4 @@ int aats_ring_poll(aats_md_view_t const *view, uint64_t n, aats_rec20_t *out);
 uint64_t aats_ring_newest(aats_md_view_t const *view);
 /* cdef-end */
 
-/* aats_ring_ready says whether aats_ring_poll would return something other than 0 for record n: one load, for the
- * empty turns of a poll loop. */
-static inline int aats_ring_ready(aats_md_view_t const *view, uint64_t n)
-{
-    return aats_load_relaxed(&aats_md_slot(view, n)->stamp) >= 2 * n + 2;
-}
-
 #endif

@@ -14,8 +14,9 @@
  * Read the other way round it fails: record (good, from before the sleep), [feed wakes, invalidates, beats],
  * heartbeat (young): a stale book called good.  Hence two steps: aats_pulse_take FIRST, then copy the record, then
  * aats_valid_why.  A pulse may be kept and used for many records: it only grows old, and an old one errs to the safe
- * side.  The poll loop takes one a millisecond, so that readers do not pull the feed's line at every turn.  For a lap
- * or a late start: pulse, aats_ring_newest, slots.
+ * side.  The poll loop takes one a millisecond, so that readers do not pull the feed's line at every turn.  In the ring the bad record
+ * comes after the good one: a reader that was away itself, that joins late or was lapped takes the pulse, then
+ * aats_ring_newest, then the slots.
  *
  * The heartbeat is the time at the START of the feed's pass, so a feed stopped inside a pass cannot look young when
  * it goes on. */

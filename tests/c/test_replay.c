@@ -98,6 +98,11 @@ TEST(diffs_before_and_after_the_snapshot_make_the_book)
     CHECK_EQ_I64(s.bid_top_cnt, 1);
     CHECK_EQ_I64(s.bids[0].px_i, 950000000);
     CHECK_EQ_I64(s.ask_cnt, 1);
+    aats_level_t side[2];
+    CHECK_EQ_I64(aats_replay_levels(r, 0, AATS_ASK, side, 2), 1);
+    CHECK_EQ_I64(side[0].qty_i, 200000000);
+    CHECK_EQ_I64(aats_replay_levels(r, 0, 2, side, 2), AATS_E_ARG);
+    CHECK_EQ_I64(aats_replay_levels(r, 1, AATS_BID, side, 2), AATS_E_ARG);
     CHECK_EQ_I64(s.px_decimals, 2);
     CHECK_EQ_I64(s.qty_decimals, 1);
     aats_replay_close(r);

@@ -60,15 +60,12 @@ TEST(a_record_that_is_not_there_leaves_out_alone)
     memset(&got, 0x5a, sizeof got);
     aats_rec20_t const before = got;
     CHECK_EQ_I64(aats_ring_poll(&md, 0, &got), 0);
-    CHECK_EQ_I64(aats_ring_ready(&md, 0), 0);
     CHECK_EQ_I64(publish_quote(&w, 0, 1, 1, 0), AATS_OK);
-    CHECK_EQ_I64(aats_ring_ready(&md, 0), 1);
     CHECK_EQ_I64(aats_ring_poll(&md, 1, &got), 0);
     CHECK_EQ_I64(aats_ring_poll(&md, 4, &got), 0); /* the same slot, next round */
     CHECK_MEM(&got, &before, sizeof got);
     aats_md_slot(&md, 1)->stamp = 3; /* a writer that died inside record 1 */
     CHECK_EQ_I64(aats_ring_poll(&md, 1, &got), 0);
-    CHECK_EQ_I64(aats_ring_ready(&md, 1), 0);
     CHECK_MEM(&got, &before, sizeof got);
     free(md.seg);
 }
@@ -134,7 +131,6 @@ TEST(a_lapped_reader_is_told_and_resumes_at_the_newest)
 
     aats_md_slot(&md, 7)->stamp = 2 * 11 + 1; /* record 11 is being written where 7 was */
     CHECK_EQ_I64(aats_ring_poll(&md, 7, &got), AATS_E_LAPPED);
-    CHECK_EQ_I64(aats_ring_ready(&md, 7), 1);
     free(md.seg);
 }
 
@@ -245,24 +241,6 @@ TEST(after_a_lap_the_slots_hold_every_book_below_the_cursor)
         CHECK_EQ_I64(aats_latest_read(&md, sym, &head, NULL, NULL, 0), AATS_OK);
         CHECK_EQ_U64(head.rec, last[sym]);
     }
-    free(md.seg);
-}
-
-TEST(links_count_what_happened_to_them)
-{
-    aats_md_view_t md;
-    REQUIRE(fixture_md(&md, 4, 5, 1) == AATS_OK);
-    CHECK_EQ_I64(aats_md_link_up(&md, AATS_LINK_MAX, 1, 1), AATS_E_ARG);
-    CHECK_EQ_I64(aats_md_link_down(&md, AATS_LINK_MAX), AATS_E_ARG);
-    CHECK_EQ_I64(aats_md_link_heard(&md, AATS_LINK_MAX, 1, 1, 1), AATS_E_ARG);
-    aats_link_t const *link = &md.md->links[AATS_LINK_MAX - 1];
-    CHECK_EQ_I64(aats_md_link_down(&md, AATS_LINK_MAX - 1), AATS_OK);
-    CHECK_EQ_U64(link->drops, 0); /* it was not up */
-    CHECK_EQ_I64(aats_md_link_up(&md, AATS_LINK_MAX - 1, 50, 9), AATS_OK);
-    CHECK_EQ_I64(aats_md_link_heard(&md, AATS_LINK_MAX - 1, 60, 3, 400), AATS_OK);
-    CHECK(link->up == 1 && link->heard_mono_ns == 60 && link->limit_ns == 9 && link->connects == 1 && link->frames == 3 && link->bytes == 400);
-    CHECK_EQ_I64(aats_md_link_down(&md, AATS_LINK_MAX - 1), AATS_OK);
-    CHECK(link->up == 0 && link->drops == 1);
     free(md.seg);
 }
 

@@ -152,18 +152,18 @@ TEST(every_depth_from_1_to_1000_makes_a_segment_on_lines)
     }
 }
 
-TEST(the_maker_may_attach_before_it_is_ready)
+TEST(a_geometry_needs_a_head_and_a_magic)
 {
     aats_md_params_t const params = {.ring_depth = 8, .level_max = 20, .dir_cap = 4, .stale_ns = 100, .venue = "X"};
     int64_t const size = aats_md_size(8, 20, 4);
     void *mem = fixture_zeroed((size_t)size);
     aats_md_view_t view;
-    CHECK_EQ_I64(aats_md_attach_new(mem, (uint64_t)size, &view, why, sizeof why), AATS_E_LAYOUT);
     CHECK_EQ_I64(aats_md_init(mem, &params), AATS_E_ARG); /* no head yet */
     CHECK_EQ_I64(aats_seg_init(mem, (uint64_t)size, AATS_KIND_MD, "x", 1, fixture_ident(1), 0, "b", "1"), AATS_OK);
     CHECK_EQ_I64(aats_md_init(mem, &params), AATS_OK);
     CHECK_EQ_I64(aats_md_attach(mem, (uint64_t)size, &view, why, sizeof why), AATS_E_EMPTY);
-    CHECK_EQ_I64(aats_md_attach_new(mem, (uint64_t)size, &view, why, sizeof why), AATS_OK);
+    aats_seg_ready(mem);
+    CHECK_EQ_I64(aats_md_attach(mem, (uint64_t)size, &view, why, sizeof why), AATS_OK);
     CHECK_EQ_U64(view.stale_ns, 100);
     free(mem);
 }

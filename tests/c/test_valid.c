@@ -11,6 +11,13 @@
 static aats_md_view_t md;
 static aats_slot_t slot;
 
+static void set_link(uint64_t up, int64_t heard, uint64_t limit)
+{
+    md.md->links[3].up = up;
+    md.md->links[3].heard_mono_ns = (uint64_t)heard;
+    md.md->links[3].limit_ns = limit;
+}
+
 /* all_good makes a feed of which every part is well at NOW; each test spoils one. */
 static int all_good(void)
 {
@@ -19,7 +26,7 @@ static int all_good(void)
     slot.owner = aats_ident_with(fixture_ident(1), AATS_STATE_RUN);
     slot.generation = md.generation;
     aats_ctl_beat(&slot, NOW);
-    aats_md_link_up(&md, 3, NOW, LIMIT);
+    set_link(1, NOW, LIMIT);
     return 1;
 }
 
@@ -78,7 +85,7 @@ TEST(a_heartbeat_is_good_for_stale_ns_and_no_longer)
 {
     REQUIRE(all_good());
     CHECK_EQ_I64(why_at(AATS_F_VALID, 0, 3, NOW + 1), AATS_WHY_NONE);
-    aats_md_link_up(&md, 3, NOW, 0);
+    set_link(1, NOW, 0);
     CHECK_EQ_I64(why_at(AATS_F_VALID, 0, 3, NOW + STALE), AATS_WHY_NONE);
     CHECK_EQ_I64(why_at(AATS_F_VALID, 0, 3, NOW + STALE + 1), AATS_WHY_FEED_STALE);
     slot.heartbeat_mono_ns = 0;
@@ -105,7 +112,7 @@ TEST(a_link_that_is_down_or_not_there_has_no_good_book)
     CHECK_EQ_I64(why_at(AATS_F_VALID, 0, 2, NOW), AATS_WHY_LINK_DOWN);
     CHECK_EQ_I64(why_at(AATS_F_VALID, 0, AATS_LINK_MAX, NOW), AATS_WHY_LINK_DOWN);
     CHECK_EQ_I64(why_at(AATS_F_VALID, 0, UINT32_MAX, NOW), AATS_WHY_LINK_DOWN);
-    aats_md_link_down(&md, 3);
+    set_link(0, NOW, LIMIT);
     CHECK_EQ_I64(why(), AATS_WHY_LINK_DOWN);
     md.md->links[3].up = 2; /* damaged */
     CHECK_EQ_I64(why(), AATS_WHY_LINK_DOWN);
@@ -117,7 +124,7 @@ TEST(a_link_silent_for_longer_than_the_venue_allows_is_mute)
     REQUIRE(all_good());
     CHECK_EQ_I64(why_at(AATS_F_VALID, 0, 3, NOW + LIMIT), AATS_WHY_NONE);
     CHECK_EQ_I64(why_at(AATS_F_VALID, 0, 3, NOW + LIMIT + 1), AATS_WHY_VENUE_MUTE);
-    aats_md_link_heard(&md, 3, NOW + 2, 1, 10);
+    set_link(1, NOW + 2, LIMIT);
     CHECK_EQ_I64(why_at(AATS_F_VALID, 0, 3, NOW + LIMIT + 1), AATS_WHY_NONE);
     md.md->links[3].heard_mono_ns = NOW + LIMIT + 1;
     CHECK_EQ_I64(why(), AATS_WHY_VENUE_MUTE);

@@ -1,11 +1,11 @@
 """A process of the table that does as told: a feed without a venue, for the tests of what is around feeds.
 
-    python stand_in.py [--role feed] [--name binance] [--venue BINANCE] [--symbols A:5,B:20] [--port N]
-                       [--behave serve|fail|exit|hang|deaf|late]
+python stand_in.py [--role feed] [--name binance] [--venue BINANCE] [--symbols A:5,B:20] [--port N]
+                   [--behave serve|fail|exit|hang|deaf|late]
 
-    serve  joins, makes its segment, is ready, beats, obeys commands and SIGTERM
-    fail   says FAIL with a reason and ends          exit  ends with status 3 and a line on stderr, without joining
-    hang   never gets ready                          deaf  is ready, but answers no command and ignores SIGTERM
+serve  joins, makes its segment, is ready, beats, obeys commands and SIGTERM
+fail   says FAIL with a reason and ends          exit  ends with status 3 and a line on stderr, without joining
+hang   never gets ready                          deaf  is ready, but answers no command and ignores SIGTERM
 """
 
 from __future__ import annotations
@@ -29,7 +29,16 @@ def add(segment: shm.Segment, symbol: str, level_num: int) -> int:
     return int(check(lib.aats_dir_add(segment.md, entry), symbol))
 
 
-def quote(segment: shm.Segment, writer: object, sym: int, bids: list[tuple[int, int]], asks: list[tuple[int, int]], seq: int, *, valid: bool = True) -> None:
+def quote(
+    segment: shm.Segment,
+    writer: object,
+    sym: int,
+    bids: list[tuple[int, int]],
+    asks: list[tuple[int, int]],
+    seq: int,
+    *,
+    valid: bool = True,
+) -> None:
     """Publish one book."""
     rec = ffi.new("aats_rec_t *")
     rec.sym, rec.kind, rec.flags = sym, lib.AATS_REC_QUOTE, lib.AATS_F_VALID if valid else 0
@@ -83,7 +92,14 @@ def me_mode(args: argparse.Namespace) -> Mode:
 
 def main() -> int:
     parser = argparse.ArgumentParser()
-    for option, default in {"role": "feed", "name": "binance", "venue": "BINANCE", "symbols": "", "mode": "direct", "behave": "serve"}.items():
+    for option, default in {
+        "role": "feed",
+        "name": "binance",
+        "venue": "BINANCE",
+        "symbols": "",
+        "mode": "direct",
+        "behave": "serve",
+    }.items():
         parser.add_argument(f"--{option}", default=default)
     parser.add_argument("--port", type=int, default=0)
     args = parser.parse_args()

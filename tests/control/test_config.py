@@ -58,7 +58,10 @@ def feed(**changes: Any) -> dict[str, Any]:
         (feed(streams=["depht"]), ["feed.streams", "'depth'", "depht"]),
         (feed(streams=[]), ["feed.streams must be a list"]),
         ({**GOOD, "net": {"send_type": "p2p"}}, ["net.send_type 'p2p' is not available yet", "multibroad"]),
-        ({**GOOD, "net": {"send_type": "multibroad", "ip": "10.0.0.1", "port": 5}}, ["net.ip", "224.0.0.0 to 239.255.255.255", "'10.0.0.1'"]),
+        (
+            {**GOOD, "net": {"send_type": "multibroad", "ip": "10.0.0.1", "port": 5}},
+            ["net.ip", "224.0.0.0 to 239.255.255.255", "'10.0.0.1'"],
+        ),
         ({**GOOD, "net": {"send_type": "multibroad", "ip": "239.1.2.3"}}, ["net.port", "1 to 65535", "0"]),
         ({**GOOD, "net": {"port": 70000}}, ["net.port", "70000"]),
         ({**GOOD, "limits": {"feed_stale": 5}}, ["limits.feed_stale is not a setting", "'feed_stale_ms'"]),
@@ -103,11 +106,26 @@ def test_a_bad_variable_is_named(monkeypatch: pytest.MonkeyPatch, variable: str,
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=8), lambda one: st.lists(one, max_size=3) | st.dictionaries(st.sampled_from(["feed", "venue", "symbols", "net", "limits", "mode", "symbol", "level", "ip", "endpoints"]), one, max_size=4), max_leaves=12))
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+        lambda one: (
+            st.lists(one, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(["feed", "venue", "symbols", "net", "limits", "mode", "symbol", "level", "ip", "endpoints"]),
+                one,
+                max_size=4,
+            )
+        ),
+        max_leaves=12,
+    )
+)
 def test_whatever_the_tables_hold_only_a_config_error_comes_back(data: Any) -> None:
     tables = data if isinstance(data, dict) else {"feed": data}
     with pytest.raises(ConfigError):
-        config.feed_config({**tables, "feed": {**(tables["feed"] if isinstance(tables.get("feed"), dict) else {}), "symbols": data}}, where="x")
+        config.feed_config(
+            {**tables, "feed": {**(tables["feed"] if isinstance(tables.get("feed"), dict) else {}), "symbols": data}}, where="x"
+        )
 
 
 # ---------------------------------------------------------------------------------------------------------- values
@@ -115,7 +133,13 @@ def test_whatever_the_tables_hold_only_a_config_error_comes_back(data: Any) -> N
 
 def test_a_short_file_gets_the_defaults() -> None:
     got = config.feed_config(GOOD)
-    assert (got.name, got.mode, got.level_num, got.ring_depth, got.streams) == ("binance", "direct", 5, 8192, ("depth", "trade", "bookTicker"))
+    assert (got.name, got.mode, got.level_num, got.ring_depth, got.streams) == (
+        "binance",
+        "direct",
+        5,
+        8192,
+        ("depth", "trade", "bookTicker"),
+    )
     assert [(one.symbol, one.level_num) for one in got.symbols] == [("BTCUSDT", 20), ("ETHUSDT", 5), ("LTCUSDT", 5)]
     assert got.level_max == 20
     assert got.limits.feed_stale_ms == 500 and got.limits.stop_ms == 8000

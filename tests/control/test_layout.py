@@ -14,7 +14,18 @@ from aats._ffi import ffi, lib
 
 STRUCTS = [name for name in ffi.list_types()[0] if name.startswith("aats_") and ffi.typeof(name).kind == "struct"]
 HEADER = Path(__file__).parents[2] / "csrc" / "layout" / "layout.h"
-SHARED = ["aats_seg_t", "aats_slot_t", "aats_ctl_t", "aats_rec_t", "aats_rec5_t", "aats_rec20_t", "aats_top_t", "aats_dir_t", "aats_link_t", "aats_hist_t"]
+SHARED = [
+    "aats_seg_t",
+    "aats_slot_t",
+    "aats_ctl_t",
+    "aats_rec_t",
+    "aats_rec5_t",
+    "aats_rec20_t",
+    "aats_top_t",
+    "aats_dir_t",
+    "aats_link_t",
+    "aats_hist_t",
+]
 SHARED += ["aats_md_t", "aats_td_t", "aats_level_t"]
 
 

@@ -71,7 +71,9 @@ def test_a_child_bound_to_its_parent_ends_with_it(namespace: str) -> None:
 
 def test_a_child_whose_parent_died_before_it_looked_ends_at_once() -> None:
     gone = str(lib.aats_ident(4_100_000, 7))
-    done = subprocess.run([sys.executable, str(STAND_IN)], env={**os.environ, "AATS_PARENT": gone}, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, str(STAND_IN)], env={**os.environ, "AATS_PARENT": gone}, capture_output=True, text=True, timeout=60
+    )
     assert done.returncode != 0
     assert "is gone" in done.stderr
 

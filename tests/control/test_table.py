@@ -215,7 +215,11 @@ def test_random_kills_leave_nothing_behind_and_do_not_disturb_the_living(namespa
     with control.join(Role.OTHER, "survivor") as me:
         for _ in range(4):
             children = [
-                subprocess.Popen([sys.executable, str(STAND_IN), "--name", f"feed-{number}", "--symbols", "BTCUSDT:5"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                subprocess.Popen(
+                    [sys.executable, str(STAND_IN), "--name", f"feed-{number}", "--symbols", "BTCUSDT:5"],
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                )
                 for number in range(3)
             ]
             time.sleep(0.15)
@@ -291,7 +295,14 @@ def test_feeds_are_found_by_mode_and_symbol_oldest_first(start: Start) -> None:
 def test_the_list_shows_table_and_system_facts(start: Start) -> None:
     child = start("--role", "trade", "--name", "maker", "--port", "4711", role=Role.TRADE)
     one = control.processes()[0]
-    assert (one["pid"], one["role"], one["name"], one["state"], one["port"], one["alive"]) == (child.pid, "trade", "maker", "RUN", 4711, True)
+    assert (one["pid"], one["role"], one["name"], one["state"], one["port"], one["alive"]) == (
+        child.pid,
+        "trade",
+        "maker",
+        "RUN",
+        4711,
+        True,
+    )
     assert one["segment"] is not None and one["segment"].endswith(f".td.maker.{one['generation']}")
     assert one["rss"] > 1_000_000 and one["heartbeat_ms"] < 5_000
     assert one["counters"]["callbacks"] == 0

@@ -234,6 +234,37 @@ TEST(a_copy_of_a_slot_is_of_one_owner)
     WEAK_HOLDS(&program, .random_runs = 2000, .seed = 2, .kill = 1);
 }
 
+/* claim_freed takes the slot as soon as it is free. */
+THREAD(claim_freed)
+{
+    aats_slot_t const from = {.generation = NEW_GENERATION};
+    for (int turn = 0; turn < 3; turn++) {
+        int const at = aats_ctl_claim(&ctl, me(), AATS_ROLE_FEED, "new", 0);
+        if (at < 0) {
+            aats_spin_hint();
+            continue;
+        }
+        aats_ctl_fill(&ctl.slots[at], me(), &from);
+        aats_ctl_move(&ctl.slots[at], me(), AATS_STATE_RUN);
+        got[weak_thread()] = at;
+        return;
+    }
+}
+
+THREAD(check_claimed)
+{
+    if (got[1] == NOT_YET) return;
+    WEAK_ASSERT(ctl.slots[0].owner == aats_ident_with(ident_of(1), AATS_STATE_RUN));
+    WEAK_ASSERT(ctl.slots[0].generation == NEW_GENERATION && strcmp(ctl.slots[0].name, "new") == 0 && ctl.slots[0].role == AATS_ROLE_FEED);
+}
+
+TEST(a_reaper_clears_nothing_of_the_next_owner)
+{
+    REQUIRE(race_ctl_init(1));
+    weak_program_t const program = {.setup = setup_dead_owner, .threads = {reap, claim_freed}, .check = check_claimed};
+    WEAK_HOLDS(&program, .random_runs = 4000, .seed = 1);
+}
+
 /* ---- generations ------------------------------------------------------------------------------------------------------------ */
 
 THREAD(next_generation) { got[weak_thread()] = (int)aats_ctl_next_generation(&ctl); }
@@ -325,6 +356,28 @@ TEST(a_commander_or_owner_that_is_killed_leaves_a_word_for_the_next)
     weak_program_t const two = {.setup = setup_owner, .threads = {owner, command_b, command_c}, .check = check_commands};
     WEAK_HOLDS(&two, .random_runs = 4000, .seed = 3, .kill = 2);
     WEAK_HOLDS(&two, .random_runs = 2000, .seed = 4, .kill = 1);
+}
+
+/* Two that send and do not wait: the second finds the word locked, or still to be answered. */
+static void send_and_go(char letter)
+{
+    aats_slot_t *slot = &ctl.slots[0];
+    char arg[170] = "";
+    uint64_t seq;
+    memset(arg, letter, letter == 'b' ? 40 : 100);
+    if (aats_cmd_lock(slot, me(), 0) != AATS_OK) return;
+    WEAK_ASSERT(aats_cmd_send(slot, me(), ident_of(0), AATS_CMD_PING, arg, &seq) == AATS_OK);
+    aats_cmd_unlock(slot, me());
+}
+
+THREAD(send_b) { send_and_go('b'); }
+THREAD(send_c) { send_and_go('c'); }
+
+TEST(a_command_is_not_written_over_before_it_is_answered)
+{
+    REQUIRE(race_ctl_init(1));
+    weak_program_t const two = {.setup = setup_owner, .threads = {owner, send_b, send_c}, .check = check_commands};
+    WEAK_HOLDS(&two, .random_runs = 5000, .seed = 5);
 }
 
 /* The slot changes hands between the commander's look at it and the owner's look at the command. */

@@ -20,10 +20,19 @@ Level = tuple[int, int]
 class SyntheticFeed:
     """One feed, one link (0), symbols given as ``SYMBOL.EXCHANGE``."""
 
-    def __init__(self, name: str, symbols: Sequence[str], *, level: int = 5, ring_depth: int = 64, mode: Mode = Mode.DIRECT, px_exp: int = -8, qty_exp: int = -8) -> None:
+    def __init__(
+        self,
+        name: str,
+        symbols: Sequence[str],
+        *,
+        level: int = 5,
+        ring_depth: int = 64,
+        mode: Mode = Mode.DIRECT,
+        exps: tuple[int, int] = (-8, -8),
+    ) -> None:
         self.symbols = list(symbols)
         self.level, self.ring_depth, self.mode = level, ring_depth, mode
-        self.px_exp, self.qty_exp = px_exp, qty_exp
+        self.px_exp, self.qty_exp = exps
         self.member = control.join(Role.FEED, name, mode=mode)
         self.seq = 100
         self.generation()
@@ -51,14 +60,15 @@ class SyntheticFeed:
     def beat(self) -> None:
         """Pulse: heartbeat and link, of now."""
         now = time.monotonic_ns()
-        lib.aats_md_link_heard(self.view, 0, now, 1, 1)
+        self.view.md.links[0].heard_mono_ns = now
         lib.aats_ctl_beat(self.member.slot, now)
 
     def link_up(self) -> None:
-        lib.aats_md_link_up(self.view, 0, time.monotonic_ns(), 60_000_000_000)
+        link = self.view.md.links[0]
+        link.heard_mono_ns, link.limit_ns, link.up = time.monotonic_ns(), 60_000_000_000, 1
 
     def link_down(self) -> None:
-        lib.aats_md_link_down(self.view, 0)
+        self.view.md.links[0].up = 0
 
     # -------------------------------------------------------------------------------------------------- records
 

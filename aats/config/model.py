@@ -1,0 +1,111 @@
+"""What a feed is told, typed; and the words and numbers that settings may be.  Values only: rules are in ``rules.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+VENUES = ("BINANCE",)
+MODES = ("direct", "sandbox", "sim")
+STREAMS = ("depth", "trade", "bookTicker")
+SEND_TYPES = ("shm", "multibroad", "p2p", "broadcast")
+LEVEL_NUM_MAX = 1000
+DEFAULT_CONTROL_PORT = 8060
+DEFAULT_PORT = 15004
+
+
+@dataclass(frozen=True)
+class SymbolLevel:
+    """One symbol of a feed and the levels a side that it publishes."""
+
+    symbol: str
+    level_num: int
+
+
+@dataclass(frozen=True)
+class Net:
+    """Where the records go beside shared memory."""
+
+    send_type: str = "shm"
+    ip: str = ""
+    port: int = 0
+    netcard: str = ""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Time-outs, in the unit that ends the name."""
+
+    feed_ready_ms: int = 30_000
+    close_ms: int = 5_000
+    stop_ms: int = 8_000
+    order_answer_ms: int = 3_000
+    order_query_ms: int = 60_000
+    connect_ms: int = 5_000
+    first_message_ms: int = 10_000
+    snapshot_ms: int = 5_000
+    feed_stale_ms: int = 500
+    hang_ms: int = 10_000
+    mute_pings: int = 2
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """Hosts that replace the venue's own, "" where they do not; and the CA file that is trusted instead of the system's."""
+
+    rest: str = ""
+    stream: str = ""
+    wsapi: str = ""
+    cafile: str = ""
+
+
+@dataclass(frozen=True)
+class FeedConfig:
+    """All that a feed is told.
+
+    Attributes
+    ----------
+    where : str
+        The file, or what stands for one in messages.
+    origins : mapping
+        For each ``section.key``: ``default``, the file, or the environment variable that it came from.
+    """
+
+    where: str
+    name: str
+    venue: str
+    mode: str
+    symbols: tuple[SymbolLevel, ...]
+    level_num: int
+    ring_depth: int
+    dir_cap: int
+    open_l2: bool
+    fuse_bbo: bool
+    streams: tuple[str, ...]
+    net: Net
+    limits: Limits
+    endpoints: Endpoints
+    origins: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def level_max(self) -> int:
+        """Deepest level_num of any symbol, and of those that may be added later."""
+        return max([self.level_num, *(one.level_num for one in self.symbols)])
+
+    def values(self) -> dict[str, Any]:
+        """Return all values by ``section.key``, in the order of the file."""
+        out: dict[str, Any] = {}
+        for key, value in vars(self).items():
+            if key == "symbols":
+                out["feed.symbols"] = [f"{one.symbol}:{one.level_num}" for one in self.symbols]
+            elif key not in ("where", "origins", "net", "limits", "endpoints"):
+                out[f"feed.{key}"] = list(value) if isinstance(value, tuple) else value
+        for section in ("net", "limits", "endpoints"):
+            out.update({f"{section}.{key}": value for key, value in vars(getattr(self, section)).items()})
+        return out
+
+
+def limits() -> Limits:
+    """Return the time-outs of processes that have no file of their own: the defaults."""
+    return Limits()

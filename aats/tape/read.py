@@ -1,0 +1,192 @@
+"""Recorded captures as rows: two formats, payloads byte for byte, every damage named by file and line.
+
+    hftbacktest   gzip text, a line is `<receive time> <JSON>`: a combined-stream frame, or a REST depth answer
+    cryptofeed    gzip JSON lines with `t` = connect, recv, http, ...; the payload is the text in `data`
+
+Not for judging payloads: what is wrong inside them is counted by whoever reads them.  The venue of a row is that of its connection's address
+(of its URL, for an answer); where there is none, the one that the caller names.  Memory: one line at a time.
+"""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+
+from aats.errors import AatsError
+from aats.tape import venues
+
+__all__ = ["LINE_MAX", "Row", "TapeError", "read_rows"]
+
+LINE_MAX = 64 << 20  # bytes of one line, decompressed
+
+_NS_MAX = 2**63 - 1
+_US_DIGITS, _NS_DIGITS = 16, 19  # of a receive time in hftbacktest files, by unit
+
+
+class TapeError(AatsError):
+    """A file cannot be read as a tape; the text names it and the line."""
+
+
+class Row(NamedTuple):
+    """One payload of a tape.
+
+    `snapshot` says that it is a REST depth answer, `symbol` whose (None: the file does not say).  `text` is None for a binary frame.
+    """
+
+    venue: str
+    recv_ns: int
+    text: bytes | None
+    snapshot: bool
+    symbol: str | None
+    line: int
+
+
+def read_rows(path: Path, venue: str | None, warn: Callable[[str], None]) -> Iterator[Row]:
+    """Yield the rows of one file.
+
+    Parameters
+    ----------
+    path : Path
+    venue : str or None
+        Of whatever has no address.
+    warn : callable
+        Gets one sentence for each connection whose address speaks against `venue`.
+
+    Raises
+    ------
+    TapeError
+        The file is missing, damaged, of another format, or of a venue that is not known.
+    """
+    lines = _lines(path)
+    first = next(lines, None)
+    if first is None:
+        raise TapeError(f"{path}: it is empty")
+    if first[1][:1].isdigit():
+        yield from _hftbacktest(path, first, lines, venue)
+    elif first[1].startswith(b"{"):
+        yield from _Cryptofeed(path, venue, warn).rows(first, lines)
+    else:
+        raise TapeError(f"{path}: line {first[0]} is neither `<time> <JSON>` nor a JSON object: {_excerpt(first[1])}")
+
+
+def _excerpt(line: bytes) -> str:
+    return ascii(line[:40].decode("latin-1")) + ("..." if len(line) > 40 else "")
+
+
+def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield the numbered lines that are not blank."""
+    number = 0
+    try:
+        with gzip.open(path, "rb") as file:
+            while line := file.readline(LINE_MAX + 1):
+                number += 1
+                if len(line) > LINE_MAX:
+                    raise TapeError(f"{path}: line {number} is longer than {LINE_MAX >> 20} MiB")
+                line = line.strip()
+                if line:
+                    yield number, line
+    except gzip.BadGzipFile as exc:
+        if number:
+            raise TapeError(f"{path}: the gzip stream is damaged after line {number} ({exc})") from None
+        raise TapeError(f"{path}: line 1 cannot be read: the file is not gzip") from None
+    except EOFError:
+        raise TapeError(f"{path}: the gzip stream ends too early, after line {number}") from None
+    except zlib.error as exc:
+        raise TapeError(f"{path}: the gzip stream is damaged after line {number} ({exc})") from None
+    except OSError as exc:
+        raise TapeError(f"{path}: it cannot be read: {exc.strerror or exc}") from None
+
+
+def _hftbacktest(path: Path, first: tuple[int, bytes], lines: Iterator[tuple[int, bytes]], venue: str | None) -> Iterator[Row]:
+    if venue is None:
+        raise TapeError(
+            f"{path}: line {first[0]}: files of this form (`<time> <JSON>`) do not say where they were recorded; give --venue V; "
+            f"known: {venues.known()}"
+        )
+    for number, line in _chain(first, lines):
+        stamp, _, text = line.partition(b" ")
+        if not stamp.isdigit() or len(stamp) not in (_US_DIGITS, _NS_DIGITS) or not text.startswith(b"{"):
+            raise TapeError(f"{path}: line {number} is not `<time in us or ns> <JSON>`: {_excerpt(line)}")
+        recv_ns = min(int(stamp) * (1000 if len(stamp) == _US_DIGITS else 1), _NS_MAX)
+        # A REST answer stands among the frames; frames of a combined stream begin with their stream.
+        yield Row(venue, recv_ns, text, text.startswith(b'{"lastUpdateId"'), None, number)
+
+
+def _chain(first: tuple[int, bytes], rest: Iterator[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:
+    yield first
+    yield from rest
+
+
+class _Cryptofeed:
+    """The rows of one cryptofeed file; it remembers which venue each connection went to."""
+
+    def __init__(self, path: Path, venue: str | None, warn: Callable[[str], None]) -> None:
+        self.path = path
+        self.given = venue
+        self.warn = warn
+        self.conns: dict[str, str] = {}
+
+    def rows(self, first: tuple[int, bytes], lines: Iterator[tuple[int, bytes]]) -> Iterator[Row]:
+        for number, line in _chain(first, lines):
+            try:
+                row = orjson.loads(line)
+                kind = row["t"]
+                if kind == "recv":
+                    yield self._frame(row, number)
+                elif kind == "connect":
+                    self._connect(row, number)
+                elif kind == "http":
+                    found = self._answer(row, number)
+                    if found is not None:
+                        yield found
+                elif not isinstance(kind, str):
+                    raise TypeError(kind)
+            except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, OverflowError, AttributeError):
+                raise TapeError(f"{self.path}: line {number} is not a line of a cryptofeed capture: {_excerpt(line)}") from None
+
+    def _frame(self, row: dict[str, Any], number: int) -> Row:
+        conn = row["conn"]
+        venue = self.conns.get(conn)
+        if venue is None:
+            venue = self.conns[conn] = self._unaddressed(number, f"connection {conn} has no address")
+        data = row.get("data")
+        return Row(venue, _ns(row["ts"]), None if data is None else data.encode(), False, None, number)
+
+    def _connect(self, row: dict[str, Any], number: int) -> None:
+        conn = row["conn"]
+        venue, host = self._addressed(row["addr"], number, f"connection {conn}")
+        if self.given not in (None, venue) and self.conns.get(conn) != venue:
+            self.warn(f"{self.path}: line {number}: connection {conn} is of {host}, so its venue is {venue}, not {self.given}")
+        self.conns[conn] = venue
+
+    def _answer(self, row: dict[str, Any], number: int) -> Row | None:
+        url = row["url"]
+        venue, _ = venues.venue_of(url)
+        if venue is None and "depth" not in url:
+            return None
+        venue, _ = self._addressed(url, number, "an answer")
+        symbol = venues.snapshot_symbol(venue, url)
+        return None if symbol is None else Row(venue, _ns(row["ts"]), row["data"].encode(), True, symbol, number)
+
+    def _addressed(self, address: str, number: int, what: str) -> tuple[str, str]:
+        venue, host = venues.venue_of(address)
+        if venue is None:
+            raise TapeError(f"{self.path}: line {number}: {what} is of {host}, which is none of the known venues: {venues.known()}")
+        return venue or self._unaddressed(number, f"{what} is of {host}, which names no venue"), host
+
+    def _unaddressed(self, number: int, why: str) -> str:
+        if self.given is None:
+            raise TapeError(f"{self.path}: line {number}: {why}; give --venue V; known: {venues.known()}")
+        return self.given
+
+
+def _ns(seconds: float) -> int:
+    ns = round(seconds * 1e6) * 1000  # the recorder's stamps have microseconds
+    if not 0 <= ns <= _NS_MAX:
+        raise ValueError(seconds)
+    return ns

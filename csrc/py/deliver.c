@@ -1,0 +1,146 @@
+#include "py/loop.h"
+
+#include "base/clock.h"
+#include "shm/stats.h"
+#include "shm/valid.h"
+
+/* ---- calling ------------------------------------------------------------------------------------------------------------------------ */
+
+int aats_loop_call(loop_t *l, PyObject *fn, PyObject *a, PyObject *b)
+{
+    PyObject *args[3] = {NULL, a, b};
+    aats_loop_count(l, AATS_TDC_CALLBACKS);
+    PyObject *got = PyObject_Vectorcall(fn, args + 1, (b ? 2 : 1) | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+    if (!got) return -1;
+    Py_DECREF(got);
+    return 0;
+}
+
+static int call_text(loop_t *l, PyObject *fn, PyObject *a, char const *text)
+{
+    PyObject *b = PyUnicode_FromString(text);
+    int const rc = b ? aats_loop_call(l, fn, a, b) : -1;
+    Py_XDECREF(b);
+    return rc;
+}
+
+/* a message, then onNotify; strategies that have neither cost nothing */
+typedef PyObject *(*message_fn)(aats_msgs_t *m, aats_event_t const *ev, uint64_t *made);
+
+static PyObject *quote_message(loop_t *l, aats_msgs_t *m, uint64_t *made) { return aats_quote_msg(m, &l->now.ev, l->flts, made); }
+
+static int deliver_quote(loop_t *l)
+{
+    PyObject *const one = PyLong_FromLong(1); /* small integers are shared, this makes none */
+    uint64_t made = 0;
+    int ready = 0, rc = 0;
+    for (int i = 0; rc == 0 && i < l->strategy_cnt; i++) {
+        strategy_t *s = &l->strategies[i];
+        if (s->on[ON_QUOTE]) {
+            if (!ready) aats_quote_floats(&l->now.ev, l->flts), ready = 1;
+            PyObject *msg = quote_message(l, &s->msgs[l->now.ev.sub], &made);
+            rc = msg ? aats_loop_call(l, s->on[ON_QUOTE], msg, NULL) : -1;
+        }
+        if (rc == 0 && s->on[ON_NOTIFY]) rc = aats_loop_call(l, s->on[ON_NOTIFY], one, NULL);
+    }
+    if (made) l->made_cnt += made, aats_add_relaxed(&l->counters[AATS_TDC_MSG_NEW], made);
+    Py_DECREF(one);
+    return rc;
+}
+
+static int deliver_message(loop_t *l, int which, message_fn message, int notify)
+{
+    uint64_t made = 0;
+    int rc = 0;
+    for (int i = 0; rc == 0 && i < l->strategy_cnt; i++) {
+        strategy_t *s = &l->strategies[i];
+        if (s->on[which]) {
+            PyObject *msg = message(&s->msgs[l->now.ev.sub], &l->now.ev, &made);
+            rc = msg ? aats_loop_call(l, s->on[which], msg, NULL) : -1;
+        }
+        if (rc == 0 && notify && s->on[ON_NOTIFY]) {
+            PyObject *zero = PyLong_FromLong(0);
+            rc = aats_loop_call(l, s->on[ON_NOTIFY], zero, NULL);
+            Py_DECREF(zero);
+        }
+    }
+    if (made) l->made_cnt += made, aats_add_relaxed(&l->counters[AATS_TDC_MSG_NEW], made);
+    return rc;
+}
+
+static int deliver_invalid(loop_t *l, aats_info_t *info)
+{
+    int rc = 0;
+    for (int i = 0; rc == 0 && i < l->strategy_cnt; i++)
+        if (l->strategies[i].on[ON_BOOK_INVALID])
+            rc = call_text(l, l->strategies[i].on[ON_BOOK_INVALID], info->cid, aats_why_name((int)l->now.ev.why));
+    return rc;
+}
+
+static int deliver_feed(loop_t *l, int which)
+{
+    PyObject *name = PyList_GetItem(l->feeds, l->now.ev.feed);
+    PyObject *second = NULL;
+    if (!name) return -1;
+    if (which == ON_LAP) second = PyLong_FromUnsignedLongLong(l->now.ev.missed);
+    if (which == ON_FEED_DOWN) second = PyUnicode_FromString(aats_why_name((int)l->now.ev.why));
+    if (which != ON_FEED_UP && !second) return -1;
+    Py_INCREF(name);
+    int rc = 0;
+    for (int i = 0; rc == 0 && i < l->strategy_cnt; i++)
+        if (l->strategies[i].on[which]) rc = aats_loop_call(l, l->strategies[i].on[which], name, second);
+    Py_DECREF(name);
+    Py_XDECREF(second);
+    return rc;
+}
+
+/* ---- one event ----------------------------------------------------------------------------------------------------------------------- */
+
+static void take_times(loop_t *l)
+{
+    aats_event_t const *ev = &l->now.ev;
+    l->now.delivered_ns = aats_now_ns();
+    if (ev->flags & AATS_F_RECOVERED || !ev->rec->pub_ns) return; /* an old record, new to us: its age is no latency */
+    if (l->pub_delivered) aats_hist_record(l->pub_delivered, l->now.delivered_ns - ev->rec->pub_ns);
+    if (l->recv_delivered) aats_hist_record(l->recv_delivered, l->now.delivered_ns - ev->rec->recv_ns);
+}
+
+int aats_loop_deliver(loop_t *l)
+{
+    aats_event_t const *ev = &l->now.ev;
+    aats_info_t *info = ev->sub >= 0 ? (aats_info_t *)PyList_GET_ITEM(l->infos, ev->sub) : NULL;
+    take_times(l);
+    switch (ev->kind) {
+    case AATS_EV_QUOTE:
+        if (ev->flags & AATS_F_RECOVERED) aats_info_rules(info, aats_reader_sub(l->reader, ev->sub));
+        aats_info_quote(info, ev);
+        l->quote_cnt++, aats_loop_count(l, AATS_TDC_QUOTES);
+        return deliver_quote(l);
+    case AATS_EV_TICK:
+        aats_info_tick(info, ev);
+        l->tick_cnt++, aats_loop_count(l, AATS_TDC_TICKS);
+        return deliver_message(l, ON_TICK, aats_tick_msg, 1);
+    case AATS_EV_BBO:
+        aats_info_bbo(info, ev);
+        aats_loop_count(l, AATS_TDC_BBOS);
+        return deliver_message(l, ON_BBO, aats_bbo_msg, 0);
+    case AATS_EV_L2:
+        aats_loop_count(l, AATS_TDC_L2S);
+        return deliver_message(l, ON_L2, aats_l2_msg, 0);
+    case AATS_EV_INVALID:
+        aats_info_invalid(info);
+        aats_loop_count(l, AATS_TDC_INVALID);
+        return deliver_invalid(l, info);
+    case AATS_EV_LAP:
+        aats_loop_count(l, AATS_TDC_LAPS);
+        aats_add_relaxed(&l->counters[AATS_TDC_MISSED], ev->missed);
+        return deliver_feed(l, ON_LAP);
+    case AATS_EV_FEED_DOWN:
+        aats_loop_count(l, AATS_TDC_FEED_DOWN);
+        l->hook_mono_ns = 0;
+        return deliver_feed(l, ON_FEED_DOWN);
+    default:
+        aats_loop_count(l, AATS_TDC_FEED_UP);
+        return deliver_feed(l, ON_FEED_UP);
+    }
+}

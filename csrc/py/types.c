@@ -1,0 +1,25 @@
+#include <Python.h>
+
+#include "py/types.h"
+
+#include "py/loop.h"
+#include "py/msg.h"
+
+/* cffi has let the GIL go: take it back. */
+int aats_py_types(void *dict)
+{
+    PyGILState_STATE const gil = PyGILState_Ensure();
+    PyObject *info = aats_info_type(), *event = aats_event_type();
+    PyObject *loop = event ? aats_loop_type((PyTypeObject *)event) : NULL; /* which keeps event for good */
+    int rc = info && loop ? 0 : -1;
+    if (rc == 0) rc = PyDict_SetItemString(dict, "SymbolInfo", info);
+    if (rc == 0) rc = PyDict_SetItemString(dict, "Loop", loop);
+    if (rc == 0) rc = PyDict_SetItemString(dict, "Event", event);
+    if (rc < 0) PyErr_Clear();
+    Py_XDECREF(info);
+    Py_XDECREF(loop);
+    PyGILState_Release(gil);
+    return rc;
+}
+
+int aats_py_reuse(int on) { return aats_msg_reuse(on); }

@@ -1,0 +1,28 @@
+"""Fixtures of the live tests: a home of their own, sleeping waits, and nobody left behind.
+
+For: ``tests/live`` and ``tests/test_examples.py``.  The processes themselves are in ``procs.py``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.live.procs import end_all
+
+
+@pytest.fixture(autouse=True)
+def own_world(namespace: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Keep logs out of the user's folders and settings out of the test; fail it if a process of its namespace is left."""
+    for name in [name for name in os.environ if name.startswith("AATS_ENDPOINT_")]:
+        monkeypatch.delenv(name)
+    for name in ("AATS_MODE", "AATS_CAFILE", "AATS_MD"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AATS_WAIT", "sleep")  # a few processes on few cores
+    yield home
+    left = end_all()
+    if left:
+        pytest.fail(f"left running: {', '.join(left)}", pytrace=False)

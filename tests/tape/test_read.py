@@ -1,0 +1,253 @@
+"""What cannot be read as a tape is refused with its file and line; what can is read byte for byte."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import orjson
+import pytest
+
+from aats.tape import TapeError, check
+from aats.tape import read as reading
+from aats.tape.venues import snapshot_symbol, venue_of
+from tests.tape import tapes
+
+GOOD = [tapes.diff("ABUSDT", 5, 6), tapes.snapshot(5), tapes.diff("ABUSDT", 7, 8)]
+CONNECT = {"t": "connect", "addr": "wss://stream.binance.com:9443/stream?streams=abusdt@depth"}
+
+
+def gz(path: Path, data: bytes) -> Path:
+    path.write_bytes(gzip.compress(data))
+    return path
+
+
+def recv(payload: bytes, **more: object) -> dict[str, object]:
+    return {"t": "recv", "data": payload.decode(), **more}
+
+
+def http(symbol: str, last: int, host: str = "api.binance.com") -> dict[str, object]:
+    return {"t": "http", "url": f"https://{host}/api/v3/depth?symbol={symbol}&limit=1000", "data": tapes.snapshot(last).decode()}
+
+
+# -- refusals
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(TapeError, match=r"none\.gz: it cannot be read: No such file"):
+        check([tmp_path / "none.gz"])
+
+
+def test_folder(tmp_path: Path) -> None:
+    with pytest.raises(TapeError, match="Is a directory"):
+        check([tmp_path])
+
+
+def test_no_file_at_all() -> None:
+    with pytest.raises(TapeError, match="no tape file"):
+        check([])
+
+
+@pytest.mark.parametrize("content", [b"not gzip at all", b"\x7fELF\x02\x01\x01" + bytes(100), b"\x1f", b"\x1f\x8b", b"\x1f\x8b\x08garbage...."])
+def test_what_is_not_gzip(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "t.gz"
+    path.write_bytes(content)
+    with pytest.raises(TapeError, match=r"t\.gz: .*line"):
+        check([path], venue=["BINANCE"])
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n  \n"])
+def test_empty_file(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(TapeError, match=r"t\.gz: it is empty"):
+        check([gz(tmp_path / "t.gz", content)])
+
+
+def test_truncated_gzip_names_the_last_whole_line(tmp_path: Path) -> None:
+    path = tapes.write_hft(tmp_path / "t.gz", GOOD)
+    path.write_bytes(path.read_bytes()[:-6])
+    with pytest.raises(TapeError, match=r"t\.gz: the gzip stream ends too early, after line \d"):
+        check([path], venue=["BINANCE"])
+
+
+def test_gzip_with_a_wrong_checksum(tmp_path: Path) -> None:
+    path = tapes.write_hft(tmp_path / "t.gz", GOOD)
+    data = bytearray(path.read_bytes())
+    data[-8] ^= 0xFF
+    path.write_bytes(data)
+    with pytest.raises(TapeError, match=r"t\.gz: the gzip stream is damaged after line 3"):
+        check([path], venue=["BINANCE"])
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        (b"TimestampOfReceive,Stream,EventType", "line 1 is neither"),
+        (b"\x00\x01\x02\xff", "line 1 is neither"),
+        (b"[1,2]", "line 1 is neither"),
+        (b"{", "line 1 is not a line of a cryptofeed capture"),
+        (b'{"ts":1}', "line 1 is not a line of a cryptofeed capture"),
+        (b'{"t":1}', "line 1 is not a line of a cryptofeed capture"),
+        (b'{"t":"recv","conn":[],"ts":1,"data":"{}"}', "line 1 is not a line of a cryptofeed capture"),
+        (b'{"t":"recv","conn":"a","ts":-5,"data":"{}"}', "line 1 is not a line of a cryptofeed capture"),
+        (b'{"t":"recv","conn":"a","ts":1e300,"data":"{}"}', "line 1 is not a line of a cryptofeed capture"),
+        (b'{"t":"recv","conn":"a","ts":1,"data":7}', "line 1 is not a line of a cryptofeed capture"),
+        (b'{"t":"connect","conn":"a","addr":null}', "line 1"),
+        (b'17 {"stream":"a@trade"}', "line 1 is not `<time in us or ns> <JSON>`"),
+        (b"1700000000000000000 hello", "line 1 is not `<time in us or ns> <JSON>`"),
+        (b"1700000000000000000", "line 1 is not `<time in us or ns> <JSON>`"),
+    ],
+)
+def test_line_of_no_known_form(tmp_path: Path, line: bytes, why: str) -> None:
+    with pytest.raises(TapeError, match=why) as caught:
+        check([gz(tmp_path / "t.gz", line)], venue=["BINANCE"])
+    assert str(tmp_path / "t.gz") in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_later_line_of_another_form(tmp_path: Path) -> None:
+    path = gz(tmp_path / "t.gz", b"1700000000000000000 {}\n\n{}\n")
+    with pytest.raises(TapeError, match="line 3 is not"):
+        check([path], venue=["BINANCE"])
+
+
+def test_line_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "LINE_MAX", 1 << 20)
+    with pytest.raises(TapeError, match="line 1 is longer than 1 MiB"):
+        check([gz(tmp_path / "t.gz", bytes(3 << 20))])
+
+
+@pytest.mark.parametrize(
+    ("row", "host"),
+    [
+        ({"t": "connect", "addr": "wss://fstream.binance.com/stream"}, "fstream.binance.com"),
+        ({"t": "connect", "addr": "wss://ws.kraken.com"}, "ws.kraken.com"),
+        ({"t": "connect", "addr": "wss://stream.binance.com.evil.example/ws"}, "stream.binance.com.evil.example"),
+        ({"t": "http", "url": "https://fapi.binance.com/fapi/v1/depth?symbol=ABUSDT", "data": "{}"}, "fapi.binance.com"),
+    ],
+)
+def test_address_of_another_venue_lists_the_known_ones_even_if_a_venue_is_given(
+    tmp_path: Path, row: dict[str, object], host: str
+) -> None:
+    path = tapes.write_cryptofeed(tmp_path / "t.gz", [row])
+    with pytest.raises(TapeError, match=f"line 1: .* {host}, which is none of the known venues: BINANCE, BINANCEUS"):
+        check([path], venue=["BINANCE"])
+
+
+def test_file_without_addresses_needs_a_venue(tmp_path: Path) -> None:
+    with pytest.raises(TapeError, match=r"t\.gz: line 1: .* give --venue V; known: BINANCE, BINANCEUS"):
+        check([tapes.write_hft(tmp_path / "t.gz", GOOD)])
+
+
+def test_connection_without_an_address_needs_a_venue(tmp_path: Path) -> None:
+    path = tapes.write_cryptofeed(tmp_path / "t.gz", [CONNECT, recv(GOOD[0]), recv(GOOD[0], conn="X.ws.2.0")])
+    with pytest.raises(TapeError, match=r"line 3: connection X\.ws\.2\.0 has no address; give --venue V"):
+        check([path])
+    assert check([path], venue=["BINANCE"]).frames == 2
+
+
+@pytest.mark.parametrize("venue", ["KRAKEN", "binance spot", ""])
+def test_unknown_venue(tmp_path: Path, venue: str) -> None:
+    with pytest.raises(TapeError, match="is not known; known: BINANCE, BINANCEUS"):
+        check([tapes.write_hft(tmp_path / "t.gz", GOOD)], venue=[venue])
+
+
+def test_venues_that_do_not_fit_the_files(tmp_path: Path) -> None:
+    path = tapes.write_hft(tmp_path / "t.gz", GOOD)
+    with pytest.raises(TapeError, match="2 venues for 3 files"):
+        check([path, path, path], venue=["BINANCE", "BINANCEUS"])
+
+
+def test_snapshot_of_nobody_knows_whom(tmp_path: Path) -> None:
+    path = tapes.write_hft(tmp_path / "t.gz", [*GOOD, tapes.diff("CDUSDT", 1, 2)])
+    with pytest.raises(TapeError, match="line 2 is a snapshot that does not say whose it is"):
+        check([path], venue=["BINANCE"])
+
+
+# -- what is read
+
+
+def test_venue_of_hosts() -> None:
+    assert venue_of("wss://stream.binance.com:9443/stream")[0] == "BINANCE"
+    assert venue_of("https://WWW.Binance.com/api/v1/depth")[0] == "BINANCE"
+    assert venue_of("wss://data-stream.binance.vision/ws")[0] == "BINANCE"
+    assert venue_of("wss://stream.binance.us:9443")[0] == "BINANCEUS"
+    assert venue_of("wss://dstream.binance.com")[0] is None
+    assert venue_of("wss://[bad")[0] is None
+    for nowhere in ("ws://127.0.0.1:9000/stream", "ws://localhost:1", "ws://[::1]:9", "nonsense"):
+        assert venue_of(nowhere)[0] == ""
+
+
+def test_whose_snapshot_a_url_asks_for() -> None:
+    assert snapshot_symbol("BINANCE", "https://api.binance.com/api/v3/depth?symbol=ABUSDT&limit=5") == "ABUSDT"
+    assert snapshot_symbol("BINANCE", "https://api.binance.com/api/v1/depth?symbol=ABUSDT") == "ABUSDT"
+    assert snapshot_symbol("BINANCE", "https://api.binance.com/api/v3/exchangeInfo?symbol=ABUSDT") is None
+    assert snapshot_symbol("BINANCE", "https://api.binance.com/api/v3/depth") is None
+
+
+def test_both_forms_of_one_tape_give_one_report(tmp_path: Path) -> None:
+    rows = [CONNECT, recv(GOOD[0]), http("ABUSDT", 5), recv(GOOD[2])]
+    one = check([tapes.write_hft(tmp_path / "h.gz", GOOD)], venue=["binance"])
+    two = check([tapes.write_cryptofeed(tmp_path / "c.gz", rows)])
+    assert one.instruments == two.instruments
+    assert (one.frames, two.frames) == (2, 2)
+    assert one.good and one.instruments["ABUSDT"]["updates_applied"] == 2
+    assert one.instruments["ABUSDT"]["bids"] == [["10.00", "1.00"], ["9.50", "1.00"]]
+
+
+def test_microsecond_stamps_are_read(tmp_path: Path) -> None:
+    row = next(reading.read_rows(gz(tmp_path / "t.gz", b'1700000000000001 {"a":1}'), "BINANCE", print))
+    assert row.recv_ns == 1_700_000_000_000_001_000
+    assert row.text == b'{"a":1}'
+
+
+def test_a_snapshot_before_the_first_frame_of_a_nameless_tape_counts(tmp_path: Path) -> None:
+    report = check([tapes.write_hft(tmp_path / "t.gz", [GOOD[1], tapes.diff("ABUSDT", 6, 7)])], venue=["BINANCE"])
+    assert report.good and report.instruments["ABUSDT"]["snapshots"] == 1
+
+
+def test_the_address_wins_over_the_given_venue_and_one_warning_says_so(tmp_path: Path) -> None:
+    rows = [{**CONNECT, "addr": "wss://stream.binance.us:9443/stream"}, recv(GOOD[0]), http("ABUSDT", 5, "api.binance.us"), recv(GOOD[2])]
+    warnings: list[str] = []
+    report = check([tapes.write_cryptofeed(tmp_path / "t.gz", rows)], venue=["BINANCE"], warn=warnings.append)
+    assert report.good
+    assert len(warnings) == 1
+    assert "stream.binance.us, so its venue is BINANCEUS, not BINANCE" in warnings[0]
+
+
+def test_an_address_that_names_no_venue_takes_the_given_one(tmp_path: Path) -> None:
+    rows = [{**CONNECT, "addr": "ws://127.0.0.1:9000/stream"}, recv(GOOD[0]), http("ABUSDT", 5, "127.0.0.1:9001"), recv(GOOD[2])]
+    path = tapes.write_cryptofeed(tmp_path / "t.gz", rows)
+    assert check([path], venue=["BINANCE"]).good
+    with pytest.raises(TapeError, match=r"of 127\.0\.0\.1, which names no venue; give --venue V"):
+        check([path])
+
+
+def test_one_name_at_two_venues_is_two_instruments(tmp_path: Path) -> None:
+    path = tapes.write_hft(tmp_path / "t.gz", GOOD)
+    report = check([path, path], venue=["BINANCE", "BINANCEUS"])
+    assert sorted(report.instruments) == ["ABUSDT.BINANCE", "ABUSDT.BINANCEUS"]
+    assert report.good
+
+
+def test_frames_that_cannot_be_read_are_counted_and_the_tape_goes_on(tmp_path: Path) -> None:
+    bad = [b"{", b'{"stream":"abusdt@depth@100ms","data":{"e":"depthUpdate","s":"ABUSDT"}}']
+    rows = [CONNECT, recv(GOOD[0]), http("ABUSDT", 5), *map(recv, bad), {"t": "recv", "b64": "AAAA"}, recv(GOOD[2])]
+    rows += [{**http("ABUSDT", 5), "data": '{"code":-1003,"msg":"Too many requests"}'}, {"t": "send", "data": "x"}, {"t": "something new"}]
+    report = check([tapes.write_cryptofeed(tmp_path / "t.gz", rows)])
+    assert (report.frames, report.parse_errors) == (5, 4)
+    assert report.instruments["ABUSDT"]["valid"], "a diff that continues the sequence clears the doubt"
+    assert not report.good
+
+
+def test_a_frame_that_cannot_be_read_at_the_end_leaves_its_book_in_doubt(tmp_path: Path) -> None:
+    report = check([tapes.write_hft(tmp_path / "t.gz", [*GOOD, b'{"stream":"abusdt@depth","da'])], venue=["BINANCE"])
+    assert report.parse_errors == 1
+    assert not report.instruments["ABUSDT"]["valid"]
+
+
+def test_streams_that_are_not_ours_are_passed_over(tmp_path: Path) -> None:
+    kline = orjson.dumps({"stream": "abusdt@kline_1m", "data": {"e": "kline", "s": "ABUSDT", "k": {}}})
+    ticker = orjson.dumps({"stream": "cdusdt@bookTicker", "data": {"u": 1, "s": "CDUSDT", "b": "1", "B": "1", "a": "2", "A": "1"}})
+    report = check([tapes.write_hft(tmp_path / "t.gz", [*GOOD, kline, ticker, b'{"result":null,"id":1}'])], venue=["BINANCE"])
+    assert report.good and report.frames == 5
+    assert list(report.instruments) == ["ABUSDT"]
