@@ -38,6 +38,8 @@ __all__ = ["Book", "BookCopy", "BookEvent", "Books", "attach"]
 _LOOK_S = 0.05  # between two looks for a feed's next generation, and at a quiet book's validity
 _LOOK_EVERY = 64  # quiet polls between two looks at the clock
 _NAP_S = 50e-6
+#: Reasons after which there may be another generation of the segment to look at.
+_GONE = (Why.FEED_DOWN, Why.FEED_STALE, Why.REPLACED, Why.NO_BOOK)
 KINDS = ("", "quote", "tick", "bbo", "l2", "invalid", "lap", "feed_down", "feed_up")
 
 
@@ -220,11 +222,19 @@ class Book:
     def _offset(self) -> int:
         return int(self._view_ptr.md.latest_off) + int(self._index) * int(self._view_ptr.latest_sz)
 
-    def _look(self) -> None:
-        """Follow the feed into its next generation, and look for a symbol that was not there yet."""
+    def _look(self) -> bool:
+        """Follow the feed into its next generation, and look for a symbol that was not there yet; True if there is something new."""
         self._feed.look()
-        if self._generation != self._feed.generation or self._index < 0:
-            self._bind()
+        if self._generation == self._feed.generation and self._index >= 0:
+            return False
+        self._bind()
+        return bool(self._index >= 0)
+
+    def _judge(self, rec: Any, bids: Any, asks: Any, cap: int) -> Why:
+        """Copy the latest slot into `rec` and the two sides, and say whether it may be called good."""
+        if self._index < 0:
+            return Why.NO_BOOK
+        return Why(lib.aats_valid_latest(self._view_ptr, self._slot, self._index, rec, bids, asks, cap, time.monotonic_ns()))
 
     # --------------------------------------------------------------------------------------------------------- news
 
@@ -262,11 +272,10 @@ class Book:
     @property
     def why(self) -> Why:
         """Why the book may not be called good; NONE if it may."""
-        if self._index < 0 or self._view_ptr.seg.successor:
-            self._look()
-        if self._index < 0:
-            return Why.NO_BOOK
-        return Why(lib.aats_valid_latest(self._view_ptr, self._slot, self._index, self._rec, ffi.NULL, ffi.NULL, 0, time.monotonic_ns()))
+        why = self._judge(self._rec, ffi.NULL, ffi.NULL, 0)
+        if why in _GONE and self._look():
+            why = self._judge(self._rec, ffi.NULL, ffi.NULL, 0)
+        return why
 
     @property
     def valid(self) -> bool:
@@ -287,20 +296,21 @@ class Book:
         -----
         A book that is not valid is shown as it was when it turned bad; look at ``valid``.
         """
-        why = Why.NO_BOOK
-        if self._index < 0 or self._view_ptr.seg.successor:
-            self._look()
         rec = ffi.new("aats_rec_t *")
+        why, sides = self._copy(rec)
+        if why in _GONE and self._look():
+            why, sides = self._copy(rec)
         if self._index < 0:
-            empty = np.empty((0, 2), np.int64)
-            return BookCopy(self.symbol, why, Flag(0), 0, 0, 0, 0, 0, 0, empty, empty)
-        sides = np.empty((2, self._cap, 2), np.int64)
-        bids, asks = (ffi.from_buffer("aats_level_t[]", side) for side in sides)
-        why = Why(lib.aats_valid_latest(self._view_ptr, self._slot, self._index, rec, bids, asks, self._cap, time.monotonic_ns()))
+            return BookCopy(self.symbol, why, Flag(0), 0, 0, 0, 0, 0, 0, sides[0], sides[1])
         return BookCopy(
             self.symbol, why, Flag(rec.flags), int(rec.seq), int(rec.exch_ns), int(rec.recv_ns), int(rec.pub_ns), self.px_exp, self.qty_exp,
             sides[0, : rec.bid_len], sides[1, : rec.ask_len],
         )  # fmt: skip
+
+    def _copy(self, rec: Any) -> tuple[Why, npt.NDArray[np.int64]]:
+        sides = np.empty((2, self._cap if self._index >= 0 else 0, 2), np.int64)
+        bids, asks = (ffi.from_buffer("aats_level_t[]", side) for side in sides) if sides.size else (ffi.NULL, ffi.NULL)
+        return self._judge(rec, bids, asks, sides.shape[1]), sides
 
     @property
     def bids(self) -> npt.NDArray[np.float64]:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from aats import config
 from aats._ffi import lib
-from aats.errors import AatsError, ControlError, PeerDead, SegmentMissing
+from aats.errors import AatsError, ControlError, LayoutMismatch, PeerDead, SegmentMissing
 from aats.layout import Command, Role, State
 from aats.roster import command, entry_of_pid
 from aats.table import Entry, Table, tidy
@@ -196,7 +196,7 @@ def spawn(
 
 
 def _entries() -> list[Entry]:
-    with contextlib.suppress(SegmentMissing):
+    with contextlib.suppress(SegmentMissing, LayoutMismatch):
         return Table.open().entries()
     return []
 

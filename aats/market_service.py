@@ -14,7 +14,6 @@ The server is a process of its own and goes on; ``ControlService.kill_server`` o
 from __future__ import annotations
 
 import difflib
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -126,9 +125,9 @@ class MarketService:
         control_client.ensure(self._host, self._port)
         self.servers = []
         for feed in feeds:
-            request = {"op": "start_market", "namespace": shm.namespace(), "config": tables(feed)}
+            request = {"op": "start_market", "namespace": shm.namespace(), "config": feed.tables()}
             answer = control_client.ask(self._host, self._port, request, timeout_s=feed.limits.feed_ready_ms / 1000 + _MARGIN_S)
-            self.servers.append(answer)
+            self.servers.append({key: value for key, value in answer.items() if key not in ("id", "ok")})
             what = "started" if answer["started"] else "runs"
             print(f"market server {answer['name']} {what}: pid {answer['pid']}, {len(answer['symbols'])} symbols, books synchronised")
 
@@ -143,17 +142,6 @@ class MarketService:
             "open_l2": self._l2,
         }
         return config.feed_config({"feed": table, "net": vars(self._net)}, where="MarketService")
-
-
-def tables(feed: FeedConfig) -> dict[str, Any]:
-    """Return settings as the tables of a file, what the environment has set included."""
-    out: dict[str, Any] = {}
-    for key, value in feed.values().items():
-        section, _, name = key.partition(".")
-        out.setdefault(section, {})[name] = value
-    if out["endpoints"]["cafile"]:
-        out["endpoints"]["cafile"] = os.path.abspath(out["endpoints"]["cafile"])
-    return out
 
 
 def _venue(exchange: Any, call: str) -> str:

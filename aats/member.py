@@ -121,7 +121,13 @@ class Member:
         """Return the command that waits for this process, or None; answer it with `reply`."""
         arg = ffi.new("char[]", 176)
         op = lib.aats_cmd_poll(self.slot, self.identity, arg, 176)
-        return (Command(op), text(arg)) if op > 0 else None
+        if op <= 0:
+            return None
+        try:
+            return Command(op), text(arg)
+        except ValueError:
+            self.reply(lib.AATS_E_UNKNOWN, f"no command has number {op}")
+            return None
 
     def reply(self, code: int = 0, answer: str = "") -> None:
         """Answer the command of the last `poll_command`: an AATS code and a line."""
@@ -156,7 +162,8 @@ class Member:
         )
 
     def _create(self, make: Callable[[int], Segment]) -> Segment:
-        segment = make(self.next_generation())
+        with self.table.lock():  # whoever reaps meanwhile would take what is unfinished for a dead one's
+            segment = make(self.next_generation())
         self._segments.append(segment.name)
         self.publish(segment)
         return segment

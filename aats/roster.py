@@ -15,7 +15,7 @@ import psutil
 
 from aats import shm
 from aats._ffi import ffi, lib, text
-from aats.errors import ControlError, PeerDead, SegmentMissing, ShmError
+from aats.errors import ControlError, LayoutMismatch, PeerDead, SegmentMissing, ShmError
 from aats.layout import Command, DirState, Kind, MdCounter, Mode, Role, State, TdCounter
 from aats.shm import Segment
 from aats.table import Entry, Table
@@ -26,7 +26,7 @@ __all__ = ["Feed", "command", "entry_of_pid", "find_feeds", "processes"]
 def _entries(ns: str | None) -> list[Entry]:
     try:
         return Table.open(ns).entries()
-    except SegmentMissing:
+    except (SegmentMissing, LayoutMismatch):
         return []
 
 
@@ -79,7 +79,7 @@ def _facts(entry: Entry, now_ns: int) -> dict[str, Any]:
         "segment": str(segment) if segment is not None else None,
         "port": entry.port,
         "started_ns": entry.started_ns,
-        "heartbeat_ms": round((now_ns - entry.heartbeat_mono_ns) / 1e6, 1) if entry.heartbeat_mono_ns else None,
+        "heartbeat_ms": max(0.0, round((now_ns - entry.heartbeat_mono_ns) / 1e6, 1)) if entry.heartbeat_mono_ns else None,
         "passes": entry.passes,
         "wait": entry.wait.name.lower(),
         "detail": entry.detail,
@@ -148,6 +148,11 @@ def find_feeds(*, name: str | None = None, mode: Mode | None = None, symbol: str
         Only those.
     symbol : str, optional
         Only those whose directory holds this ``SYMBOL.EXCHANGE`` in any state but GONE.
+
+    Raises
+    ------
+    LayoutMismatch
+        None of this build's layout is found, but a living one of another layout is.
     """
     found = []
     for entry in _entries(ns):
@@ -159,6 +164,8 @@ def find_feeds(*, name: str | None = None, mode: Mode | None = None, symbol: str
             feed = _feed(entry, ns)
             if symbol is None or feed.symbols.get(symbol, DirState.GONE) != DirState.GONE:
                 found.append(feed)
+    if not found:
+        shm.complain_of_foreign(Kind.MD, label=name, ns=ns or shm.namespace())
     return sorted(found, key=lambda feed: feed.started_ns)
 
 

@@ -36,7 +36,6 @@ TABLE_LABEL = "table"
 TABLE_SLOTS = 256
 LOCK_S = 5.0
 _FOREIGN_S = 60.0  # a process of another pid namespace cannot be looked up; this long without a heartbeat, it is dead
-_UNFINISHED_S = 10.0  # a segment without an owner after this long was left by a maker that died
 _SEGMENT_OF = {Role.FEED: Kind.MD, Role.TRADE: Kind.TD}
 
 
@@ -199,7 +198,7 @@ class Table:
         about = os.fstat(fd)
         if about.st_nlink == 0:
             return None
-        head = np.frombuffer(os.pread(fd, SEG.itemsize, 0).ljust(SEG.itemsize, b"\0"), SEG)[0]
+        head = _head(fd)
         if int(head["magic"]) != SEG_MAGIC:
             if not create:
                 shm.unlink(name)
@@ -321,22 +320,26 @@ class Table:
         strangers = {entry.identity for entry in self.entries() if entry.foreign}
         boot = shm.boot_id()
         for name in found:
-            try:
+            with contextlib.suppress(OSError):  # gone since it was listed
                 fd = os.open(shm.SHM_DIR / name.file, os.O_RDONLY | os.O_CLOEXEC)
-            except OSError:
-                continue
+                try:
+                    if self._orphan(fd, boot, strangers):
+                        shm.unlink(name)
+                finally:
+                    os.close(fd)
+
+    @staticmethod
+    def _orphan(fd: int, boot: str, strangers: set[int]) -> bool:
+        """Whether the maker of an open segment is dead."""
+        head = _head(fd)
+        owner = int(lib.aats_ident_bare(int(head["owner"])))
+        if owner == 0:  # being made, or given up by a maker that died: a living one holds its lock (and ours, if it is a member)
             try:
-                head = np.frombuffer(os.pread(fd, SEG.itemsize, 0).ljust(SEG.itemsize, b"\0"), SEG)[0]
-                age_s = time.time() - os.fstat(fd).st_mtime
-            finally:
-                os.close(fd)
-            owner = int(lib.aats_ident_bare(int(head["owner"])))
-            if owner == 0:
-                dead = age_s > _UNFINISHED_S
-            else:
-                dead = head["boot_id"].decode() != boot or (owner not in strangers and not lib.aats_proc_alive(owner))
-            if dead:
-                shm.unlink(name)
+                fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError:
+                return False
+            return int(_head(fd)["owner"]) == 0
+        return head["boot_id"].decode() != boot or (owner not in strangers and not lib.aats_proc_alive(owner))
 
     def close_if_empty(self, identity: int) -> bool:
         """Unlink the table if nobody is left in it; under the lock.  Return whether it was."""
@@ -344,6 +347,11 @@ class Table:
             return False
         shm.unlink(self.segment.name)
         return True
+
+
+def _head(fd: int) -> Any:
+    """Return the header of an open segment, zeros where it is not written yet."""
+    return np.frombuffer(os.pread(fd, SEG.itemsize, 0).ljust(SEG.itemsize, b"\0"), SEG)[0]
 
 
 def _lock(fd: int, name: SegmentName, deadline: float) -> None:

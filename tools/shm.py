@@ -14,12 +14,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import struct
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from aats import shm
@@ -51,52 +49,7 @@ from aats.shm import Segment, SegmentName
 #: In a record that is of no symbol but of a venue connection.
 NO_SYMBOL = 65535
 
-# ------------------------------------------------------------------------------------------------------------ header
-
-
-@dataclass(frozen=True)
-class Header:
-    """The part of a header that keeps its place in every version."""
-
-    magic: int
-    header_sz: int
-    kind: int
-    layout_hash: int
-    size: int
-    generation: int
-    created_ns: int
-    owner: int
-
-    FORMAT = struct.Struct("<QIIQQQqQQ")
-
-    @classmethod
-    def read(cls, name: SegmentName) -> tuple[Header, int]:
-        """Return the header of a segment of any layout, and the bytes it has."""
-        try:
-            fd = os.open(shm.SHM_DIR / name.file, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError as exc:
-            raise ShmError(f"{name} cannot be opened: {exc.strerror}") from exc
-        try:
-            raw = os.pread(fd, cls.FORMAT.size, 0).ljust(cls.FORMAT.size, b"\0")
-            return cls(*cls.FORMAT.unpack(raw)[:-1]), os.fstat(fd).st_size
-        finally:
-            os.close(fd)
-
-    def facts(self, name: SegmentName, bytes_there: int) -> dict[str, Any]:
-        pid, _, _ = shm.process_word(self.owner)
-        return {
-            "name": str(name),
-            "kind": name.kind,
-            "label": name.label,
-            "generation": name.generation,
-            "bytes": bytes_there,
-            "layout": f"{self.layout_hash:016x}",
-            "ours": name.ours,
-            "ready": self.magic == SEG_MAGIC,
-            "created_ns": self.created_ns,
-            "owner_pid": pid,
-            "owner_alive": self.owner != 0 and shm.process_alive(self.owner),
-        }
+# -------------------------------------------------------------------------------------------------------- finding
 
 
 def find(wanted: str) -> SegmentName:
@@ -239,7 +192,7 @@ def word(raw: bytes) -> str:
 # ------------------------------------------------------------------------------------------------------------- check
 
 
-def check(segment: Segment, header: Header) -> Iterator[str]:
+def check(segment: Segment, header: shm.Header) -> Iterator[str]:
     """Yield what is wrong inside a segment of our layout; nothing if it is whole."""
     if header.generation != segment.name.generation:
         yield f"header says generation {header.generation}, the name {segment.name.generation}"
@@ -290,10 +243,10 @@ def do_list(args: argparse.Namespace) -> int:
     rows = []
     for name in shm.names(every=True):
         try:
-            header, size = Header.read(name)
+            header = shm.Header.read(name)
         except ShmError:  # unlinked between the two looks
             continue
-        rows.append(header.facts(name, size))
+        rows.append(header.facts(name))
     if args.json:
         print(json.dumps(rows))
         return 0
@@ -308,8 +261,8 @@ def do_list(args: argparse.Namespace) -> int:
 
 def do_dump(args: argparse.Namespace) -> int:
     name = find(args.name)
-    header, size = Header.read(name)
-    facts = header.facts(name, size)
+    header = shm.Header.read(name)
+    facts = header.facts(name)
     if not name.ours or header.magic != SEG_MAGIC:
         say({"header": facts, "note": "another layout, or not finished: only the header is shown"}, args.json)
         return 1
@@ -326,7 +279,10 @@ def do_watch(args: argparse.Namespace) -> int:
         if "head" in inside:
             counters["ring"] = inside["ring_position"]
         moved = {key: value - before.get(key, 0) for key, value in counters.items() if value != before.get(key, 0)} if before else {}
-        line: dict[str, Any] = {"per_s": moved, "books": {one["symbol"]: one["why"] for one in inside.get("books", ())}}
+        line: dict[str, Any] = {
+            "per_s": moved,
+            "books": {one["symbol"]: "valid" if one["valid"] else one["why"] for one in inside.get("books", ())},
+        }
         if "slots" in inside:
             line = {"slots": {f"{one['role']} {one['name']}": f"{one['state']} {one['heartbeat_ms']} ms" for one in inside["slots"]}}
         print(json.dumps(line) if args.json else "  ".join(f"{key}: {value}" for key, value in line.items()), flush=True)
@@ -336,8 +292,8 @@ def do_watch(args: argparse.Namespace) -> int:
 
 def do_check(args: argparse.Namespace) -> int:
     name = find(args.name)
-    header, size = Header.read(name)
-    facts = header.facts(name, size)
+    header = shm.Header.read(name)
+    facts = header.facts(name)
     try:
         faults = list(check(shm.attach(name), header))
     except ShmError as exc:  # LayoutMismatch too: its text names both layouts

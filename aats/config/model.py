@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -103,6 +104,16 @@ class FeedConfig:
                 out[f"feed.{key}"] = list(value) if isinstance(value, tuple) else value
         for section in ("net", "limits", "endpoints"):
             out.update({f"{section}.{key}": value for key, value in vars(getattr(self, section)).items()})
+        return out
+
+    def tables(self) -> dict[str, dict[str, Any]]:
+        """Return all values as the tables of a file, what the environment has set included, paths absolute: for another process."""
+        out: dict[str, dict[str, Any]] = {}
+        for key, value in self.values().items():
+            section, _, name = key.partition(".")
+            out.setdefault(section, {})[name] = value
+        cafile = out["endpoints"]["cafile"]
+        out["endpoints"]["cafile"] = os.path.abspath(cafile) if cafile else ""
         return out
 
 

@@ -6,12 +6,14 @@ For: everything that creates or maps a segment, and the tools that look at one. 
     names.py    /aats.<uid>.<namespace>.<layout hash>.<kind>.<label>.<generation>
     segment.py  Segment: attach, arrays, pointers; checked before first use
     create.py   create, create_md, create_td, create_ctl: reserved before mapped, magic last
+    header.py   the part of a header that every version has: for segments of other layouts
     look.py     a book with its validity, a symbol list, histograms, slots: consistent copies
 """
 
 from __future__ import annotations
 
 from aats.shm.create import create, create_ctl, create_md, create_td, open_fd
+from aats.shm.header import Header, complain_of_foreign
 from aats.shm.look import (
     Book,
     HistSummary,
@@ -31,6 +33,7 @@ from aats.shm.segment import Segment, attach
 __all__ = [
     "SHM_DIR",
     "Book",
+    "Header",
     "HistSummary",
     "Segment",
     "SegmentName",
@@ -38,6 +41,7 @@ __all__ = [
     "attach",
     "book",
     "boot_id",
+    "complain_of_foreign",
     "create",
     "create_ctl",
     "create_md",

@@ -6,6 +6,7 @@ For: the control table, a feed's and a trade process's segment.  Not for decidin
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import stat
 import time
@@ -50,6 +51,7 @@ def create(
     name = SegmentName.make(kind, label, made_ns // 1_000 if generation is None else generation, ns=ns)
     fd = open_fd(name, exclusive=True)
     try:
+        fcntl.flock(fd, fcntl.LOCK_EX)  # held until it is whole: an unfinished segment without a lock has lost its maker
         reserve(name, fd, size)
         segment = map_fd(name, fd, size, writable=True)
         stamp(segment, kind, owner=owner, made_ns=made_ns)

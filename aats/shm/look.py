@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 
 from aats._ffi import ffi, lib, text
-from aats.errors import ShmError
 from aats.layout import CTL_OFFSET, HIST, LEVEL, SLOT, SLOT_OFFSET, TD, TD_OFFSET, DirState, Flag, Why, rec_dtype
 from aats.shm.segment import Segment
 
@@ -166,17 +165,22 @@ class HistSummary:
     mean: float
 
 
-def histograms(segment: Segment) -> Iterator[HistSummary]:
-    """Yield the histograms of a market-data or trade segment, those without a name left out."""
+def hist_pointers(segment: Segment) -> list[Any]:
+    """Return ``aats_hist_t *`` of each histogram of a market-data or trade segment, the unused included; each holds the mapping."""
     if segment.name.kind == "md":
         offset, count = int(segment.md.md.stats_off), int(lib.AATS_MD_HISTS)
     elif segment.name.kind == "td":
         offset, count = int(segment.array(TD, TD_OFFSET)[0]["stats_off"]), int(lib.AATS_TD_HISTS)
     else:
-        raise ShmError(f"{segment.name}: a {segment.name.kind} segment holds no histograms")
+        return []
+    return [segment.pointer("aats_hist_t", offset + at * HIST.itemsize) for at in range(count)]
+
+
+def histograms(segment: Segment) -> Iterator[HistSummary]:
+    """Yield the histograms of a market-data or trade segment, those without a name left out."""
     copy = ffi.new("aats_hist_t *")
-    for at in range(count):
-        lib.aats_hist_copy(copy, segment.pointer("aats_hist_t", offset + at * HIST.itemsize))
+    for pointer in hist_pointers(segment):
+        lib.aats_hist_copy(copy, pointer)
         if copy.name[0] != b"\0":
             yield summary(copy)
 

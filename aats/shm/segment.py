@@ -18,8 +18,9 @@ import posix_ipc
 
 from aats._ffi import check, ffi, lib, text
 from aats.errors import LayoutMismatch, SegmentMissing, ShmError
-from aats.layout import LAYOUT_HASH, SEG, Kind, hash8
-from aats.shm.names import SegmentName, names
+from aats.layout import LAYOUT_HASH, SEG, Kind
+from aats.shm.header import complain_of_foreign
+from aats.shm.names import SegmentName
 
 _WHY_SZ = 400
 
@@ -126,16 +127,16 @@ def attach(name: SegmentName, *, writable: bool = False) -> Segment:
     Raises
     ------
     SegmentMissing
-        No such name, or its maker has not finished; where the same label exists under another layout, a LayoutMismatch that says so.
+        No such name, or its maker has not finished.
     LayoutMismatch
-        Another layout or size; the text has both hashes.
+        Another layout; or there is none of ours, but a living process has the same label in another layout.  The text has both hashes.
     ShmError
         It is not a segment, or may not be opened.
     """
     try:
         shared = posix_ipc.SharedMemory(str(name), flags=0, read_only=not writable)
     except posix_ipc.ExistentialError:
-        _complain_foreign(name)
+        complain_of_foreign(Kind[name.kind.upper()], label=name.label, ns=name.namespace)
         raise SegmentMissing(f"no shared-memory segment {name}") from None
     except posix_ipc.PermissionsError as exc:
         raise ShmError(f"{name} may not be opened by uid {os.getuid()}: {exc}") from exc
@@ -161,15 +162,3 @@ def _check(segment: Segment, kind: Kind) -> None:
     if code == lib.AATS_E_LAYOUT and theirs != LAYOUT_HASH:
         raise LayoutMismatch(f"{segment.name}: {text(why)}", ours=LAYOUT_HASH, theirs=theirs)
     raise (SegmentMissing if code == lib.AATS_E_EMPTY else ShmError)(f"{segment.name}: {text(why)}")
-
-
-def _complain_foreign(name: SegmentName) -> None:
-    """Raise LayoutMismatch if the wanted label exists under another layout."""
-    for other in names(ns=name.namespace, label=name.label, uid=name.uid, every=True):
-        if other.kind == name.kind and not other.ours:
-            raise LayoutMismatch(
-                f"{name.kind} segment {name.label!r} exists with layout {other.hash8} ({other}), this build has layout {hash8()}: "
-                "stop its writer and start it again with this version of aats",
-                ours=LAYOUT_HASH,
-                theirs=int(other.hash8, 16) << 32,
-            )

@@ -74,9 +74,7 @@ def make(folder: str | Path, *, hosts: tuple[str, ...] = ("localhost",), wrong: 
         names += [x509.IPAddress(ipaddress.ip_address(address)) for address in ("127.0.0.1", "::1")]
     issuer, signer = (_name(hosts[0]), key) if wrong == "self-signed" else (ca_name, ca_key)
     cert = (
-        _builder(
-            _name(hosts[0]), issuer, key.public_key(), begin, now - _DAY if wrong == "expired" else now + 397 * _DAY
-        )
+        _builder(_name(hosts[0]), issuer, key.public_key(), begin, now - _DAY if wrong == "expired" else now + 397 * _DAY)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(sign_certs=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
@@ -89,9 +87,7 @@ def make(folder: str | Path, *, hosts: tuple[str, ...] = ("localhost",), wrong: 
     files.ca.write_bytes(ca.public_bytes(serialization.Encoding.PEM))
     files.cert.write_bytes(cert.public_bytes(serialization.Encoding.PEM))
     files.key.touch(mode=0o600)
-    files.key.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
+    files.key.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
     return files
 
 

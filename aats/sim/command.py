@@ -36,41 +36,24 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
     p.add_argument("--port", type=int, default=0, help="port to listen on (default: a free one)")
-    p.add_argument(
-        "--tape", action="append", default=[], metavar="FILE", help="recorded capture; repeat for its further parts"
-    )
-    p.add_argument(
-        "--speed", default="1", metavar="X|max", help="factor on the tape's pace, or max: as fast as clients take it"
-    )
+    p.add_argument("--tape", action="append", default=[], metavar="FILE", help="recorded capture; repeat for its further parts")
+    p.add_argument("--speed", default="1", metavar="X|max", help="factor on the tape's pace, or max: as fast as clients take it")
     p.add_argument("--once", action="store_true", help="stand still at the tape's end instead of beginning again")
     p.add_argument("--recorded-times", action="store_true", help="keep the tape's own event times")
     p.add_argument("--no-hold", action="store_true", help="start the tape at once, not at the first subscription")
-    p.add_argument(
-        "--symbols", default="BTCUSDT,ETHUSDT", metavar="A,B", help="generator: symbols, each NAME or NAME:RATE"
-    )
+    p.add_argument("--symbols", default="BTCUSDT,ETHUSDT", metavar="A,B", help="generator: symbols, each NAME or NAME:RATE")
     p.add_argument("--seed", type=int, default=1, help="generator: seed (default %(default)s)")
-    p.add_argument(
-        "--rate", type=int, default=40, help="generator: order events a second and symbol (default %(default)s)"
-    )
+    p.add_argument("--rate", type=int, default=40, help="generator: order events a second and symbol (default %(default)s)")
     p.add_argument("--depth", type=int, default=1000, help="generator: levels a side (default %(default)s)")
-    p.add_argument(
-        "--fault", action="append", default=[], metavar="KIND=N", help=f"make every N-th go wrong: {', '.join(KINDS)}"
-    )
+    p.add_argument("--fault", action="append", default=[], metavar="KIND=N", help=f"make every N-th go wrong: {', '.join(KINDS)}")
     p.add_argument("--flat-errors", action="store_true", help="stream errors in the documented flat shape")
-    p.add_argument(
-        "--connects", type=int, default=Limits.connects_per_5min, help="connections allowed in 5 minutes (%(default)s)"
-    )
-    p.add_argument(
-        "--weight", type=int, default=Limits.weight_per_min, help="REST weight allowed in a minute (%(default)s)"
-    )
+    p.add_argument("--connects", type=int, default=Limits.connects_per_5min, help="connections allowed in 5 minutes (%(default)s)")
+    p.add_argument("--weight", type=int, default=Limits.weight_per_min, help="REST weight allowed in a minute (%(default)s)")
+    p.add_argument("--out-bytes", type=int, default=Limits.out_bytes, help="a client that leaves more unread is cut off (%(default)s)")
     p.add_argument("--plain", action="store_true", help="no TLS")
     p.add_argument("--certs", metavar="DIR", help="folder for the certificates (default: a temporary one)")
-    p.add_argument(
-        "--wrong-cert", choices=certs.WRONGS[1:], default="", help="serve a certificate that clients must refuse"
-    )
-    p.add_argument(
-        "--key", action="append", default=[], metavar="KEY:SECRET", help="an account's key (kept for the order side)"
-    )
+    p.add_argument("--wrong-cert", choices=certs.WRONGS[1:], default="", help="serve a certificate that clients must refuse")
+    p.add_argument("--key", action="append", default=[], metavar="KEY:SECRET", help="an account's key (kept for the order side)")
     p.add_argument("--seconds", type=float, default=0, help="end after this time (default: never)")
     p.add_argument("--parent-pid", type=int, default=0, help="end when this process is no longer the parent")
     p.add_argument("--json", action="store_true", help="one JSON object when ready, one with the counters at the end")
@@ -135,7 +118,7 @@ def print_ready(ready: dict[str, Any], *, as_json: bool) -> None:
 async def serve(args: argparse.Namespace, folder: str) -> None:
     """Serve until a signal, --seconds or the parent's end."""
     market = make_market(args)
-    limits = Limits(connects_per_5min=args.connects, weight_per_min=args.weight)
+    limits = Limits(connects_per_5min=args.connects, weight_per_min=args.weight, out_bytes=args.out_bytes)
     exchange = Exchange(market, faults=Faults.parse(args.fault), limits=limits, flat_errors=args.flat_errors)
     files = None if args.plain else certs.make(folder, wrong=args.wrong_cert)
     server = SimServer(exchange, files.server_context() if files else None, parent_pid=args.parent_pid)

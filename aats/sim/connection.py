@@ -165,8 +165,5 @@ class Connection:
     def refuse_http(self, status_code: int, now_ns: int) -> None:
         """Queue a bare error to something that is no HTTP, and end."""
         status = HTTPStatus(status_code)
-        self.put(
-            b"HTTP/1.1 %d %b\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-            % (status, status.phrase.encode("ascii"))
-        )
+        self.put(b"HTTP/1.1 %d %b\r\nContent-Length: 0\r\nConnection: close\r\n\r\n" % (status, status.phrase.encode("ascii")))
         self.end_ns = now_ns

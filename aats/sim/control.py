@@ -66,9 +66,7 @@ def answer(exchange: Exchange, conn: Connection, data: bytes) -> tuple[bytes, bo
     except Refused as refused:
         exchange.counters["control_errors"] += 1
         error_object = {"code": refused.code, "msg": refused.msg}
-        reply = (
-            {**error_object, "id": request_id} if exchange.flat_errors else {"error": error_object, "id": request_id}
-        )
+        reply = {**error_object, "id": request_id} if exchange.flat_errors else {"error": error_object, "id": request_id}
         return orjson.dumps(reply), refused.garbage
     return orjson.dumps({"result": result, "id": request_id}), False
 
@@ -81,9 +79,7 @@ def _request_id(message: Mapping[str, Any]) -> Any:
         return value
     if isinstance(value, int) and not isinstance(value, bool) and -_INT64 <= value < _INT64:
         return value
-    raise Refused(
-        MALFORMED, "Invalid request: request ID must be an integer, a string of at most 36 characters, or null"
-    )
+    raise Refused(MALFORMED, "Invalid request: request ID must be an integer, a string of at most 36 characters, or null")
 
 
 def _obey(exchange: Exchange, conn: Connection, message: Mapping[str, Any]) -> Any:
@@ -113,9 +109,7 @@ def _names(params: list[Any]) -> list[str]:
 def _subscribe(exchange: Exchange, conn: Connection, params: list[Any]) -> None:
     names = _names(params)
     if len(conn.streams.keys() | set(names)) > exchange.limits.streams:
-        raise Refused(
-            MALFORMED, f"Invalid request: too many streams, at most {exchange.limits.streams} on one connection"
-        )
+        raise Refused(MALFORMED, f"Invalid request: too many streams, at most {exchange.limits.streams} on one connection")
     for name in names:
         exchange.hub.join(conn, name, exchange.now_ns)
 

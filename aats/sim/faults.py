@@ -99,8 +99,7 @@ class Faults:
                 every[kind] = 0
             if kind not in KINDS or every[kind] < 1 or (seconds and (kind != "stall" or stall_ns <= 0)):
                 raise ConfigError(
-                    f"--fault {text!r}: expected KIND=N with N a whole number from 1 (stall=N:SECONDS), "
-                    f"KIND one of {', '.join(KINDS)}"
+                    f"--fault {text!r}: expected KIND=N with N a whole number from 1 (stall=N:SECONDS), KIND one of {', '.join(KINDS)}"
                 )
         return cls(every, stall_ns=stall_ns)
 

@@ -79,8 +79,7 @@ def spec_of(text: str) -> Spec:
         quote = next((q for q in QUOTES if name.endswith(q) and len(name) > len(q)), None)
         if quote is None or not name.isalnum():
             raise ConfigError(
-                f"the generator cannot make a symbol {text!r}: expected BASE+QUOTE such as BTCUSDT, "
-                f"quote one of {', '.join(QUOTES)}"
+                f"the generator cannot make a symbol {text!r}: expected BASE+QUOTE such as BTCUSDT, quote one of {', '.join(QUOTES)}"
             )
         spec = Spec(name, name[: -len(quote)], quote, 10_000, 2, 3, 10_000)
     if rate:
@@ -124,9 +123,7 @@ class Generator(Market):
         self.held = True
         self._auto = not hold
         self._makers = {s.name: _Maker(seed, s, depth, rate if s.rate is None else s.rate) for s in specs}
-        self._symbols = {
-            s.name: Symbol(s.name, s.base, s.quote, _decimal(1, s.px_dec), _decimal(1, s.qty_dec)) for s in specs
-        }
+        self._symbols = {s.name: Symbol(s.name, s.base, s.quote, _decimal(1, s.px_dec), _decimal(1, s.qty_dec)) for s in specs}
 
     @property
     def symbols(self) -> Mapping[str, Symbol]:
@@ -272,9 +269,7 @@ class _Maker:
             self._rest(what, is_ask)
         bid, ask = self.bid, self.ask
         if touch != (bid, self.bids[bid], ask, self.asks[ask]):
-            text = book_ticker_text(
-                self.name, self.last_id, self._level(bid, self.bids[bid]), self._level(ask, self.asks[ask])
-            )
+            text = book_ticker_text(self.name, self.last_id, self._level(bid, self.bids[bid]), self._level(ask, self.asks[ask]))
             out.append(Event(t_ns, self.name, BOOK_TICKER, self.streams[BOOK_TICKER], text, last_id=self.last_id))
 
     def _rest(self, what: float, is_ask: bool) -> None:

@@ -193,9 +193,7 @@ def levels_text(levels: Iterable[Level]) -> str:
     return "[" + ",".join([f'["{px}","{qty}"]' for px, qty in levels]) + "]"
 
 
-def depth_text(
-    t_ns: int, symbol: str, first_id: int, last_id: int, bids: Iterable[Level], asks: Iterable[Level]
-) -> bytes:
+def depth_text(t_ns: int, symbol: str, first_id: int, last_id: int, bids: Iterable[Level], asks: Iterable[Level]) -> bytes:
     """Write one depthUpdate payload."""
     return (
         f'{{"e":"depthUpdate","E":{t_ns // 1_000_000},"s":"{symbol}","U":{first_id},"u":{last_id},'

@@ -38,9 +38,7 @@ BAN_MSG = "Way too much request weight used; IP banned. Please use WebSocket Str
 OLD_IDS = 1 << 20  # how far back a snapshot of the fault snap-old lies
 
 _HOST_SEGMENT = re.compile(r"/(?:[A-Za-z0-9\-]+\.)+[A-Za-z]{2,}(?::\d+)?(?=/|\Z)")
-_UNSERVED = re.compile(
-    r"/(?:api/v3/(?:order|openOrders|allOrders|account|myTrades|myFilters|orderList|sor|userDataStream)|sapi)\b"
-)
+_UNSERVED = re.compile(r"/(?:api/v3/(?:order|openOrders|allOrders|account|myTrades|myFilters|orderList|sor|userDataStream)|sapi)\b")
 _EMPTY: dict[str, bytes] = {
     "/sapi/v1/capital/config/getall": b"[]",
     "/sapi/v1/margin/allPairs": b"[]",
@@ -140,9 +138,7 @@ class Rest:
             else:
                 unit = headers.get("x-mbx-time-unit", "MILLISECOND").upper()
                 if unit not in ("MILLISECOND", "MICROSECOND"):
-                    raise Refusal(
-                        400, -1194, "Invalid value for time unit; expected either MICROSECOND or MILLISECOND."
-                    )
+                    raise Refusal(400, -1194, "Invalid value for time unit; expected either MICROSECOND or MILLISECOND.")
                 self._micros = unit == "MICROSECOND"
                 if entry[0] is not None:
                     self._charge(entry[0])
@@ -177,8 +173,7 @@ class Rest:
         raise Refusal(
             429,
             -1003,
-            f"Too much request weight used; current limit is {limit} request weight per 1 MINUTE. "
-            "Please use WebSocket Streams.",
+            f"Too much request weight used; current limit is {limit} request weight per 1 MINUTE. Please use WebSocket Streams.",
         )
 
     # -- paths ---------------------------------------------------------------------------------------------------------

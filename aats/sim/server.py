@@ -110,9 +110,7 @@ class SimServer:
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> int:
         """Listen and return the port; connections are served from `run` on."""
         loop = asyncio.get_running_loop()
-        self._listener = await loop.create_server(
-            lambda: _Client(self, next(self._ids)), host, port, ssl=self._context, reuse_address=True
-        )
+        self._listener = await loop.create_server(lambda: _Client(self, next(self._ids)), host, port, ssl=self._context, reuse_address=True)
         self.port = self._listener.sockets[0].getsockname()[1]
         return self.port
 

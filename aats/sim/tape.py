@@ -207,9 +207,7 @@ class TapeMarket(Market):
             for bids, asks in _parts(self._books[name], start):
                 first, last = self._ids[name] + 1, self._top_ids[name] + 1
                 text = depth_text(seam_ns, name, first, last, bids, asks)
-                out.append(
-                    Event(t_ns, name, DEPTH, stream + DEPTH, text, first_id=first, last_id=last, bids=bids, asks=asks)
-                )
+                out.append(Event(t_ns, name, DEPTH, stream + DEPTH, text, first_id=first, last_id=last, bids=bids, asks=asks))
                 self._ids[name] = self._top_ids[name] = last
             self._books[name] = start.copy()
             top = self.snapshot(name, 1)

@@ -248,9 +248,7 @@ def _assemble(raw: _Raw) -> Tape:
     if not tape.symbols:
         raise ConfigError(f"this tape has no symbol with a book: {'; '.join(tape.notes)}")
     for frame in raw.frames:
-        if frame.symbol in tape.symbols and (
-            frame.kind in (TRADE, AGG_TRADE) or frame.last > tape.start_ids[frame.symbol]
-        ):
+        if frame.symbol in tape.symbols and (frame.kind in (TRADE, AGG_TRADE) or frame.last > tape.start_ids[frame.symbol]):
             tape.frames.append(frame)
     return tape
 
@@ -265,9 +263,7 @@ def _start_from_frames(tape: Tape, name: str, frames: Iterable[TapeFrame]) -> bo
         book.apply(data["b"], data["a"])
         if book.bids and book.asks:
             tape.books[name], tape.start_ids[name] = book, frame.last
-            tape.notes.append(
-                f"{name}: no snapshot in the tape; its book begins at update {frame.last} with what the frames told"
-            )
+            tape.notes.append(f"{name}: no snapshot in the tape; its book begins at update {frame.last} with what the frames told")
             return True
     return False
 

@@ -59,7 +59,12 @@ class Report:
 
     def as_dict(self) -> dict[str, Any]:
         """Return what ``--json`` prints."""
-        return {"instruments": self.instruments, "frames": self.frames, "parse_errors": self.parse_errors, "seconds": round(self.seconds, 3)}
+        return {
+            "instruments": self.instruments,
+            "frames": self.frames,
+            "parse_errors": self.parse_errors,
+            "seconds": round(self.seconds, 3),
+        }
 
 
 _FAULTS = {"gaps": "gaps", "trade_gaps": "gaps in trade ids", "crossed": "times crossed", "checksum_failures": "wrong checksums"}

@@ -23,7 +23,12 @@ def main(argv: Sequence[str]) -> int:
     args = _parser().parse_args(argv)
     progress = _Progress()
     try:
-        report = check(args.files, venue=args.venue, warn=lambda line: _say(f"warning: {line}"), progress=progress.show if sys.stderr.isatty() else None)
+        report = check(
+            args.files,
+            venue=args.venue,
+            warn=lambda line: _say(f"warning: {line}"),
+            progress=progress.show if sys.stderr.isatty() else None,
+        )
     except TapeError as exc:
         progress.clear()
         _say(str(exc))

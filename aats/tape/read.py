@@ -166,6 +166,8 @@ class _Cryptofeed:
 
     def _answer(self, row: dict[str, Any], number: int) -> Row | None:
         url = row["url"]
+        if not isinstance(url, str):
+            raise TypeError(url)
         venue, _ = venues.venue_of(url)
         if venue is None and "depth" not in url:
             return None
@@ -173,7 +175,9 @@ class _Cryptofeed:
         symbol = venues.snapshot_symbol(venue, url)
         return None if symbol is None else Row(venue, _ns(row["ts"]), row["data"].encode(), True, symbol, number)
 
-    def _addressed(self, address: str, number: int, what: str) -> tuple[str, str]:
+    def _addressed(self, address: object, number: int, what: str) -> tuple[str, str]:
+        if not isinstance(address, str):
+            raise TypeError(address)
         venue, host = venues.venue_of(address)
         if venue is None:
             raise TapeError(f"{self.path}: line {number}: {what} is of {host}, which is none of the known venues: {venues.known()}")

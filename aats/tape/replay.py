@@ -71,7 +71,9 @@ class Replay:
 
     def _instrument(self, index: int, s: Any) -> dict[str, Any]:
         def levels(array: Any, cnt: int) -> list[list[str]]:
-            return [[decimal(array[i].px_i, s.px_exp, s.px_decimals), decimal(array[i].qty_i, s.qty_exp, s.qty_decimals)] for i in range(cnt)]
+            return [
+                [decimal(array[i].px_i, s.px_exp, s.px_decimals), decimal(array[i].qty_i, s.qty_exp, s.qty_decimals)] for i in range(cnt)
+            ]
 
         def best(level: Any) -> list[str | None]:
             return [*levels([level], 1)[0]] if level.qty_i else [None, None]

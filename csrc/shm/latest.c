@@ -17,14 +17,12 @@ static uint32_t min_u32(uint32_t a, uint32_t b) { return a < b ? a : b; }
 void aats_latest_write(aats_md_view_t const *view, aats_rec_t const *rec, aats_level_t const *bids, aats_level_t const *asks)
 {
     aats_rec_t *slot = aats_md_latest(view, rec->sym);
-    aats_rec_t head = *rec;
-    head.bid_len = (uint16_t)min_u32(rec->bid_len, view->level_max);
-    head.ask_len = (uint16_t)min_u32(rec->ask_len, view->level_max);
+    uint32_t const bid_len = rec->bid_len, ask_len = rec->ask_len;
 
     aats_seq_write_begin(&slot->stamp, 2 * rec->rec + 1); /* L2 */
-    aats_words_store(&slot->exch_ns, &head.exch_ns, HEAD_WORDS);
-    if (head.bid_len > 0) aats_words_store(aats_rec_bids(slot), bids, head.bid_len * LEVEL_WORDS);
-    if (head.ask_len > 0) aats_words_store(aats_rec_asks(slot, view->level_max), asks, head.ask_len * LEVEL_WORDS);
+    aats_words_store(&slot->exch_ns, &rec->exch_ns, HEAD_WORDS);
+    if (bid_len > 0) aats_words_store(aats_rec_bids(slot), bids, bid_len * LEVEL_WORDS);
+    if (ask_len > 0) aats_words_store(aats_rec_asks(slot, view->level_max), asks, ask_len * LEVEL_WORDS);
     aats_seq_write_end(&slot->stamp, 2 * rec->rec + 2); /* L1 */
 }
 

@@ -24,8 +24,8 @@
 /* cdef-begin */
 #define AATS_LATEST_TRIES 2000 /* of a read; some ten microseconds of an odd stamp */
 
-/* aats_latest_write stores a whole book with record number rec->rec; lengths above level_max are cut.  The caller has
- * sym < dir_cap.  Writer only. */
+/* aats_latest_write stores a whole book with record number rec->rec.  The caller has sym < dir_cap and lengths up to
+ * level_max.  Writer only. */
 void aats_latest_write(aats_md_view_t const *view, aats_rec_t const *rec, aats_level_t const *bids, aats_level_t const *asks);
 
 /* aats_latest_mark stores a new head (flags, why, times, numbers) over the levels that are there: the book as it was

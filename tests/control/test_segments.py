@@ -7,14 +7,16 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from aats import shm
+from aats import control, shm
+from aats._ffi import lib
 from aats.errors import ConfigError, LayoutMismatch, SegmentMissing, ShmError
-from aats.layout import LAYOUT_HASH, MD, MD_OFFSET, SEG, Kind, hash8
+from aats.layout import LAYOUT_HASH, MD, MD_OFFSET, SEG, SEG_MAGIC, Kind
 from aats.shm import SegmentName
 
 
@@ -59,16 +61,47 @@ def test_a_generation_is_never_made_twice(made: shm.Segment) -> None:
         shm.create_md("binance", generation=made.generation)
 
 
-def test_a_segment_of_another_layout_is_named_with_both_hashes(namespace: str) -> None:
-    other = SegmentName(os.getuid(), namespace, "0badcafe", "md", "binance", 5)
-    path = shm.SHM_DIR / other.file
-    path.write_bytes(bytes(4096))
+@pytest.fixture
+def foreign(namespace: str) -> Iterator[SegmentName]:
+    """A segment of another layout whose maker, this process, lives."""
+    name = SegmentName(os.getuid(), namespace, "0badcafe", "md", "binance", 5)
+    header = shm.Header.FORMAT.pack(SEG_MAGIC, 256, 2, 0x0BADCAFE12345678, 4096, 5, 99, lib.aats_ident_self())
+    (shm.SHM_DIR / name.file).write_bytes(header.ljust(4096, b"\0"))
+    yield name
+    shm.unlink(name)
+
+
+def test_a_segment_of_another_layout_is_named_with_both_hashes_and_its_pid(foreign: SegmentName) -> None:
+    with pytest.raises(LayoutMismatch, match=f"'binance' of pid {os.getpid()} has layout 0badcafe12345678.*{LAYOUT_HASH:016x}") as caught:
+        shm.attach(SegmentName.make(Kind.MD, "binance", 5))
+    assert (caught.value.ours, caught.value.theirs) == (LAYOUT_HASH, 0x0BADCAFE12345678)
+
+
+def test_who_looks_for_a_feed_hears_of_a_living_one_of_another_layout(foreign: SegmentName) -> None:
+    with pytest.raises(LayoutMismatch, match="stop it and start it again"):
+        control.find_feeds()
+    with pytest.raises(LayoutMismatch):
+        control.find_feeds(name="binance")
+    assert control.find_feeds(name="other") == []
+
+
+def test_what_a_dead_process_of_another_layout_left_disturbs_nobody(foreign: SegmentName) -> None:
+    with open(shm.SHM_DIR / foreign.file, "r+b") as file:
+        file.seek(48)
+        file.write(lib.aats_ident(4_000_000, 9).to_bytes(8, "little"))
+    assert control.find_feeds() == []
+    with pytest.raises(SegmentMissing):
+        shm.attach(SegmentName.make(Kind.MD, "binance", 5))
+
+
+def test_a_table_of_another_layout_does_not_keep_ours_from_starting(start: Callable[..., control.Child], foreign: SegmentName) -> None:
+    table = SegmentName(foreign.uid, foreign.namespace, foreign.hash8, "ctl", "table", 1)
+    (shm.SHM_DIR / table.file).write_bytes((shm.SHM_DIR / foreign.file).read_bytes())
     try:
-        with pytest.raises(LayoutMismatch, match=f"layout 0badcafe.*layout {hash8()}") as caught:
-            shm.attach(SegmentName.make(Kind.MD, "binance", 5))
-        assert caught.value.ours == LAYOUT_HASH
+        assert control.processes() == []
+        assert start().entry.name == "binance"
     finally:
-        path.unlink()
+        shm.unlink(table)
 
 
 def test_a_header_with_another_hash_under_our_name_is_refused(made: shm.Segment) -> None:
@@ -116,7 +149,8 @@ def test_an_array_beyond_the_segment_is_refused(made: shm.Segment) -> None:
 
 FULL = """
 import sys
-from aats import shm
+from aats import control, shm
+from aats._ffi import lib
 from aats.errors import ShmError
 try:
     shm.create_md("binance", ring_depth=8192, level_max=5)

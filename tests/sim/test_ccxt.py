@@ -25,9 +25,7 @@ def _moved(urls: Any, ready: dict[str, Any]) -> Any:
     return urls
 
 
-async def _watch(
-    ready: dict[str, Any], symbol: str, config: dict[str, str], *, trades: bool
-) -> tuple[list[Any], list[Any]]:
+async def _watch(ready: dict[str, Any], symbol: str, config: dict[str, str], *, trades: bool) -> tuple[list[Any], list[Any]]:
     exchange = ccxtpro.binance({"cafile": ready["ca"], **config})
     exchange.urls["api"] = _moved(exchange.urls["api"], ready)
     try:

@@ -16,9 +16,7 @@ from tests.sim.wire import DictBook, World
 STREAM = "/ws/btcusdt@depth@100ms"
 
 
-@pytest.mark.parametrize(
-    "text", ["drop", "drop=", "drop=0", "drop=-1", "drop=x", "flood=3", "drop=3:5", "stall=3:x", "stall=3:-1"]
-)
+@pytest.mark.parametrize("text", ["drop", "drop=", "drop=0", "drop=-1", "drop=x", "flood=3", "drop=3:5", "stall=3:x", "stall=3:-1"])
 def test_malformed_fault_is_refused_with_its_text(text: str) -> None:
     with pytest.raises(ConfigError) as caught:
         Faults.parse([text])

@@ -61,9 +61,7 @@ def test_what_is_no_http_is_answered_with_an_error_and_closed(data: bytes) -> No
     assert closing
 
 
-@pytest.mark.parametrize(
-    ("limit", "weight"), [(1, 5), (100, 5), (101, 25), (500, 25), (501, 50), (1000, 50), (1001, 250), (9999, 250)]
-)
+@pytest.mark.parametrize(("limit", "weight"), [(1, 5), (100, 5), (101, 25), (500, 25), (501, 50), (1000, 50), (1001, 250), (9999, 250)])
 def test_depth_charges_its_weight(limit: int, weight: int) -> None:
     """BS-3."""
     reply = World().http(f"/api/v3/depth?symbol=BTCUSDT&limit={limit}")

@@ -421,9 +421,7 @@ def test_one_second_diffs_say_the_same_as_the_fast_ones() -> None:
     assert (books[0].bids, books[0].asks) == (books[1].bids, books[1].asks)
 
 
-@pytest.mark.parametrize(
-    ("stream", "levels", "count"), [("depth5", 5, 5), ("depth20@100ms", 20, 45), ("depth10@100ms", 10, 45)]
-)
+@pytest.mark.parametrize(("stream", "levels", "count"), [("depth5", 5, 5), ("depth20@100ms", 20, 45), ("depth10@100ms", 10, 45)])
 def test_partial_depth_is_the_top_of_the_book_and_only_sent_on_change(stream: str, levels: int, count: int) -> None:
     world = World()
     client = world.ws(f"/ws/btcusdt@{stream}/ethusdt@depth@100ms")

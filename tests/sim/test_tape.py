@@ -16,9 +16,7 @@ from aats.sim.market import AGG_TRADE, BOOK_TICKER, DEPTH, TRADE
 from tests.sim.wire import MS, SECOND, T0, DictBook, World
 
 HFT = ("binance-spot/hftbacktest/btcusdt_20240808.gz", "binance-spot/hftbacktest/btcusdt_20240809.gz")
-CRYPTOFEED = tuple(
-    f"binance-spot/cryptofeed/binance_spot_{day}.jsonl.gz" for day in ("2021-04-05", "2021-08-14", "2021-10-12")
-)
+CRYPTOFEED = tuple(f"binance-spot/cryptofeed/binance_spot_{day}.jsonl.gz" for day in ("2021-04-05", "2021-08-14", "2021-10-12"))
 SHORT = CRYPTOFEED[2]
 
 DEPTH_LINE = b'{"stream":"abcusdt@depth@100ms","data":{"e":"depthUpdate","E":1,"s":"ABCUSDT","U":1,"u":2,"b":[["1.0","1"]],"a":[]}}'
@@ -134,9 +132,7 @@ def test_books_equal_the_independent_reading_at_every_checkpoint(data_dir: Path,
         assert checkpoints[name] == want["checkpoints_every_200"]
         assert book.applied == want["updates_applied"] and book.id == want["final_u"] == end.last_id
         assert (len(book.bids), len(book.asks)) == (want["bid_levels"], want["ask_levels"])
-        assert [list(level) for level in end.bids] == want["bids"] and [list(level) for level in end.asks] == want[
-            "asks"
-        ]
+        assert [list(level) for level in end.bids] == want["bids"] and [list(level) for level in end.asks] == want["asks"]
 
 
 def test_texts_are_as_recorded_byte_for_byte(data_dir: Path) -> None:

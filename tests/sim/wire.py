@@ -215,9 +215,7 @@ class DictBook:
 def spawn(*args: str) -> Iterator[dict[str, Any]]:
     """Run `python -m aats.sim --json ...`; yield its ready line with `process` added; end it politely."""
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "aats.sim", "--json", *args], stdout=subprocess.PIPE, text=True, env=env, cwd=ROOT
-    )
+    process = subprocess.Popen([sys.executable, "-m", "aats.sim", "--json", *args], stdout=subprocess.PIPE, text=True, env=env, cwd=ROOT)
     assert process.stdout is not None
     try:
         line = process.stdout.readline()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import random
 from pathlib import Path
 
 import orjson
@@ -48,7 +49,9 @@ def test_no_file_at_all() -> None:
         check([])
 
 
-@pytest.mark.parametrize("content", [b"not gzip at all", b"\x7fELF\x02\x01\x01" + bytes(100), b"\x1f", b"\x1f\x8b", b"\x1f\x8b\x08garbage...."])
+@pytest.mark.parametrize(
+    "content", [b"not gzip at all", b"\x7fELF\x02\x01\x01" + bytes(100), b"\x1f", b"\x1f\x8b", b"\x1f\x8b\x08garbage...."]
+)
 def test_what_is_not_gzip(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "t.gz"
     path.write_bytes(content)
@@ -125,9 +128,7 @@ def test_line_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         ({"t": "http", "url": "https://fapi.binance.com/fapi/v1/depth?symbol=ABUSDT", "data": "{}"}, "fapi.binance.com"),
     ],
 )
-def test_address_of_another_venue_lists_the_known_ones_even_if_a_venue_is_given(
-    tmp_path: Path, row: dict[str, object], host: str
-) -> None:
+def test_address_of_another_venue_lists_the_known_ones_even_if_a_venue_is_given(tmp_path: Path, row: dict[str, object], host: str) -> None:
     path = tapes.write_cryptofeed(tmp_path / "t.gz", [row])
     with pytest.raises(TapeError, match=f"line 1: .* {host}, which is none of the known venues: BINANCE, BINANCEUS"):
         check([path], venue=["BINANCE"])
@@ -243,6 +244,24 @@ def test_a_frame_that_cannot_be_read_at_the_end_leaves_its_book_in_doubt(tmp_pat
     report = check([tapes.write_hft(tmp_path / "t.gz", [*GOOD, b'{"stream":"abusdt@depth","da'])], venue=["BINANCE"])
     assert report.parse_errors == 1
     assert not report.instruments["ABUSDT"]["valid"]
+
+
+def test_a_capture_with_flipped_bits_is_read_or_refused_and_nothing_else(tmp_path: Path, data_dir: Path) -> None:
+    whole = gzip.decompress((data_dir / tapes.SHORT[0]).read_bytes())
+    draw = random.Random(20211012)
+    refused = 0
+    for _ in range(60):
+        damaged = bytearray(whole[: draw.randrange(20_000, 400_000)])
+        for _ in range(draw.randrange(1, 6)):
+            damaged[draw.randrange(len(damaged))] ^= 1 << draw.randrange(8)
+        try:
+            report = check([gz(tmp_path / "t.gz", damaged)], venue=["BINANCE"])
+        except TapeError as exc:
+            refused += 1
+            assert "line" in str(exc) and "\n" not in str(exc)
+        else:
+            assert report.parse_errors <= report.frames
+    assert 0 < refused
 
 
 def test_streams_that_are_not_ours_are_passed_over(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def test_a_name_that_is_not_there_is_refused(capsys: pytest.CaptureFixture[str])
 
 def test_a_foreign_layout_is_named_and_not_mapped(capsys: pytest.CaptureFixture[str], namespace: str) -> None:
     name = shm.SegmentName(os.getuid(), namespace, "0badcafe", "md", "binance", 5)
-    header = inspector.Header.FORMAT.pack(0, 256, 2, 0x0BADCAFE12345678, 512, 5, 99, 0, 0)
+    header = shm.Header.FORMAT.pack(0, 256, 2, 0x0BADCAFE12345678, 512, 5, 99, 0)
     (shm.SHM_DIR / name.file).write_bytes(header.ljust(512, b"\0"))
     try:
         status, dumped = look(capsys, "dump", str(name))
