@@ -48,7 +48,8 @@ class Header:
             raise ShmError(f"{name} cannot be opened: {exc.strerror}") from exc
         try:
             raw = os.pread(fd, cls.FORMAT.size, 0).ljust(cls.FORMAT.size, b"\0")
-            return cls(*cls.FORMAT.unpack(raw), os.fstat(fd).st_size)
+            words: list[int] = [*cls.FORMAT.unpack(raw), os.fstat(fd).st_size]
+            return cls(*words)
         finally:
             os.close(fd)
 

@@ -274,7 +274,7 @@ static int add_symbol(aats_feed_t *f, aats_feed_symbol_t const *info)
         s->part = 0;
         s->group = group;
         set_level(f, s, info->level_num);
-        book_stream_lost(f, s);
+        book_stream_lost(f, s, 1);
     }
     begin_group(f, group);
     return i;

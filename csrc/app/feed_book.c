@@ -129,7 +129,7 @@ void book_barrier_passed(aats_feed_t *f, link_t *l)
     }
 }
 
-void book_stream_lost(aats_feed_t *f, sym_t *s)
+void book_stream_lost(aats_feed_t *f, sym_t *s, int anew)
 {
     aats_sync_reset(&s->sync);
     s->lost_why = AATS_WHY_SYNCING;
@@ -140,7 +140,7 @@ void book_stream_lost(aats_feed_t *f, sym_t *s)
     s->ask_tries = 0;
     s->behind = s->reloaded = 0;
     s->bbo_id = 0;
-    s->restarted = AATS_STREAM_TRADE | AATS_STREAM_AGG;
+    if (anew) s->restarted = AATS_STREAM_TRADE | AATS_STREAM_AGG;
     pub_judge(f, s, 0, f->now_ns);
 }
 
@@ -245,16 +245,18 @@ static void take_depth(aats_feed_t *f, sym_t *s, aats_msg_t const *m, int64_t re
     }
 }
 
-/* Ids that must be consecutive.  After a new connection they may have begun anew; else what is not newer was seen already.  Returns 1 for a new one. */
+/* Ids that must be consecutive.  After a new connection they may have begun anew; else what is not newer was seen already, unless that does
+ * not end.  Returns 1 for a new one. */
 static int new_id(aats_feed_t *f, sym_t *s, uint64_t *last, uint64_t id, unsigned stream)
 {
-    if (*last && id <= *last && !(s->restarted & stream)) return 0;
+    if (*last && id <= *last && !(s->restarted & stream) && ++s->trades_behind < BEHIND_MAX) return 0;
     if (*last && id > *last + 1) {
         feed_count(f, AATS_MDC_TRADE_GAPS, 1);
         aats_add_relaxed(&dir_of(f, s)->trade_gaps, 1);
     }
     *last = id;
     s->restarted &= ~stream;
+    s->trades_behind = 0;
     return 1;
 }
 

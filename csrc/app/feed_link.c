@@ -96,7 +96,7 @@ static void take_over(aats_feed_t *f, link_t *l)
         if (!mine(f, l, i)) continue;
         sym_t *s = &f->syms[i];
         aats_dir_set_link(&f->view, i, (uint32_t)l->index);
-        if (l->subs[i].state != SUB_ACKED) book_stream_lost(f, s);
+        if (l->subs[i].state != SUB_ACKED) book_stream_lost(f, s, 0);
         else book_carried(f, s, proven(f, l, i));
     }
     for (size_t at = 0; at + sizeof(stash_head_t) <= l->stash_len && l->phase == LINK_OPEN;) {
@@ -189,7 +189,7 @@ void link_lost(aats_feed_t *f, link_t *l, char const *why)
     if (carried && other->successor && other->phase == LINK_OPEN) take_over(f, other);
     else if (carried)
         for (uint32_t i = 0; i < f->sym_cnt; i++)
-            if (mine(f, l, i)) book_stream_lost(f, &f->syms[i]);
+            if (mine(f, l, i)) book_stream_lost(f, &f->syms[i], 1);
     pub_link(f, l, 0);
     memset(l->subs, 0, f->view.dir_cap * sizeof *l->subs);
     l->barrier = l->passed = l->proof = 0;

@@ -47,6 +47,7 @@ typedef struct {
 
     uint64_t trade_id, agg_id, bbo_id; /* newest seen, 0: none */
     unsigned restarted; /* AATS_STREAM_*: the stream began anew, its ids may have, too */
+    int trades_behind;  /* trades in a row that were seen already */
     aats_level_t bbo[2];
     aats_level_t *told[2]; /* levels as last published, level_max a side */
     size_t told_cnt[2];
@@ -166,7 +167,7 @@ void book_snapshot_failed(aats_feed_t *f, sym_t *s, int64_t wait_ns);
 void book_tick(aats_feed_t *f, sym_t *s);
 void book_suspect(aats_feed_t *f, sym_t *s, uint8_t why, int barrier);
 void book_barrier_passed(aats_feed_t *f, link_t *l);
-void book_stream_lost(aats_feed_t *f, sym_t *s);
+void book_stream_lost(aats_feed_t *f, sym_t *s, int anew); /* anew: what comes next is another session of the venue */
 void book_stream_live(aats_feed_t *f, sym_t *s);
 void book_stalled(aats_feed_t *f, sym_t *s);
 void book_carried(aats_feed_t *f, sym_t *s, int proven); /* another link carries it; proven: nothing was missed between the two */

@@ -74,7 +74,7 @@ typedef struct {
 
     uint64_t cmd_lock;   /* identity word of the commander, 0: none; commanders alone */
     uint64_t cmd_seq;    /* grows by one a command */
-    uint64_t cmd_op;     /* AATS_CMD_* */
+    uint64_t cmd_op;     /* identity of whom it is for, AATS_CMD_* in the low byte */
     char cmd_arg[168];   /* "BTCUSDT.BINANCE 5" */
     uint64_t ans_seq;    /* equals cmd_seq once answered; owner alone from here on */
     int64_t ans_code;    /* AATS_OK or AATS_E_* */
@@ -84,7 +84,7 @@ typedef struct {
 
 typedef struct {
     uint64_t slot_cnt;
-    uint64_t closing; /* 1: the last one out is unlinking this table; join the next one instead */
+    uint64_t closing; /* identity of the last one out, who is unlinking this table: join the next one; 0: open */
     uint64_t pad0[6];
     uint64_t next_generation;
     uint64_t pad1[7];
@@ -128,7 +128,7 @@ typedef struct {
     uint16_t sym;     /* directory index; LINK: 65535 */
     uint8_t kind;     /* AATS_REC_* */
     uint8_t flags;    /* AATS_F_* */
-    uint16_t bid_len; /* levels that are there; DEEP: in the latest-book slot */
+    uint16_t bid_len; /* levels that are here; DEEP: the latest-book slot, with lengths of its own, has more */
     uint16_t ask_len;
     uint32_t epoch;   /* grows with each synchronisation of this book */
     uint8_t why;      /* AATS_WHY_*, 0 if valid */

@@ -19,7 +19,7 @@
  *   killed inside reap                 REAP with the dead reaper's identity            -> reap again: what the owner
  *                                      left is cleared last, so it can still be read
  *   killed while closing               `closing` names the dead closer                 -> aats_ctl_close takes over
- *   killed while commanding            cmd_lock names the dead commander               -> aats_cmd_send takes over
+ *   killed while commanding            cmd_lock names the dead commander               -> aats_cmd_lock takes over
  * That the process is dead is for the caller to say (aats_proc_alive, after comparing namespace and boot): nothing
  * here reads /proc.
  *
@@ -33,10 +33,10 @@
  *       the next owner's words never mix with the last one's.
  *   C3  claim: owner word, full fence, load of closing               |   close: closing, full fence, loads of all owner words
  *       at least one of the two sees the other (Dekker), so nobody settles in a table that is being unlinked.
- *   K1  commander: op and arg, then release store of cmd_seq         ->  owner: acquire load of cmd_seq
- *   K2  owner: code and text, then release store of ans_seq          ->  commander: acquire load of ans_seq
  *   C4  claim, clear, reap: owner word, release fence, fields        ->  read: fields, acquire fence, reload of owner
  *       a copy of a slot is of one owner in one state.
+ *   K1  commander: op and arg, then release store of cmd_seq         ->  owner: acquire load of cmd_seq
+ *   K2  owner: code and text, then release store of ans_seq          ->  commander: acquire load of ans_seq
  *   H1  heartbeat: valid.h. */
 #ifndef AATS_SHM_CONTROL_H
 #define AATS_SHM_CONTROL_H

@@ -299,24 +299,34 @@ static int plain(aats_json_t *j, aats_msg_t *m)
     return AATS_OK;
 }
 
-/* A message that begins with "stream" or "data" is wrapped; the venue writes "stream" first, but nothing promises it. */
+/* The first key that the venue is known to use tells the kind; it stands first today, but nothing promises it (V-05). */
+enum { WRAPPED = 1, WHOLE_BOOK = 2, PLAIN = 3 };
+
+static int kind_of(aats_json_t look)
+{
+    char const *key;
+    size_t key_len;
+    while (aats_json_key(&look, &key, &key_len) == 1) {
+        if (IS("stream") || IS("data")) return WRAPPED;
+        if (IS("lastUpdateId") || IS("bids") || IS("asks")) return WHOLE_BOOK;
+        if (IS("e") || IS("event") || IS("id") || IS("result") || IS("error") || IS("code")) return PLAIN;
+        aats_json_skip(&look);
+    }
+    return PLAIN;
+}
+
 static int binance_parse(char const *text, size_t n, aats_msg_t *m)
 {
     aats_level_t *bids = m->bids, *asks = m->asks;
     *m = (aats_msg_t){.bids = bids, .asks = asks};
 
-    aats_json_t j, look;
-    char const *key;
-    size_t key_len;
+    aats_json_t j;
     aats_json_init(&j, text, n);
     aats_json_object(&j);
-    look = j;
-    int kind = 0; /* 1 wrapped, 2 whole book, 3 plain */
-    int first = aats_json_key(&look, &key, &key_len);
-    if (first == 1) kind = IS("stream") || IS("data") ? 1 : IS("lastUpdateId") || IS("bids") || IS("asks") ? 2 : 3;
-    if (kind == 1) {
+    int kind = kind_of(j);
+    if (kind == WRAPPED) {
         wrapped(&j, m);
-    } else if (kind == 2) {
+    } else if (kind == WHOLE_BOOK) {
         m->kind = AATS_MSG_SNAPSHOT;
         aats_json_init(&j, text, n);
         whole_book(&j, m);

@@ -1,13 +1,14 @@
-/* bench_ring.c -- what it costs to publish a book and to poll it, in one thread and from core to core, next to the plain ring in the same run.
+/* bench_ring.c -- what it costs to publish a book and to poll it, in one thread and from core to core, next to the
+ * plain ring in the same run.
  *
  * For: the figures of docs and change notes.  Not a test: it passes no judgement.
  *
- * "publish" is aats_md_publish, which writes the latest-book slot and the ring; "ring" is its second half alone.  "hop" is the time from before the
- * publish in one thread to after the copy in another that spins, every sample kept, one record each 20 us; it includes two clock
- * readings of about 25 ns.  With one usable core the hop is left out.
+ * "publish" is aats_md_publish, which writes the latest-book slot and the ring; "ring" is its second half alone.
+ * "hop" is the time from before the publish in one thread to after the copy in another that spins, every sample kept,
+ * one record each 20 us; it includes two clock readings of about 25 ns.  With one usable core the hop is left out.
  *
- *     gcc -std=gnu11 -O3 -Icsrc csrc/shm/{md,segment,procs,stats,ring,latest,publish}.c csrc/base/clock.c tests/bench/bench_ring.c -lm -lpthread \
- *         -o bench_ring && ./bench_ring
+ *     gcc -std=gnu11 -O3 -Icsrc csrc/shm/{md,segment,procs,stats,ring,latest,publish}.c csrc/base/clock.c \
+ *         tests/bench/bench_ring.c -lm -lpthread -o bench_ring && ./bench_ring
  *
  * Options: bench_ring [records [hops]]. */
 #define _GNU_SOURCE

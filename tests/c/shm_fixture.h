@@ -55,7 +55,8 @@ __attribute__((unused)) static int fixture_ctl(aats_ctl_view_t *view, uint32_t s
     return code;
 }
 
-/* fixture_rec makes a record of a kind for a symbol whose every number tells its seed, and fixture_whole says whether one still does. */
+/* fixture_rec makes a record of a kind for a symbol whose every number tells its seed, and fixture_whole says whether
+ * one still does. */
 __attribute__((unused)) static aats_rec_t fixture_rec(int kind, uint16_t sym, uint64_t seed)
 {
     aats_rec_t rec;

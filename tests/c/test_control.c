@@ -1,7 +1,10 @@
-/* test_control.c -- the control table in one thread: refusals, the life of a slot, deaths at each of its steps; races are in tests/race/test_control.c. */
+/* test_control.c -- the control table in one thread: refusals, the life of a slot, deaths at each of its steps; races
+ * are in tests/race/test_control.c. */
 #include "shm_fixture.h"
 
-static uint64_t const A = (uint64_t)101 << 42 | (uint64_t)5 << 8, B = (uint64_t)102 << 42 | (uint64_t)6 << 8, C = (uint64_t)103 << 42 | (uint64_t)7 << 8;
+static uint64_t const A = (uint64_t)101 << 42 | (uint64_t)5 << 8;
+static uint64_t const B = (uint64_t)102 << 42 | (uint64_t)6 << 8;
+static uint64_t const C = (uint64_t)103 << 42 | (uint64_t)7 << 8;
 static aats_ctl_view_t ctl;
 
 static int slot_is_clean(aats_slot_t const *slot)

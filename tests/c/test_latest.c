@@ -1,4 +1,5 @@
-/* test_latest.c -- latest-book slots and tops in one thread: sizes, emptiness, dead writers; orders of events are in tests/race. */
+/* test_latest.c -- latest-book slots and tops in one thread: sizes, emptiness, dead writers; orders of events are in
+ * tests/race. */
 #include "shm/latest.h"
 #include "shm_fixture.h"
 

@@ -1,4 +1,5 @@
-/* test_ring.c -- the event ring in one thread: lengths, laps, damaged records; orders of events are in tests/race/test_ring.c. */
+/* test_ring.c -- the event ring in one thread: lengths, laps, damaged records; orders of events are in
+ * tests/race/test_ring.c. */
 #include "shm/latest.h"
 #include "shm/publish.h"
 #include "shm_fixture.h"

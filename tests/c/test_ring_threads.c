@@ -1,6 +1,7 @@
 /* test_ring_threads.c -- the ring, its slots and tops on real cores: what tests/race shows for few steps, for many.
  *
- * Also run under TSan, which sees plain accesses that should have been atomic; it sees nothing of missing fences (tests/race does). */
+ * Also run under TSan, which sees plain accesses that should have been atomic; it sees nothing of missing fences
+ * (tests/race does). */
 #include <pthread.h>
 
 #include "shm/publish.h"
@@ -36,8 +37,8 @@ static int book_is_whole(aats_rec_t const *rec, aats_level_t const *bids, aats_l
 {
     uint64_t const n = rec->rec;
     if (rec->kind == AATS_REC_TICK) return fixture_whole(rec, n + 1) && rec->bid_len == 0;
-    return fixture_whole(rec, n + 1) && rec->bid_len == 1 + n % 5 && rec->ask_len == n % 4 && fixture_levels_whole(bids, rec->bid_len, n + 1) &&
-           fixture_levels_whole(asks, rec->ask_len, n + 2);
+    return fixture_whole(rec, n + 1) && rec->bid_len == 1 + n % 5 && rec->ask_len == n % 4 &&
+           fixture_levels_whole(bids, rec->bid_len, n + 1) && fixture_levels_whole(asks, rec->ask_len, n + 2);
 }
 
 static void *follow(void *arg)

@@ -131,7 +131,8 @@ TEST(a_link_silent_for_longer_than_the_venue_allows_is_mute)
     free(md.seg);
 }
 
-/* An old pulse may be kept: it never calls a book good that a new one would not have called good at some moment within stale_ns. */
+/* An old pulse may be kept: it never calls a book good that a new one would not have called good at some moment
+ * within stale_ns. */
 TEST(a_kept_pulse_only_grows_old)
 {
     aats_pulse_t pulse;

@@ -150,6 +150,23 @@ def test_a_table_that_its_maker_left_unfinished_is_made_by_the_next(namespace: s
         assert not path.exists()
 
 
+def test_a_waiter_is_not_left_in_a_table_that_was_removed(namespace: str) -> None:
+    one = control.join(Role.OTHER, "one")
+    path = shm.SHM_DIR / one.table.segment.name.file
+    held = os.open(path, os.O_RDWR)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    joined: list[control.Member] = []
+    waiter = threading.Thread(target=lambda: joined.append(control.join(Role.OTHER, "two")))
+    waiter.start()
+    time.sleep(0.2)  # the waiter has opened the table by now
+    path.unlink()
+    os.close(held)
+    waiter.join(20)
+    assert [entry["name"] for entry in control.processes()] == ["two"]
+    joined[0].leave()
+    one.leave()
+
+
 def test_a_table_whose_closer_died_before_the_unlink_is_replaced(namespace: str) -> None:
     one = control.join(Role.OTHER, "one")
     one.table.segment.pointer("aats_ctl_t", CTL_OFFSET).closing = lib.aats_ident(1234567, 5)

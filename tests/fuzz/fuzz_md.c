@@ -1,7 +1,8 @@
 /* fuzz_md.c -- a market-data segment that somebody scribbled over: it is refused, or read without leaving it.
  *
- * The input is a list of stray stores, 10 bytes each: a 16-bit place and the word that lands there; the first half of them hits before
- * a reader attaches, the rest after it.  Then everything that a reader can do is done.  The mapping ends where the segment does. */
+ * The input is a list of stray stores, 10 bytes each: a 16-bit place and the word that lands there; the first half of
+ * them hits before a reader attaches, the rest after it.  Then everything that a reader can do is done.  The mapping
+ * ends where the segment does. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* race_fixture.h -- an md segment or a control table that each run of the weak-memory scheduler starts afresh.
  *
- * For: tests/race.  race_md_init makes one segment and keeps a picture of it; race_md_reset, called from a program's setup, puts the picture
- * back (histograms aside: nobody touches them here). */
+ * For: tests/race.  race_md_init makes one segment and keeps a picture of it; race_md_reset, called from a program's
+ * setup, puts the picture back (histograms aside: nobody touches them here). */
 #ifndef AATS_TESTS_RACE_FIXTURE_H
 #define AATS_TESTS_RACE_FIXTURE_H
 

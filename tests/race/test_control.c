@@ -1,5 +1,6 @@
-/* test_control.c -- the control table under weak memory: one owner a slot, one winner a name, nobody in a table that is being unlinked, commands
- * that arrive whole; and with a kill at each step, a table that the next one can clear up. */
+/* test_control.c -- the control table under weak memory: one owner a slot, one winner a name, nobody in a table that
+ * is being unlinked, commands that arrive whole; and with a kill at each step, a table that the next one can clear
+ * up. */
 #include "weak.h"
 
 #include "race_fixture.h"
@@ -19,7 +20,8 @@ static void fresh(void)
     for (int i = 0; i < WEAK_THREAD_MAX; i++) got[i] = NOT_YET;
 }
 
-/* all_can_be_cleared does what survivors do: reap whatever is held by one of the test's processes, all of which are dead by now, then close. */
+/* all_can_be_cleared does what survivors do: reap whatever is held by one of the test's processes, all of which are
+ * dead by now, then close. */
 static void all_can_be_cleared(void)
 {
     uint64_t const survivor = ident_of(50);
@@ -39,7 +41,8 @@ static void all_can_be_cleared(void)
     WEAK_ASSERT(aats_ctl_close(&ctl, survivor, ctl.ctl->closing) == 1);
 }
 
-/* ---- claim ---------------------------------------------------------------------------------------------------------------- */
+/* ---- claim
+ * ---------------------------------------------------------------------------------------------------------------- */
 
 THREAD(setup) { fresh(); }
 THREAD(claim_any) { got[weak_thread()] = aats_ctl_claim(&ctl, me(), AATS_ROLE_VIEW, "view", 0); }
@@ -80,7 +83,8 @@ TEST(two_live_ones_of_a_name_are_never_let_in)
     WEAK_HOLDS(&program, .random_runs = 10000, .seed = 2, .kill = 1);
 }
 
-/* ---- close ---------------------------------------------------------------------------------------------------------------- */
+/* ---- close
+ * ---------------------------------------------------------------------------------------------------------------- */
 
 THREAD(setup_one_in)
 {
@@ -153,7 +157,8 @@ TEST(a_dead_closer_has_one_heir)
     WEAK_HOLDS(&killed, .max_runs = 1000000, .kill = 1);
 }
 
-/* ---- reap ----------------------------------------------------------------------------------------------------------------- */
+/* ---- reap
+ * ----------------------------------------------------------------------------------------------------------------- */
 
 #define OLD_GENERATION 41
 #define NEW_GENERATION 42
@@ -265,7 +270,8 @@ TEST(a_reaper_clears_nothing_of_the_next_owner)
     WEAK_HOLDS(&program, .random_runs = 4000, .seed = 1);
 }
 
-/* ---- generations ------------------------------------------------------------------------------------------------------------ */
+/* ---- generations
+ * ------------------------------------------------------------------------------------------------------------ */
 
 THREAD(next_generation) { got[weak_thread()] = (int)aats_ctl_next_generation(&ctl); }
 THREAD(check_generations) { WEAK_ASSERT(got[0] != got[1] && got[1] != got[2] && got[0] != got[2]); }
@@ -273,11 +279,13 @@ THREAD(check_generations) { WEAK_ASSERT(got[0] != got[1] && got[1] != got[2] && 
 TEST(no_two_get_the_same_generation)
 {
     REQUIRE(race_ctl_init(1));
-    weak_program_t const program = {.setup = setup, .threads = {next_generation, next_generation, next_generation}, .check = check_generations};
+    weak_program_t const program = {
+        .setup = setup, .threads = {next_generation, next_generation, next_generation}, .check = check_generations};
     WEAK_HOLDS(&program, .max_runs = 100000);
 }
 
-/* ---- commands --------------------------------------------------------------------------------------------------------------- */
+/* ---- commands
+ * --------------------------------------------------------------------------------------------------------------- */
 
 static int answered; /* commands whose answer the commander saw */
 static int executed;

@@ -11,7 +11,8 @@ static uint64_t adds;
 
 static aats_dir_t entry_of(uint32_t i)
 {
-    aats_dir_t entry = {.state = AATS_DIR_SYNCING, .tick_i = 10 + i, .lot_i = 20 + i, .px_exp = -8, .qty_exp = -8, .level_num = i + 1, .link = i};
+    aats_dir_t entry = {.state = AATS_DIR_SYNCING, .tick_i = 10 + i, .lot_i = 20 + i, .px_exp = -8, .qty_exp = -8,
+                        .level_num = i + 1, .link = i};
     snprintf(entry.symbol, sizeof entry.symbol, "%s", symbols[i]);
     snprintf(entry.native, sizeof entry.native, "%.7s", symbols[i]);
     return entry;

@@ -1,7 +1,8 @@
-/* test_ring.c -- the event ring under every order that C11 allows: records are whole, laps are told, slots come before the ring.
+/* test_ring.c -- the event ring under every order that C11 allows: records are whole, laps are told, slots come
+ * before the ring.
  *
- * The edges themselves (seqlock.h) go through the whole search on a payload of two words; the real ring, whose records have
- * more words than a search can bear, through the search for one record and through random runs for many. */
+ * The edges themselves (seqlock.h) go through the whole search on a payload of two words; the real ring, whose
+ * records have more words than a search can bear, through the search for one record and through random runs for many. */
 #include "weak.h"
 
 #include "race_fixture.h"
@@ -10,7 +11,8 @@
 #define THREAD(name) static void name(void *ctx __attribute__((unused)))
 #define RANDOM_RUNS 4000
 
-/* ---- the edges alone ----------------------------------------------------------------------------------------------------- */
+/* ---- the edges alone
+ * ----------------------------------------------------------------------------------------------------- */
 
 static struct {
     uint64_t stamp, word[2];
@@ -50,7 +52,8 @@ TEST(words_between_begin_and_end_are_of_one_stamp)
     WEAK_HOLDS(&two, .random_runs = RANDOM_RUNS, .seed = 1);
 }
 
-/* ---- one record, every order ----------------------------------------------------------------------------------------------- */
+/* ---- one record, every order
+ * ----------------------------------------------------------------------------------------------- */
 
 THREAD(ring_setup) { race_md_reset(); }
 THREAD(write_one) { race_quote(0); }
@@ -91,7 +94,8 @@ TEST(below_the_newest_cursor_no_latest_slot_is_old)
     WEAK_HOLDS(&program, .kill = 1);
 }
 
-/* ---- many records, laps, deaths ---------------------------------------------------------------------------------------------- */
+/* ---- many records, laps, deaths
+ * ---------------------------------------------------------------------------------------------- */
 
 #define RECORDS 7 /* of two symbols in a ring of two: laps at every turn */
 
@@ -102,8 +106,8 @@ THREAD(write_many)
     for (uint64_t n = 0; n < RECORDS; n++) race_quote(sym_of(n));
 }
 
-/* read_many follows the ring as a feed reader does: poll, and after a lap newest, then slots.  It must never miss a book: what it has seen of
- * each symbol, in the ring or in a slot, is never older than the cursor promises. */
+/* read_many follows the ring as a feed reader does: poll, and after a lap newest, then slots.  It must never miss a
+ * book: what it has seen of each symbol, in the ring or in a slot, is never older than the cursor promises. */
 THREAD(read_many)
 {
     uint64_t cursor = 0;

@@ -1,5 +1,5 @@
-/* test_valid.c -- a stale book is called good in no order of events: heartbeat and link against the books they vouch for (H1), and a slot that changes
- * hands while it is judged (C2). */
+/* test_valid.c -- a stale book is called good in no order of events: heartbeat and link against the books they vouch
+ * for (H1), and a slot that changes hands while it is judged (C2). */
 #include "weak.h"
 
 #include "race_fixture.h"
@@ -123,7 +123,8 @@ TEST(the_heartbeat_of_the_slot_s_next_owner_keeps_no_dead_feed_young)
     WEAK_HOLDS(&program, .random_runs = 8000, .seed = 4, .kill = 2);
 }
 
-/* The other order of reading, which valid.h forbids, is caught by the same program: so the tests above can see what they look for. */
+/* The other order of reading, which valid.h forbids, is caught by the same program: so the tests above can see what
+ * they look for. */
 THREAD(judge_in_the_wrong_order)
 {
     aats_pulse_t pulse;

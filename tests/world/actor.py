@@ -68,6 +68,7 @@ class Actor:
         self.refused: dict[str, int] = {}
         self.why: dict[str, int] = {}  # native -> AATS_WHY_* at the last look
         self.seq: dict[str, int] = {}
+        self.shown: dict[str, tuple[bytes, bytes]] = {}  # the levels of the last good book
         self.moments: list[tuple[int, str, int]] = []  # (when, native, why) of each change of why
         self.answers_due: list[tuple[int, int, int, int, bytes]] = []  # (when, kind, sym, num, body)
         self.asked = 0
@@ -283,11 +284,12 @@ class Actor:
             if why:
                 continue
             self.seq[native] = rec.seq
-            if rec.seq < self.floor.get(native, 0):
-                raise Wrong(f"{native} is called good at {rec.seq}, but {self.floor[native]} was sent before the feed woke")
+            if rec.seq < self.floor.get(native, 0) and not rec.flags & lib.AATS_F_FUSED:
+                self._fresh(native, rec)
             if self._good.get(sym) != rec.stamp:
                 self._right(native, rec, self._bids, self._asks, int(self.view.dir[sym].level_num))
                 self._good[sym] = rec.stamp
+                self.shown[native] = bytes(ffi.buffer(self._bids, rec.bid_len * LEVEL_SZ)), bytes(ffi.buffer(self._asks, rec.ask_len * LEVEL_SZ))
         lib.aats_pulse_take(self.view, self.slot, self._pulse)
         head = int(self.view.md.head)
         self.records = max(self.records, head - self.options.ring_depth)
@@ -295,6 +297,12 @@ class Actor:
             if lib.aats_ring_poll(self.view, self.records, self._out) == 1:
                 self._record(self._out, now_ns)
             self.records += 1
+
+    def _fresh(self, native: str, rec: Any) -> None:
+        """A book that is good after a stop tells what was sent before it ended, even if its own last change is older."""
+        for want, got, cnt in zip(self.truth.books[native][self.floor[native]], (self._bids, self._asks), (rec.bid_len, rec.ask_len)):
+            if bytes(ffi.buffer(got, cnt * LEVEL_SZ)) != want[: cnt * LEVEL_SZ]:
+                raise Wrong(f"{native} is called good as of {rec.seq}, but {self.floor[native]} was sent before the feed woke")
 
     def _right(self, native: str, rec: Any, bids: Any, asks: Any, level_num: int) -> None:
         """Compare a book with the truth; `level_num` 0: of a moment ago, when it may have been another."""
@@ -333,18 +341,13 @@ class Actor:
             if rec.flags & lib.AATS_F_DEEP:
                 return  # the latest slot was judged
             self._right(native, rec, out.bids, out.asks, 0)
-            if rec.flags & lib.AATS_F_SNAPSHOT:
-                self._l2[rec.sym] = levels_of(out.bids, rec.bid_len), levels_of(out.asks, rec.ask_len)
-            elif rec.sym in self._l2 and self.options.open_l2:
-                told = levels_of(out.bids, rec.bid_len), levels_of(out.asks, rec.ask_len)
-                if told != self._l2[rec.sym]:
-                    raise Wrong(f"{native} at {rec.seq}: level changes lead to another book than the quote's")
+            if self.options.open_l2:
+                self._follow(native, rec)
         elif rec.kind == lib.AATS_REC_L2:
             side = self._l2[rec.sym][rec.side]
-            if rec.qty_i:
-                side[rec.px_i] = rec.qty_i
-            else:
-                side.pop(rec.px_i, None)
+            side[rec.px_i] = rec.qty_i
+            if not rec.qty_i:
+                del side[rec.px_i]
         elif rec.kind == lib.AATS_REC_TICK:
             self._tick(native, rec)
         elif rec.kind == lib.AATS_REC_BBO:
@@ -354,6 +357,14 @@ class Actor:
                 raise Wrong(f"{native}: best bid/ask {rec.seq} is {have}, but it was {truth}")
         elif rec.kind == lib.AATS_REC_STATE and rec.flags & lib.AATS_F_VALID and rec.seq not in self.truth.books[native] and not self.options.fuse_bbo:
             raise Wrong(f"{native}: carried on with id {rec.seq}, which never was")
+
+    def _follow(self, native: str, rec: Any) -> None:
+        """Level changes, applied to the whole book as of a quote that says `snapshot`, lead to the book of every later quote."""
+        truth = self.truth.books[native][rec.seq]
+        if rec.flags & lib.AATS_F_SNAPSHOT:
+            self._l2[rec.sym] = levels_of(truth[0]), levels_of(truth[1])
+        elif self._l2[rec.sym] != (levels_of(truth[0]), levels_of(truth[1])):
+            raise Wrong(f"{native} at {rec.seq}: level changes lead to another book than the quote's")
 
     def _tick(self, native: str, rec: Any) -> None:
         told = self.ticks.setdefault(rec.sym, [])
@@ -367,10 +378,14 @@ class Actor:
     # -- questions of World --------------------------------------------------------------------------------------------
 
     def all_good(self, as_of_ns: int) -> bool:
-        """Tell whether every book wanted is valid and as far as the market was at a moment."""
-        return bool(self.index) and all(
-            self.why.get(native) == Why.NONE and self.seq.get(native, 0) >= self.truth.last_id(native, as_of_ns) for native in self.index
-        )
+        """Tell whether every book wanted is valid and shows what the market was at a moment, or something newer."""
+        return bool(self.index) and all(self.why.get(native) == Why.NONE and self._recent(native, as_of_ns) for native in self.index)
+
+    def _recent(self, native: str, as_of_ns: int) -> bool:
+        last_id = self.truth.last_id(native, as_of_ns)
+        if self.seq.get(native, 0) >= last_id:
+            return True
+        return all(want.startswith(have) for want, have in zip(self.truth.books[native][last_id], self.shown[native]))
 
     def trade_holes(self) -> int:
         """Return the holes in the trades told, over all symbols."""
@@ -382,16 +397,17 @@ class Actor:
 
     def state(self) -> str:
         """Return one line for a failure."""
-        books = {native: (lib_why(why), self.seq.get(native)) for native, why in self.why.items()}
-        return f"{books}; gaps {self.count('GAPS')}, drops {self.count('DROPS')}; last lines: {self.notices[-6:]}"
+        good = sum(why == Why.NONE for why in self.why.values())
+        bad = {native: lib_why(why) for native, why in self.why.items() if why != Why.NONE}
+        return f"{good} books good, bad: {bad}; gaps {self.count('GAPS')}, drops {self.count('DROPS')}; last lines: {self.notices[-6:]}"
 
 
 def lib_why(why: int) -> str:
     return text(lib.aats_why_name(why))
 
 
-def levels_of(levels: Any, cnt: int) -> dict[int, int]:
-    return {levels[i].px_i: levels[i].qty_i for i in range(cnt)}
+def levels_of(levels: bytes) -> dict[int, int]:
+    return {one.px_i: one.qty_i for one in list(ffi.from_buffer("aats_level_t[]", levels))}
 
 
 def shown(levels: bytes) -> list[tuple[int, int]]:

@@ -186,9 +186,11 @@ class World:
         for due in [one for one in self._wake if one[0] <= self.now_ns]:
             self._wake.remove(due)
             due[1].stopped = False
+            slept_ns = self.now_ns - due[1].slot.heartbeat_mono_ns
             due[1].step(self.now_ns)
             due[1].judge(self.now_ns)
-            self._awake(due[1])
+            if slept_ns > due[1].options.stale_ns:
+                self._awake(due[1])
         for actor in self.actors:
             actor.step(self.now_ns)
         self._carry()
@@ -200,6 +202,9 @@ class World:
     def _awake(self, actor: Actor) -> None:
         good = [native for native, why in actor.why.items() if why == 0 and native in actor.index]
         self._demand(not good, f"good right after a stop, before anything was checked: {good}")
+        if not self.plan.faults and not {"old", "late"} & set(actor.options.answers.kinds):
+            sent_ns = EPOCH_NS + self.now_ns - 2 * self.plan.delay_ms[1] * MS
+            actor.floor = {native: self.truth.last_id(native, sent_ns) for native in self.truth.symbols}
 
     def _demand(self, cond: bool, what: str) -> None:
         if not cond:

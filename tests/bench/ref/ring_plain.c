@@ -1,7 +1,7 @@
 /* ring_plain.c -- the shortest seqlock ring that moves records of 256 or 768 bytes: the yardstick of bench_ring.c.
  *
- * No project header, whole records by memcpy, no kinds, no latest slots, no checks.  Not correct by C11 (its payload races), which is why the
- * product copies word by word; on x86-64 it happens to work, and shows what that costs. */
+ * No project header, whole records by memcpy, no kinds, no latest slots, no checks.  Not correct by C11 (its payload
+ * races), which is why the product copies word by word; on x86-64 it happens to work, and shows what that costs. */
 #include <stdint.h>
 #include <string.h>
 

@@ -1,0 +1,139 @@
+"""Every example does what its first comment promises, on a simulated exchange as `aats demo` starts it; and uses public names only."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import aats
+from tests.live.conftest import own_world  # noqa: F401  (a fixture)
+from tests.live.procs import READY_S, ROOT, FeedProc, Sim, eventually, tool
+
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+
+
+@pytest.fixture
+def demo() -> Iterator[FeedProc]:
+    """Run an exchange and a feed with the demo's names."""
+    with Sim("--symbols", "BTCUSDT,ETHUSDT") as sim, FeedProc(sim, ["BTCUSDT:5", "ETHUSDT:5"], name="demo") as feed:
+        feed.wait_live()
+        yield feed
+
+
+class Example:
+    """An example in a process of its own."""
+
+    def __init__(self, name: str, *words: str) -> None:
+        command = [sys.executable, str(ROOT / "examples" / name), *words]
+        env = {**os.environ, "PYTHONPATH": str(ROOT)}
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
+
+    def __enter__(self) -> Example:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+    def lines(self, count: int) -> list[str]:
+        assert self.process.stdout is not None
+        return [self.process.stdout.readline().rstrip("\n") for _ in range(count)]
+
+    def end(self, number: int | None = None) -> str:
+        """Send a signal if one is given, and return the rest of its output; it must have ended well."""
+        if number is not None:
+            self.process.send_signal(number)
+        out, errors = self.process.communicate(timeout=READY_S)
+        assert self.process.returncode == 0, errors
+        assert "Traceback" not in errors
+        return out
+
+
+def test_every_example_is_tested_here() -> None:
+    assert [path.stem for path in EXAMPLES] == ["market_service", "poll_numpy", "print_book", "strategy"]
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_example_says_what_to_open_and_what_to_expect_and_uses_public_names(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    text = ast.get_docstring(tree) or ""
+    assert "terminal 1:" in text and f"python examples/{path.name}" in text and "Expect" in text
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            assert all("." not in one.name for one in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("aats"):
+            assert node.module == "aats" and {one.name for one in node.names} <= set(aats.__all__)
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "aats":
+            assert node.attr in aats.__all__
+
+
+@pytest.mark.parametrize("name", ["print_book.py", "poll_numpy.py"])
+def test_without_a_feed_a_sentence_says_what_to_start(name: str) -> None:
+    done = subprocess.run([sys.executable, str(ROOT / "examples" / name)], env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=READY_S)
+    assert done.returncode == 1
+    assert "no feed runs" in done.stderr and "aats feed" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_print_book(demo: FeedProc) -> None:
+    with Example("print_book.py") as one:
+        head, *levels = one.end().splitlines()
+    assert re.fullmatch(r"BTCUSDT\.BINANCE  good  update \d+", head)
+    assert len(levels) == 5
+    for line in levels:
+        assert re.fullmatch(r" *[\d.]+ +[\d.]+ \| [\d.]+ +[\d.]+", line)
+    with Example("print_book.py", "ETHUSDT.BINANCE") as one:
+        assert one.end().startswith("ETHUSDT.BINANCE  good")
+
+
+def test_poll_numpy(demo: FeedProc) -> None:
+    with Example("poll_numpy.py") as one:
+        form = r"BTCUSDT\.BINANCE  (good|not good: \w+)  bid ([\d.]+) x [\d.]+  ask ([\d.]+) x [\d.]+  \d+ changes/s  (\d+) polls/s"
+        for line in one.lines(2):
+            found = re.fullmatch(form, line)
+            assert found is not None, line
+            assert found[1] == "good" and float(found[2]) < float(found[3]) and int(found[4]) > 1000
+        demo.kill()
+        deadline = time.monotonic() + READY_S
+        while "not good: feed_" not in one.lines(1)[0]:
+            assert time.monotonic() < deadline
+        one.end(signal.SIGINT)
+
+
+def test_strategy(demo: FeedProc) -> None:
+    source = (ROOT / "examples" / "strategy.py").read_text(encoding="utf-8")
+    body = [line for line in source.partition('"""\n\n')[2].splitlines() if line.strip()]
+    assert len(body) <= 30
+    with Example("strategy.py") as one:
+        lines = one.lines(30)
+        assert all(re.fullmatch(r"quote [\d.]+ [\d.]+|trade (buy|sell) [\d.]+ at [\d.]+", line) for line in lines), lines
+        assert {line.split()[0] for line in lines} == {"quote", "trade"}
+        assert one.end(signal.SIGINT).splitlines()[-1] == "closing"
+
+
+def test_market_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Sim("--symbols", "BTCUSDT,ETHUSDT") as sim:
+        for name, value in {**sim.env, "AATS_MODE": "sim"}.items():
+            monkeypatch.setenv(name, value)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = str(free.getsockname()[1])
+        try:
+            with Example("market_service.py", port) as one:
+                first, second = one.end().splitlines()
+            assert re.fullmatch(r"market server binance-sim started: pid \d+, 2 symbols, books synchronised", first)
+            pid = first.split()[5].rstrip(",")
+            assert second == f"active market server list:  [{{'pid': {pid}, 'port': 15004}}]"
+            eventually(lambda: aats.attach().book("ETHUSDT.BINANCE").valid, why="the server does not go on")
+        finally:
+            assert tool("kill", "--all").returncode == 0

@@ -1,0 +1,1 @@
+"""Tests of the trade process, market side, and of live books."""
