@@ -62,7 +62,7 @@ class _Feed:
     """The mapping of one feed's current segment; maps the next generation when told to look."""
 
     def __init__(self, entry: Entry, table: Table) -> None:
-        self.name = entry.name
+        self.name, self.mode = entry.name, entry.mode
         self.generation = 0
         self.segment: Segment = self._map(entry, table)
         self.next_look = time.monotonic() + _LOOK_S
@@ -88,7 +88,7 @@ class _Feed:
         if lib.aats_pulse_why(pulse, time.monotonic_ns()) == lib.AATS_WHY_NONE:
             return False
         for entry, table in _running():
-            if entry.name == self.name and entry.generation != self.generation:
+            if (entry.name, entry.mode) == (self.name, self.mode) and entry.generation != self.generation:
                 try:
                     self.segment = self._map(entry, table)
                 except AatsError:  # replaced again between the two looks
@@ -477,6 +477,7 @@ class _Follower:
 
     def __init__(self, feeds: list[_Feed], symbols: list[str], level_num: int | None) -> None:
         self._names = [feed.name for feed in feeds]
+        self._modes = [feed.mode for feed in feeds]
         self._symbols = symbols
         self._memory = ffi.new("uint64_t[]", lib.aats_reader_footprint(len(symbols)) // 8 + 1)
         self._reader = lib.aats_reader_init(self._memory, len(symbols))
@@ -523,7 +524,7 @@ class _Follower:
             if entry.name not in self._names or entry.segment is None:
                 continue
             at = self._names.index(entry.name)
-            if at in down and entry.generation != self._held[at][0]:
+            if at in down and entry.mode == self._modes[at] and entry.generation != self._held[at][0]:
                 try:
                     segment = shm.attach(entry.segment)
                     self._attach(at, segment, table.slot(entry.index))
@@ -539,7 +540,7 @@ def attach(feed: str | None = None, symbols: Iterable[str] | None = None) -> Boo
     ----------
     feed : str, optional
         Name of a feed; default: all that run.
-    symbols : iterable of str, optional
+    symbols : str or iterable of str, optional
         Only these, as ``SYMBOL.EXCHANGE``; default: all.
 
     Raises
@@ -549,6 +550,8 @@ def attach(feed: str | None = None, symbols: Iterable[str] | None = None) -> Boo
     ConfigError
         A symbol is on none of them.
     """
+    if isinstance(symbols, str):
+        symbols = [symbols]
     running = _running()
     chosen = [(entry, table) for entry, table in running if feed is None or entry.name == feed]
     if not chosen:

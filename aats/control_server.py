@@ -215,7 +215,7 @@ class ControlServer:
             "pid": feed.pid,
             "name": feed.name,
             "mode": feed.mode.name.lower(),
-            "port": control.entry_of_pid(feed.pid).port,
+            "port": feed.entry().port,
             "started": not running,
             "changed": changed,
             "symbols": {symbol: state.name.lower() for symbol, state in feed.symbols.items()},
@@ -290,11 +290,13 @@ def extend(feed: Feed, wanted: FeedConfig) -> list[str]:
         raise ConfigError(
             f"{what} runs {feed.venue} {feed.mode.name.lower()}, wanted is {wanted.venue} {wanted.mode}: give the new one another name"
         )
-    entry = control.entry_of_pid(feed.pid)
+    entry = feed.entry()
     if wanted.net.send_type != "shm" and entry.port != wanted.net.port:
         raise ConfigError(
             f"{what} runs already and sends to {f'port {entry.port}' if entry.port else 'no network'}, wanted is port {wanted.net.port}: stop it first"
         )
+    if wanted.net.send_type != "shm" and " -> " in entry.detail and f" -> {wanted.net.ip}:{wanted.net.port}:" not in entry.detail:
+        raise ConfigError(f"{what} runs already and sends elsewhere ({entry.detail}), wanted is {wanted.net.ip}:{wanted.net.port}: stop it first")
     deepest = max(wanted.symbols, key=lambda one: one.level_num)
     if deepest.level_num > feed.level_max:
         raise ConfigError(f"{what} publishes at most {feed.level_max} levels, {deepest.symbol} wants {deepest.level_num}: stop it first")

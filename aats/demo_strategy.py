@@ -44,7 +44,8 @@ def main(symbols: list[str]) -> int:
     for exchange in sorted({symbol.rsplit(".", 1)[1] for symbol in symbols}):
         service.config_exchange(exchange, "sim")
     for symbol in symbols:
-        service.add_md_symbol(*symbol.rsplit(".", 1))
+        name, exchange = symbol.rsplit(".", 1)
+        service.add_md_symbol(name, exchange)
     service.add_strategy(Printer())
     try:
         service.run()

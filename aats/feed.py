@@ -81,9 +81,7 @@ class Feed:
         self._stopping = threading.Event()
         self._mail_lock = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._answers: dict[str, concurrent.futures.Future[int]] = {}
         self._levels = {f"{one.symbol}.{config.venue}": one.level_num for one in config.symbols}
-        self._asking: dict[int, int] = {}
         self._native: dict[int, str] = {}
         self._instruments: dict[str, Instrument] = {}
         self._next_look = 0.0
@@ -165,7 +163,7 @@ class Feed:
     def _about(self) -> str:
         net = self.config.net
         where = f" -> {net.ip}:{net.port}" if net.send_type != "shm" else ""
-        return f"{self.config.venue} {self.config.mode} {self.endpoints.stream}: {' '.join(sorted(self._levels))}{where}"
+        return f"{self.config.venue} {self.config.mode} {self.endpoints.stream}{where}: {' '.join(sorted(self._levels))}"
 
     def _subscribe(self, symbols: list[str]) -> None:
         if not symbols:
@@ -262,7 +260,10 @@ class Feed:
     def _fetch(self, index: int, number: int) -> None:
         """Get one snapshot, on a pool thread; its answer is put by this thread."""
         native = self._native.get(index)
-        if native is None or self._stopping.is_set():
+        if self._stopping.is_set():
+            return
+        if native is None:  # asked for before it was said to be there: once more
+            self._put(lib.AATS_MAIL_SNAP_FAILED, index, 0, b"")
             return
         try:
             body = self.client.snapshot(native)
@@ -291,6 +292,9 @@ class Feed:
             answer = self._obey(op, arg)
         except AatsError as exc:
             self.member.reply(lib.AATS_E_ARG, str(exc))
+        except Exception as exc:  # a fault of ours, or of the asker: it must not end the feed
+            log.exception("%s: command %s %r", self.config.name, op.name, arg)
+            self.member.reply(lib.AATS_E_ARG, f"{type(exc).__name__}: {exc}")
         else:
             self.member.reply(0, answer)
 
@@ -305,9 +309,9 @@ class Feed:
             self._put(lib.AATS_MAIL_OPEN_L2, 0, 0, b"")
             return "level changes are published"
         if op in (Command.SUBSCRIBE, Command.SET_LEVEL):
-            return self._subscribe_more(words[0] if words else "", int(words[1]) if len(words) > 1 else self.config.level_num)
+            return self._subscribe_more(words[0] if words else "", words[1] if len(words) > 1 else str(self.config.level_num))
         if op == Command.UNSUBSCRIBE:
-            symbol = self._full(words[0] if words else "")
+            symbol = self._full(words[0].upper() if words else "")
             index = self.added.pop(symbol, None)
             if index is None:
                 raise ConfigError(f"{symbol} is not on feed {self.config.name!r}")
@@ -320,15 +324,20 @@ class Feed:
     def _full(self, symbol: str) -> str:
         return symbol if "." in symbol else f"{symbol}.{self.config.venue}"
 
-    def _subscribe_more(self, symbol: str, level: int) -> str:
-        symbol = self._full(symbol)
+    def _subscribe_more(self, symbol: str, number: str) -> str:
+        symbol = self._full(symbol.upper())
+        if not symbol.endswith(f".{self.config.venue}"):
+            raise ConfigError(f"{symbol}: feed {self.config.name!r} carries {self.config.venue} only")
+        level = int(number) if number.isascii() and number.isdecimal() else 0
         if not 1 <= level <= self.config.level_max:
-            raise ConfigError(f"level_num {level} for {symbol}: feed {self.config.name!r} publishes 1 to {self.config.level_max}")
+            raise ConfigError(f"level_num {number} for {symbol}: feed {self.config.name!r} publishes 1 to {self.config.level_max}")
         if symbol in self.added:
             if level > self._levels.get(symbol, 0):
                 self._levels[symbol] = level
                 self._put(lib.AATS_MAIL_SET_LEVEL, self.added[symbol], level, b"")
             return f"{symbol} with {self._levels[symbol]} levels"
+        if lib.aats_dir_find(self.segment.md, symbol.encode()) < 0 and lib.aats_dir_cnt(self.segment.md) >= self.segment.md.dir_cap:
+            raise ConfigError(f"{symbol} cannot be added: {self._no_room(symbol, lib.AATS_E_FULL)}")
         self._levels[symbol] = level
         try:
             self._subscribe([symbol])

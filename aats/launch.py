@@ -64,7 +64,10 @@ def kill(pid: int, *, wait_s: float = 8.0, force: bool = True, ns: str | None = 
         # From here on the descriptor names one process: if that is the slot's, no signal can reach another.
         if not entry.alive():
             raise PeerDead(f"pid {pid} is another process than the one in the table (its start time differs): left alone", pid=pid)
-        uid = os.stat(f"/proc/{pid}").st_uid
+        try:
+            uid = os.stat(f"/proc/{pid}").st_uid
+        except OSError:
+            raise PeerDead(f"pid {pid} is gone", pid=pid) from None
         if uid != entry.uid or uid != os.getuid():
             raise ControlError(f"pid {pid} belongs to uid {uid}, not to uid {os.getuid()}: left alone")
         ended = _stop(entry, pidfd, wait_s, force, ns)

@@ -138,6 +138,19 @@ class Feed:
         """
         return shm.attach(shm.SegmentName.make(Kind.MD, self.name, self.generation), writable=writable)
 
+    def entry(self) -> Entry:
+        """Return its entry as it is now; by its slot, because a process may hold several.
+
+        Raises
+        ------
+        PeerDead
+            The slot is another's by now.
+        """
+        found = [one for one in _entries(None) if one.index == self.slot and one.generation == self.generation and one.role == Role.FEED]
+        if not found:
+            raise PeerDead(f"feed {self.name!r} (pid {self.pid}) is gone", pid=self.pid)
+        return found[0]
+
 
 def find_feeds(*, name: str | None = None, mode: Mode | None = None, symbol: str | None = None, ns: str | None = None) -> list[Feed]:
     """List the feeds that run (state RUN, process alive), oldest first.

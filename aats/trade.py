@@ -156,6 +156,8 @@ class Session:
         self._feeds: list[str] = []
         self._segments: list[Segment | None] = []
         self._closed = False
+        self._modes: dict[str, Mode] = {}
+        self._trouble: dict[str, str] = {}
         self.member = control.join(Role.TRADE, name, mode=mode, detail="starting")
         try:
             self.segment = self.member.create_td()
@@ -219,6 +221,7 @@ class Session:
                     )
                 self._feeds.append(feed.name)
                 self._segments.append(None)
+                self._modes[feed.name] = feed.mode
             check(
                 lib.aats_reader_bind(self.reader, number, self._feeds.index(feed.name)),
                 f"{symbol.port} cannot be bound to feed {feed.name!r}",
@@ -238,7 +241,10 @@ class Session:
 
     def _check_levels(self, feed: Feed, segment: Segment) -> None:
         entry = ffi.new("aats_dir_t *")
-        for symbol in self.symbols:
+        index = self._feeds.index(feed.name)
+        for number, symbol in enumerate(self.symbols):
+            if lib.aats_reader_sub(self.reader, number).feed != index:
+                continue  # another feed serves it
             at = lib.aats_dir_find(segment.md, symbol.port.encode())
             if at < 0 or lib.aats_dir_read(segment.md, at, entry) != lib.AATS_OK:
                 continue
@@ -285,6 +291,12 @@ class Session:
         self.loop.stop()
 
     def _hook(self) -> None:
+        try:
+            self._chores()
+        except (AatsError, OSError) as exc:  # housekeeping must not end a run; it comes again
+            log.warning("%s: %s", self.member.name, exc)
+
+    def _chores(self) -> None:
         self.member.tick()
         waiting = self.member.poll_command()
         if waiting is not None:
@@ -296,16 +308,20 @@ class Session:
     def _find_again(self, index: int, name: str) -> None:
         """Map a feed's next generation, if there is one."""
         have = self._segments[index]
-        for feed in control.find_feeds(name=name):
-            if have is not None and feed.generation == have.generation:
-                continue
-            try:
-                self._map(feed)
-            except AatsError as exc:
-                log.warning("feed %s: its new segment cannot be mapped: %s", name, exc)
-            else:
-                log.info("feed %s: mapped generation %d", name, feed.generation)
-            return
+        try:
+            found = [feed for feed in control.find_feeds(name=name) if have is None or feed.generation != have.generation]
+            if not found:
+                return
+            if found[0].mode != self._modes[name]:
+                was, now = self._modes[name].name.lower(), found[0].mode.name.lower()
+                raise ConfigError(f"it is back with mode {now}, this process was started on {was} data: not followed")
+            segment = self._map(found[0])
+            log.info("feed %s: mapped generation %d", name, found[0].generation)
+            self._check_levels(found[0], segment)
+        except AatsError as exc:
+            if str(exc) != self._trouble.get(name):  # it is tried again every 20 ms
+                log.warning("feed %s: %s", name, exc)
+            self._trouble[name] = str(exc)
 
     def _obey(self, op: Command, arg: str) -> None:
         if op == Command.STOP:

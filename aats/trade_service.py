@@ -17,7 +17,6 @@ import contextlib
 import difflib
 import gc
 import logging
-import os
 import re
 import signal
 import sys
@@ -36,6 +35,7 @@ from aats.control_address import check_address, check_symbol_map
 from aats.errors import AatsError, ConfigError
 from aats.feed import Feed as InlineFeed
 from aats.layout import Mode, Wait
+from aats.table import Table
 from aats.trade import Session, Symbol, choose, modes_for, wait_for
 
 __all__ = ["TradeService"]
@@ -105,7 +105,7 @@ class TradeService:
         self._exchanges: dict[str, _Exchange] = {}
         self._symbols: dict[str, tuple[str, str, int, bool]] = {}
         self._session: Session | None = None
-        self._inline: list[InlineFeed] = []
+        self._inline: list[tuple[InlineFeed, threading.Thread]] = []
 
     def __repr__(self) -> str:
         return f"<TradeService {self.name}: {len(self._symbols)} symbols, {len(self.strategies)} strategies{', running' if self._session else ''}>"
@@ -274,7 +274,10 @@ class TradeService:
         self._session = None
 
     def _close_inline(self) -> None:
-        for feed in self._inline:
+        for feed, server in self._inline:
+            feed.stop()
+            if server.ident is not None:
+                server.join()  # it works on what close() frees
             feed.close()
         self._inline.clear()
 
@@ -345,11 +348,11 @@ class TradeService:
     def _chosen(self, symbols: Sequence[Symbol]) -> dict[str, Feed]:
         feeds = control.find_feeds()
         if self._inline:
-            own = {feed.config.venue: feed.config.name for feed in self._inline}
+            own = {feed.config.venue: feed.config.name for feed, _ in self._inline}
             by_name = {feed.name: feed for feed in feeds}
             return {symbol.port: by_name[own[symbol.exchange]] for symbol in symbols if own[symbol.exchange] in by_name}
         if self._md is not None:
-            at_port = [feed for feed in feeds if control.entry_of_pid(feed.pid).port == self._md[1]]
+            at_port = [feed for feed in feeds if _port_of(feed) == self._md[1]]
             feeds = at_port + [feed for feed in feeds if feed not in at_port]
         found = {symbol.port: choose(symbol, feeds, named=self._feed) for symbol in symbols}
         return {port: feed for port, feed in found.items() if feed is not None}
@@ -373,7 +376,7 @@ class TradeService:
             )
             try:
                 control_client.ensure(*self._control)
-                request = {"op": "start_market", "namespace": shm.namespace(), "config": _tables(feed)}
+                request = {"op": "start_market", "namespace": shm.namespace(), "config": feed.tables()}
                 control_client.ask(*self._control, request, timeout_s=feed.limits.feed_ready_ms / 1000 + _MARGIN_S)
             except AatsError as exc:
                 ports = " ".join(symbol.port for symbol in wanted)
@@ -389,13 +392,14 @@ class TradeService:
             for venue in dict.fromkeys(symbol.exchange for symbol in symbols):
                 wanted = [symbol for symbol in symbols if symbol.exchange == venue]
                 feed = InlineFeed(_feed_config(venue, modes_for(wanted[0].mode)[0], wanted, f"{self.name}-{venue.lower()}"), inline=True)
-                self._inline.append(feed)
+                server = threading.Thread(target=_serve, args=(feed,), name=f"aats-control-{venue.lower()}", daemon=True)
+                self._inline.append((feed, server))
                 feed.start()
-                threading.Thread(target=_serve, args=(feed,), name=f"aats-control-{venue.lower()}", daemon=True).start()
+                server.start()
         except BaseException:
             self._close_inline()
             raise
-        return [int(ffi.cast("uintptr_t", feed.host)) for feed in self._inline]
+        return [int(ffi.cast("uintptr_t", feed.host)) for feed, _ in self._inline]
 
 
 def _serve(feed: InlineFeed) -> None:
@@ -413,15 +417,10 @@ def _feed_config(venue: str, mode: Mode, symbols: Sequence[Symbol], name: str) -
     return config.feed_config({"feed": table}, where="TradeService")
 
 
-def _tables(feed: FeedConfig) -> dict[str, Any]:
-    """Return settings as the tables of a file, what the environment has set included: the control server has another environment."""
-    out: dict[str, Any] = {}
-    for key, value in feed.values().items():
-        section, _, name = key.partition(".")
-        out.setdefault(section, {})[name] = value
-    if out["endpoints"]["cafile"]:
-        out["endpoints"]["cafile"] = os.path.abspath(out["endpoints"]["cafile"])
-    return out
+def _port_of(feed: Feed) -> int:
+    """Return the port that a feed serves, 0 for none; by its slot, because a process may hold several feeds."""
+    entry = Table.open().entry(feed.slot)
+    return entry.port if entry is not None and entry.name == feed.name else 0
 
 
 def _script_name() -> str:

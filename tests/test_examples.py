@@ -80,7 +80,13 @@ def test_example_says_what_to_open_and_what_to_expect_and_uses_public_names(path
 
 @pytest.mark.parametrize("name", ["print_book.py", "poll_numpy.py"])
 def test_without_a_feed_a_sentence_says_what_to_start(name: str) -> None:
-    done = subprocess.run([sys.executable, str(ROOT / "examples" / name)], env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=READY_S)
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "examples" / name)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=READY_S,
+    )
     assert done.returncode == 1
     assert "no feed runs" in done.stderr and "aats feed" in done.stderr and "Traceback" not in done.stderr
 

@@ -137,7 +137,12 @@ def _payload_seeds() -> Iterator[bytes]:
 
 
 #: What a target's name asks for; every other target gets payloads.
-SEEDS: dict[str, Callable[[], Iterator[bytes]]] = {"ws": _ws_seeds, "http": _http_seeds, "num": _number_seeds}
+SEEDS: dict[str, Callable[[], Iterator[bytes]]] = {
+    "ws": _ws_seeds,
+    "feed": _ws_seeds,
+    "http": _http_seeds,
+    "num": _number_seeds,
+}
 
 
 def write_seeds(target: str, folder: Path) -> int:

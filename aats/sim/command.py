@@ -89,7 +89,7 @@ def endpoints(server: SimServer, ca: str, *, plain: bool) -> dict[str, Any]:
     """Return what a client needs to find this server: the content of the ready line."""
     where = f"localhost:{server.port}"
     rest, stream = (f"http://{where}", f"ws://{where}") if plain else (f"https://{where}", f"wss://{where}")
-    env = {"AATS_ENDPOINT_BINANCE_SIM_REST": rest, "AATS_ENDPOINT_BINANCE_SIM_STREAM": stream}
+    env = {"AATS_MODE": "sim", "AATS_ENDPOINT_BINANCE_SIM_REST": rest, "AATS_ENDPOINT_BINANCE_SIM_STREAM": stream}
     if not plain:
         env["AATS_CAFILE"] = ca
     symbols = list(server.exchange.market.symbols)

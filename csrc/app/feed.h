@@ -108,7 +108,7 @@ void aats_feed_connecting(aats_feed_t *f, int link);
 void aats_feed_opened(aats_feed_t *f, int link);
 void aats_feed_closed(aats_feed_t *f, int link, char const *why);
 
-/* aats_feed_room gives the place for the next bytes of a connection; aats_feed_received says that n of them came with the read that returned
+/* aats_feed_room gives the place for the next bytes of a connection that was opened, never less than one; aats_feed_received says that n of them came with the read that returned
  * at recv_ns, and processes every complete message.  Returns the messages processed. */
 size_t aats_feed_room(aats_feed_t *f, int link, uint8_t **at);
 int aats_feed_received(aats_feed_t *f, int link, size_t n, int64_t recv_ns);

@@ -6,8 +6,8 @@
 #include "shm/directory.h"
 
 #define VERIFY_NS 1000000000 /* a suspect book that no diff has cleared by then gets a new snapshot */
-#define ASK_MIN_NS 500000000
-#define ASK_MAX_NS 8000000000
+#define ASK_MIN_NS ((int64_t)500000000) /* 64 bits wide: it is shifted */
+#define ASK_MAX_NS ((int64_t)8000000000)
 
 static aats_dir_t *dir_of(aats_feed_t *f, sym_t const *s) { return &f->view.dir[feed_index(f, s)]; }
 
@@ -84,8 +84,9 @@ static void gap(aats_feed_t *f, sym_t *s, int64_t recv_ns)
 void book_suspect(aats_feed_t *f, sym_t *s, uint8_t why, int barrier)
 {
     if (s->gone) return;
-    s->suspect = why;
-    s->suspect_barrier = barrier;
+    if (!s->suspect_barrier) s->suspect = why; /* what a stop began, only its pong or a snapshot may end */
+    s->suspect_barrier |= barrier;
+    s->suspect_ask = s->asked_mono_ns ? s->ask_no : 0;
     s->continued = 0;
     pub_judge(f, s, 0, f->now_ns);
     book_want_snapshot(f, s, feed_jitter(f, VERIFY_NS));
@@ -160,7 +161,8 @@ void book_carried(aats_feed_t *f, sym_t *s, int proven)
 
 /* ---- messages ---- */
 
-/* After a snapshot: kept diffs over it, then one judgement. */
+/* After a snapshot: kept diffs over it, then one judgement.  A snapshot that was on its way when a message could not be read may be older than
+ * what that message held: the book stays suspect, until the next diff continues it. */
 static void replay(aats_feed_t *f, sym_t *s, int64_t recv_ns)
 {
     aats_diff_t d;
@@ -172,7 +174,8 @@ static void replay(aats_feed_t *f, sym_t *s, int64_t recv_ns)
         gap(f, s, recv_ns);
         return;
     }
-    clear_suspect(s);
+    if (s->suspect && s->suspect_ask == s->ask_no) book_want_snapshot(f, s, feed_jitter(f, VERIFY_NS));
+    else clear_suspect(s);
     s->ask_tries = 0;
     s->behind = 0;
     s->reloaded = 1;
@@ -234,7 +237,7 @@ static void take_depth(aats_feed_t *f, sym_t *s, aats_msg_t const *m, int64_t re
         }
     } else if (e == AATS_E_GAP) {
         gap(f, s, recv_ns);
-    } else if (e == AATS_E_SHAPE && s->sync.live) { /* U > u: it cannot be applied, nor passed over */
+    } else if (e == AATS_E_SHAPE) { /* U > u: it cannot be applied, nor passed over */
         feed_count(f, AATS_MDC_PARSE_ERRORS, 1);
         aats_add_relaxed(&dir_of(f, s)->bad_frames, 1);
         book_suspect(f, s, AATS_WHY_SUSPECT, 0);

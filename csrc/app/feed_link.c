@@ -29,12 +29,9 @@ typedef struct {
 int link_init(aats_feed_t *f, link_t *l, int index)
 {
     l->index = index;
-    l->rx_cap = RX_START;
-    l->rx = malloc(l->rx_cap);
-    l->join_buf = malloc(FRAME_MAX);
     l->subs = calloc(f->view.dir_cap, sizeof *l->subs);
     f->view.md->links[index].limit_ns = (uint64_t)(2 * f->venue->ping_ns + 5 * (int64_t)SECOND);
-    return l->rx && l->join_buf && l->subs;
+    return l->subs != NULL;
 }
 
 void link_fini(link_t *l)
@@ -63,7 +60,9 @@ static void put_aside(aats_feed_t *f, link_t *l, char const *text, size_t n, int
         uint8_t *grown = cap <= STASH_MAX ? realloc(l->stash, cap) : NULL;
         if (!grown) {
             feed_count(f, AATS_MDC_UNKNOWN, 1);
-            l->stash_len = 0; /* the hole will be found by the sequence rule */
+            if (!l->holed) feed_notice(f, 1, "link %d: too much came while it waits to take over; its books will be checked anew", l->index);
+            l->stash_len = 0;
+            l->holed = 1;
             return;
         }
         l->stash = grown;
@@ -79,13 +78,14 @@ static void drop_stash(link_t *l)
     free(l->stash);
     l->stash = NULL;
     l->stash_len = l->stash_cap = 0;
+    l->holed = 0;
 }
 
 /* Nothing lies between what the old link has brought and what this one put aside: by a pong, or by a diff that overlaps. */
 static int proven(aats_feed_t *f, link_t *l, uint32_t sym)
 {
     uint64_t first = l->subs[sym].aside_id;
-    return (l->proof && sibling(f, l)->passed >= l->proof) || (first && first <= f->syms[sym].sync.id + 1);
+    return !l->holed && ((l->proof && sibling(f, l)->passed >= l->proof) || (first && first <= f->syms[sym].sync.id + 1));
 }
 
 static void take_over(aats_feed_t *f, link_t *l)

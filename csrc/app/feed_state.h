@@ -32,6 +32,7 @@ typedef struct {
     uint8_t lost_why;  /* why the book is not live */
     uint8_t suspect;   /* AATS_WHY_*, 0: trusted */
     int suspect_barrier; /* a pong must come before a diff can clear it */
+    uint64_t suspect_ask; /* the snapshot that was on its way when it became suspect, 0: none */
     int continued;     /* a diff has continued the sequence since it became suspect */
     int behind;        /* diffs in a row that told nothing new */
     int reloaded;      /* a snapshot has replaced the book: the next quote says so */
@@ -95,6 +96,7 @@ typedef struct {
     int64_t proof_mono_ns; /* when it was sent */
     uint8_t *stash;        /* successor: texts of data messages, each behind {len, recv_ns} */
     size_t stash_len, stash_cap;
+    int holed;             /* successor: it grew too large, and was thrown away */
     int dying;             /* the venue said good-bye: a successor is on its way */
     int64_t wait_ns;       /* told by the venue (Retry-After): do not come back earlier */
     sub_t *subs;           /* dir_cap */

@@ -63,16 +63,31 @@ static void send_upgrade(aats_feed_t *f, link_t *l)
     }
     if (f->opts.path[0]) snprintf(path, sizeof path, "%s", f->opts.path);
     else if (f->venue->path(path, sizeof path) < 0) path[0] = 0;
-    if (!room_out(l, 2048)) return;
+    if (!room_out(l, 2048)) {
+        link_fail(f, l, 0, "no memory for the upgrade");
+        return;
+    }
     int n = aats_ws_request((char *)l->tx, l->tx_cap, f->opts.host, path, l->key16, "User-Agent: aats\r\n");
     if (n < 0) link_fail(f, l, 0, "host or path cannot stand in a request");
     else l->tx_len = (size_t)n;
+}
+
+/* Made with the first connection, kept for the next ones: of the places for links most are never used. */
+static int buffers(link_t *l)
+{
+    if (!l->rx && (l->rx = malloc(RX_START))) l->rx_cap = RX_START;
+    if (!l->join_buf) l->join_buf = malloc(FRAME_MAX);
+    return l->rx && l->join_buf;
 }
 
 void aats_feed_opened(aats_feed_t *f, int link)
 {
     link_t *l = &f->links[link];
     l->phase = LINK_UPGRADING;
+    if (!buffers(l)) {
+        link_fail(f, l, 0, "no memory for its buffers");
+        return;
+    }
     l->rx_len = l->tx_len = 0;
     l->at_mono_ns = f->mono_ns + f->opts.connect_ns;
     aats_ws_asm_init(&l->join, l->join_buf, FRAME_MAX);
@@ -89,6 +104,7 @@ void aats_feed_sent(aats_feed_t *f, int link, size_t n)
 {
     link_t *l = &f->links[link];
     if (n > l->tx_len) n = l->tx_len;
+    if (!n) return;
     memmove(l->tx, l->tx + n, l->tx_len - n);
     l->tx_len -= n;
 }

@@ -55,7 +55,7 @@ struct aats_reader {
     aats_reader_sub_t subs[];
 };
 
-/* ---- set-up ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- set-up ------------------------------------------------------------------------------------------------------ */
 
 size_t aats_reader_footprint(uint32_t sub_cap)
 {
@@ -153,7 +153,7 @@ uint64_t aats_reader_missed(aats_reader_t const *r) { return r->missed; }
 uint64_t aats_reader_missed_ticks(aats_reader_t const *r) { return r->missed_ticks; }
 uint64_t aats_reader_damaged(aats_reader_t const *r) { return r->damaged; }
 
-/* ---- events ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- events ------------------------------------------------------------------------------------------------------ */
 
 static int give(aats_reader_t *r, aats_event_t *out, uint32_t kind, int feed, uint32_t why)
 {
@@ -183,7 +183,7 @@ static int give_invalid(aats_reader_t *r, aats_event_t *out, aats_reader_sub_t *
     return 1;
 }
 
-/* ---- the pulse of a feed ---------------------------------------------------------------------------------------------------------- */
+/* ---- the pulse of a feed ----------------------------------------------------------------------------------------- */
 
 /* map_directory finds the subs' entries among the directory entries that are new. */
 static void map_directory(aats_reader_t *r, int feed)
@@ -206,8 +206,8 @@ static void map_directory(aats_reader_t *r, int feed)
     }
 }
 
-/* judge notes why each connection that we live on is bad, and why the feed as a whole is: its process, else the worst connection.  1 if any
- * of it is other than it was. */
+/* judge notes why each connection that we live on is bad, and why the feed as a whole is: its process, else the worst
+ * connection.  1 if any of it is other than it was. */
 static int judge(feed_t *f, int64_t now_mono_ns)
 {
     uint32_t worst = (uint32_t)aats_pulse_why(&f->pulse, now_mono_ns);
@@ -226,8 +226,8 @@ static int judge(feed_t *f, int64_t now_mono_ns)
 
 /* check takes the pulse (H1: before any record that it will judge) and notes what must be told.
  *
- * A reader that was itself stopped for longer than half a stale time finds good records of before in the ring, whose feed may have slept as well:
- * it looks at the latest slots first, which pass over them. */
+ * A reader that was itself stopped for longer than half a stale time finds good records of before in the ring, whose
+ * feed may have slept as well: it looks at the latest slots first, which pass over them. */
 static void check(aats_reader_t *r, int feed, int64_t now_mono_ns)
 {
     feed_t *f = &r->feeds[feed];
@@ -240,7 +240,7 @@ static void check(aats_reader_t *r, int feed, int64_t now_mono_ns)
     if (judge(f, now_mono_ns) || slept) look_again(r, feed, PENDING_BOOK | PENDING_TOP);
 }
 
-/* ---- what comes before the ring --------------------------------------------------------------------------------------------------- */
+/* ---- what comes before the ring ---------------------------------------------------------------------------------- */
 
 /* settle_ticks counts the trades lost to a lap, once they are known: ids below the one before `seq`. */
 static void settle_ticks(aats_reader_t *r, aats_reader_sub_t *s, uint64_t seq)
@@ -292,7 +292,8 @@ static int take_top(aats_reader_t *r, feed_t *f, aats_reader_sub_t *s, int64_t n
     return give_sub(r, out, AATS_EV_BBO, s, &r->head, r->bids, r->asks, AATS_F_RECOVERED);
 }
 
-/* catch_up tells what is owed before the ring goes on: lap, feed up or down, then sub by sub.  1 event given, 0 all told. */
+/* catch_up tells what is owed before the ring goes on: lap, feed up or down, then sub by sub.  1 event given, 0 all
+ * told. */
 static int catch_up(aats_reader_t *r, int feed, int64_t now_mono_ns, aats_event_t *out)
 {
     feed_t *f = &r->feeds[feed];
@@ -340,7 +341,7 @@ static int catch_up(aats_reader_t *r, int feed, int64_t now_mono_ns, aats_event_
     return 0;
 }
 
-/* ---- the ring --------------------------------------------------------------------------------------------------------------------- */
+/* ---- the ring ---------------------------------------------------------------------------------------------------- */
 
 static void fall_back(aats_reader_t *r, int feed)
 {

@@ -1,24 +1,27 @@
 /* reader.h -- step 7 of the walk: follow some feeds, give one event after another, never call a bad book good.
  *
- * For: the callback loop (py/loop) and the iterator of aats.books.  Not for mapping segments or finding feeds (Python does), nor for one look at
- * one book (shm/valid.h).
+ * For: the callback loop (py/loop) and the iterator of aats.books.  Not for mapping segments or finding feeds (Python
+ * does), nor for one look at one book (shm/valid.h).
  *
  *     ring of feed 0 ----+
  *     ring of feed 1 ----+--> aats_reader_next --> QUOTE TICK BBO L2 | INVALID LAP FEED_DOWN FEED_UP
  *     latest slots, tops +         one at a time, feeds in turn
  *
  * A symbol (a "sub") has the caller's own cid and comes from one feed.  What is promised for each sub:
- *   - QUOTE comes only while the book is valid (shm/valid.h); a book that turns invalid gives one INVALID, then no QUOTE until it is valid again, and then
- *     first one with the whole book.  A book that was never valid is not announced as invalid.
- *   - A joiner, a lapped reader, one whose feed was replaced, and one that was itself stopped for long get each book once from its latest slot
- *     (flag RECOVERED), and ring records that are not newer than it are passed over.  Books and best bid/ask are then current; trades and level changes
- *     in between are lost and counted: exactly, where the venue numbers its trades.
+ *   - QUOTE comes only while the book is valid (shm/valid.h); a book that turns invalid gives one INVALID, then no
+ *     QUOTE until it is valid again, and then first one with the whole book.  A book that was never valid is not
+ *     announced as invalid.
+ *   - A joiner, a lapped reader, one whose feed was replaced, and one that was itself stopped for long get each book
+ *     from its latest slot (flag RECOVERED), and ring records that are not newer than it are passed over.  Books and
+ *     best bid/ask are then current; trades and level changes in between are lost and counted: exactly, where the venue
+ *     numbers its trades.
  *   - Validity is judged when a record comes and, every AATS_READER_CHECK_NS, when none does.
  *
- * Order within a feed: LAP before what it makes necessary; FEED_DOWN before the INVALIDs it causes; FEED_UP before the QUOTEs.
+ * Order within a feed: LAP before what it makes necessary; FEED_DOWN before the INVALIDs it causes; FEED_UP before
+ * the QUOTEs.
  *
- * Memory: the caller's block; nothing is allocated after aats_reader_init, nothing freed.  Mappings are the caller's: one must stay until its feed is
- * detached or attached anew.  Owner: one thread at a time.  Writes nothing shared. */
+ * Memory: the caller's block; nothing is allocated after aats_reader_init, nothing freed.  Mappings are the caller's:
+ * one must stay until its feed is detached or attached anew.  Owner: one thread at a time.  Writes nothing shared. */
 #ifndef AATS_APP_READER_H
 #define AATS_APP_READER_H
 
@@ -32,7 +35,8 @@
 #define AATS_READER_SUBS_MAX 4096
 
 enum {
-    AATS_EV_QUOTE = 1, AATS_EV_TICK = 2, AATS_EV_BBO = 3, AATS_EV_L2 = 4, AATS_EV_INVALID = 5, AATS_EV_LAP = 6, AATS_EV_FEED_DOWN = 7, AATS_EV_FEED_UP = 8
+    AATS_EV_QUOTE = 1, AATS_EV_TICK = 2, AATS_EV_BBO = 3, AATS_EV_L2 = 4, AATS_EV_INVALID = 5, AATS_EV_LAP = 6,
+    AATS_EV_FEED_DOWN = 7, AATS_EV_FEED_UP = 8
 };
 
 /* What a sub is wanted for; QUOTE, INVALID and the feed's events come always. */
@@ -80,39 +84,46 @@ typedef struct {
 
 typedef struct aats_reader aats_reader_t;
 
-/* aats_reader_footprint returns the bytes for a reader of up to sub_cap symbols, 0 if sub_cap is not in [1, AATS_READER_SUBS_MAX]. */
+/* aats_reader_footprint returns the bytes for a reader of up to sub_cap symbols, 0 if sub_cap is not in [1,
+ * AATS_READER_SUBS_MAX]. */
 size_t aats_reader_footprint(uint32_t sub_cap);
 
 /* aats_reader_init makes a reader in mem (8-byte aligned), without symbols and feeds.  NULL for a bad argument. */
 aats_reader_t *aats_reader_init(void *mem, uint32_t sub_cap);
 
-/* aats_reader_add enters a symbol and returns its sub, counting from 0.  AATS_E_ARG, AATS_E_FULL, AATS_E_BUSY if the symbol is there. */
+/* aats_reader_add enters a symbol and returns its sub, counting from 0.  AATS_E_ARG, AATS_E_FULL, AATS_E_BUSY if the
+ * symbol is there. */
 int aats_reader_add(aats_reader_t *r, char const *symbol, int64_t cid, uint32_t level_num, uint32_t take);
 
-/* aats_reader_bind says which feed (index 0 .. AATS_FEED_MAX-1, attached or not) serves a sub; once.  AATS_OK or AATS_E_ARG, AATS_E_BUSY. */
+/* aats_reader_bind says which feed (index 0 .. AATS_FEED_MAX-1, attached or not) serves a sub; once.  AATS_OK or
+ * AATS_E_ARG, AATS_E_BUSY. */
 int aats_reader_bind(aats_reader_t *r, int sub, int feed);
 
-/* aats_reader_attach starts, or starts anew, to follow a feed through a mapped md segment and the control slot of its process (NULL: the feed is down).
+/* aats_reader_attach starts, or starts anew, to follow a feed through a mapped md segment and the control slot of its
+ * process (NULL: the feed is down).
  *
- * Begins with the newest record and with each bound symbol's latest slot.  AATS_OK; AATS_E_ARG; else what aats_md_attach says, with its sentence in why,
- * the feed being detached then. */
+ * Begins with the newest record and with each bound symbol's latest slot.  AATS_OK; AATS_E_ARG; else what
+ * aats_md_attach says, with its sentence in why, the feed being detached then. */
 int aats_reader_attach(aats_reader_t *r, int feed, void *mem, uint64_t mapped_sz, aats_slot_t const *slot, char *why, size_t cap);
 
-/* aats_reader_detach stops using the mapping and the slot; books of the feed become invalid (REPLACED).  Harmless if it was not attached. */
+/* aats_reader_detach stops using the mapping and the slot; books of the feed become invalid (REPLACED).  Harmless if
+ * it was not attached. */
 void aats_reader_detach(aats_reader_t *r, int feed);
 
-/* aats_reader_next gives the next event.  1, or 0 if there is none now.  now_mono_ns is of CLOCK_MONOTONIC and sampled after the last event was dealt with.
- * Never blocks, never allocates.  Cost: an empty turn is one load a feed; a quote of five levels some 30 ns and its cache misses. */
+/* aats_reader_next gives the next event.  1, or 0 if there is none now.  now_mono_ns is of CLOCK_MONOTONIC and
+ * sampled after the last event was dealt with. Never blocks, never allocates.  Cost: an empty turn is one load a
+ * feed; a quote of five levels some 30 ns and its cache misses. */
 int aats_reader_next(aats_reader_t *r, int64_t now_mono_ns, aats_event_t *out);
 
-/* aats_reader_down returns AATS_WHY_* of a feed as last told, AATS_WHY_NONE when it is up, AATS_WHY_FEED_DOWN when it is not attached.  Whoever can map
- * segments looks for a new generation while it is FEED_DOWN or REPLACED. */
+/* aats_reader_down returns AATS_WHY_* of a feed as last told, AATS_WHY_NONE when it is up, AATS_WHY_FEED_DOWN when it
+ * is not attached.  Whoever can map segments looks for a new generation while it is FEED_DOWN or REPLACED. */
 int aats_reader_down(aats_reader_t const *r, int feed);
 
 uint32_t aats_reader_sub_cnt(aats_reader_t const *r);
 aats_reader_sub_t const *aats_reader_sub(aats_reader_t const *r, int sub); /* NULL for an index that is not there */
 
-/* aats_reader_missed returns the ring records lost to laps so far; _missed_ticks the trades known to be lost; _damaged the records that could not be. */
+/* aats_reader_missed returns the ring records lost to laps so far; _missed_ticks the trades known to be lost;
+ * _damaged the records that could not be. */
 uint64_t aats_reader_missed(aats_reader_t const *r);
 uint64_t aats_reader_missed_ticks(aats_reader_t const *r);
 uint64_t aats_reader_damaged(aats_reader_t const *r);

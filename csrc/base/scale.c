@@ -15,7 +15,8 @@ double aats_scale_slow(int64_t value_i, int exp)
     if (value_i >= -edge && value_i <= edge && exp <= 0 && exp >= AATS_SCALE_EXP_MIN) return (double)value_i / AATS_POW10[-exp];
     if (value_i >= -edge && value_i <= edge && exp > 0 && exp <= AATS_SCALE_EXP_MAX) return (double)value_i * AATS_POW10[exp];
 
-    /* Two roundings (to double, then by the division) would differ from the decimal's own: let the C library read the text. */
+    /* Two roundings (to double, then by the division) would differ from the decimal's own: let the C library read the
+     * text. */
     char text[48];
     snprintf(text, sizeof text, "%" PRId64 "e%d", value_i, exp);
     return strtod(text, NULL);

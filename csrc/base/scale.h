@@ -1,8 +1,8 @@
 /* scale.h -- scaled integers to the double that a person would have typed.
  *
- * For: the border where a callback or a numpy view wants float64.  Not for reading text (proto/num) and not for money inside.
- * value_i * 10^exp becomes the double nearest to that decimal, so 1932767000000 at -8 is the same double as the literal 19327.67.
- * Pure; any thread.
+ * For: the border where a callback or a numpy view wants float64.  Not for reading text (proto/num) and not for money
+ * inside. value_i * 10^exp becomes the double nearest to that decimal, so 1932767000000 at -8 is the same double as
+ * the literal 19327.67. Pure; any thread.
  */
 #ifndef AATS_BASE_SCALE_H
 #define AATS_BASE_SCALE_H
@@ -14,17 +14,19 @@
 #define AATS_SCALE_EXP_MIN -22 /* 10^22 is the largest power of ten that a double holds exactly */
 #define AATS_SCALE_EXP_MAX 22
 
-/* aats_scale_slow is aats_scale for any value and exponent; outside +-2^53 it goes through text.  Cost: up to a microsecond. */
+/* aats_scale_slow is aats_scale for any value and exponent; outside +-2^53 it goes through text.  Cost: up to a
+ * microsecond. */
 double aats_scale_slow(int64_t value_i, int exp);
 
-/* aats_scale_array converts cnt values; stride_in and stride_out count elements, so that one column of a level array can be taken. */
+/* aats_scale_array converts cnt values; stride_in and stride_out count elements, so that one column of a level array
+ * can be taken. */
 void aats_scale_array(int64_t const *in, size_t stride_in, double *out, size_t stride_out, size_t cnt, int exp);
 /* cdef-end */
 
 extern double const AATS_POW10[AATS_SCALE_EXP_MAX + 1];
 
-/* aats_scale returns value_i * 10^exp, correctly rounded.  A division of two exact doubles rounds once: that is why it divides.
- * Cost: 2 to 5 ns for |value_i| <= 2^53 and exp in [-22, 0]. */
+/* aats_scale returns value_i * 10^exp, correctly rounded.  A division of two exact doubles rounds once: that is why
+ * it divides. Cost: 2 to 5 ns for |value_i| <= 2^53 and exp in [-22, 0]. */
 static inline double aats_scale(int64_t value_i, int exp)
 {
     if (__builtin_expect((uint64_t)value_i + (UINT64_C(1) << 53) <= (UINT64_C(1) << 54) && exp <= 0 && exp >= AATS_SCALE_EXP_MIN, 1))

@@ -74,9 +74,12 @@ static void event_dealloc(event_t *e)
     Py_DECREF(type);
 }
 
-/* ---- members: one getter, told apart by the closure ---------------------------------------------------------------------------------- */
+/* ---- members: one getter, told apart by the closure -------------------------------------------------------------- */
 
-enum { KIND, CID, FEED, SEQ, REC, EPOCH, EXCH, RECV, PUB, DELIVERED, BID_LEN, ASK_LEN, FLAGS, WHY, MISSED, PX_EXP, QTY_EXP, PX_I, QTY_I, SIDE, LINK };
+enum {
+    KIND, CID, FEED, SEQ, REC, EPOCH, EXCH, RECV, PUB, DELIVERED, BID_LEN, ASK_LEN, FLAGS, WHY, MISSED, PX_EXP, QTY_EXP,
+    PX_I, QTY_I, SIDE, LINK
+};
 
 static PyObject *event_int(event_t *e, void *which)
 {

@@ -1,7 +1,7 @@
 /* event.h -- Event: everything else that is known of the event whose callback runs, as a view of the C record.
  *
- * For: `self.event`.  Not a message: those are dicts with the documented keys and nothing more.  An Event costs nothing until it is read.  One made
- * by the loop shows whatever event is current; copy() gives one that stays.
+ * For: `self.event`.  Not a message: those are dicts with the documented keys and nothing more.  An Event costs
+ * nothing until it is read.  One made by the loop shows whatever event is current; copy() gives one that stays.
  * Owner: the loop's thread. */
 #ifndef AATS_PY_EVENT_H
 #define AATS_PY_EVENT_H

@@ -5,7 +5,7 @@
 
 #include "base/scale.h"
 
-/* ---- what the loop writes ---------------------------------------------------------------------------------------------------------- */
+/* ---- what the loop writes ---------------------------------------------------------------------------------------- */
 
 void aats_info_quote(aats_info_t *info, aats_event_t const *ev)
 {
@@ -51,7 +51,7 @@ void aats_info_rules(aats_info_t *info, aats_reader_sub_t const *sub)
     info->lotsize = aats_scale(sub->lot_i, sub->qty_exp);
 }
 
-/* ---- what Python sees --------------------------------------------------------------------------------------------------------------- */
+/* ---- what Python sees -------------------------------------------------------------------------------------------- */
 
 static PyObject *info_new(PyTypeObject *type, PyObject *args, PyObject *kw)
 {
@@ -59,7 +59,8 @@ static PyObject *info_new(PyTypeObject *type, PyObject *args, PyObject *kw)
     PyObject *cid, *port;
     int level_num = 5;
     if (!PyArg_ParseTupleAndKeywords(args, kw, "OU|i:SymbolInfo", names, &cid, &port, &level_num)) return NULL;
-    if (level_num < 1 || level_num > AATS_LEVEL_MAX) return PyErr_Format(PyExc_ValueError, "level_num is %d, it must be 1 to %d", level_num, AATS_LEVEL_MAX);
+    if (level_num < 1 || level_num > AATS_LEVEL_MAX)
+        return PyErr_Format(PyExc_ValueError, "level_num is %d, it must be 1 to %d", level_num, AATS_LEVEL_MAX);
     Py_ssize_t const dot = PyUnicode_FindChar(port, '.', 0, PyUnicode_GET_LENGTH(port), 1);
     if (dot < 1) return PyErr_Format(PyExc_ValueError, "port is %R, it must be SYMBOL.EXCHANGE", port);
 
@@ -90,7 +91,8 @@ static PyObject *info_repr(aats_info_t *info)
 {
     PyObject *bid = PyFloat_FromDouble(info->bid_px), *ask = PyFloat_FromDouble(info->ask_px);
     PyObject *out = NULL;
-    if (bid && ask) out = PyUnicode_FromFormat("<SymbolInfo %R %U %s bid %R ask %R>", info->cid, info->port, info->valid ? "valid" : "not valid", bid, ask);
+    char const *state = info->valid ? "valid" : "not valid";
+    if (bid && ask) out = PyUnicode_FromFormat("<SymbolInfo %R %U %s bid %R ask %R>", info->cid, info->port, state, bid, ask);
     Py_XDECREF(bid), Py_XDECREF(ask);
     return out;
 }
@@ -113,8 +115,11 @@ static PyObject *side_list(aats_info_t *info, aats_level_t const *levels, int le
     return list;
 }
 
-static PyObject *info_bids(aats_info_t *info, void *arg) { (void)arg; return side_list(info, info->levels, info->bid_len); }
-static PyObject *info_asks(aats_info_t *info, void *arg) { (void)arg; return side_list(info, info->levels + info->level_num, info->ask_len); }
+static PyObject *info_side(aats_info_t *info, void *side)
+{
+    int const ask = (intptr_t)side == AATS_ASK;
+    return side_list(info, info->levels + (ask ? info->level_num : 0), ask ? info->ask_len : info->bid_len);
+}
 
 static PyObject *info_mid(aats_info_t *info, void *arg)
 {
@@ -174,8 +179,8 @@ static PyMemberDef info_members[] = {
 #undef M
 
 static PyGetSetDef info_getset[] = {
-    {"bids", (getter)info_bids, NULL, "[[px, qty], ...] best first, built when read", NULL},
-    {"asks", (getter)info_asks, NULL, "[[px, qty], ...] best first, built when read", NULL},
+    {"bids", (getter)info_side, NULL, "[[px, qty], ...] best first, built when read", (void *)(intptr_t)AATS_BID},
+    {"asks", (getter)info_side, NULL, "[[px, qty], ...] best first, built when read", (void *)(intptr_t)AATS_ASK},
     {"mid_px", (getter)info_mid, NULL, "middle of best bid and ask, 0.0 if a side is empty", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };

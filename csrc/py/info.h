@@ -1,8 +1,9 @@
 /* info.h -- SymbolInfo: what is known of one symbol now, as a Python object that the loop writes and strategies read.
  *
- * For: `self.si[cid]`.  Not for history, nor for exact integers but through levels().  Numbers are C members: reading one costs a float, updating
- * costs nothing of Python.  bids and asks are built when read, from the loop's copy of the book.
- * Owner: the loop's thread, with the GIL; other threads of the process may read and see each member whole, not all of one moment. */
+ * For: `self.si[cid]`.  Not for history, nor for exact integers but through levels().  Numbers are C members: reading
+ * one costs a float, updating costs nothing of Python.  bids and asks are built when read, from the loop's copy of
+ * the book. Owner: the loop's thread, with the GIL; other threads of the process may read and see each member whole,
+ * not all of one moment. */
 #ifndef AATS_PY_INFO_H
 #define AATS_PY_INFO_H
 

@@ -2,11 +2,13 @@
  *
  *     pass:  time -> heartbeat -> [chores, once a millisecond] -> [step of an inline feed] -> events, each to every strategy -> or wait
  *
- * For: TradeService.run.  Not for finding feeds, mapping segments, logging or closing: Python does these between runs and in the hook.
+ * For: TradeService.run.  Not for finding feeds, mapping segments, logging or closing: Python does these between runs
+ * and in the hook.
  *
- * The GIL is held while events come; let go after HELD_PASSES empty passes, while nothing comes, and for one switch every 5 ms when another Python thread
- * exists.  Chores: signals (PyErr_CheckSignals), timers, commands, the wait in force, the hook.
- * An exception in a callback, the hook or a signal handler ends the run with it; the event that was being delivered is not delivered to further strategies.
+ * The GIL is held while events come; let go after HELD_PASSES empty passes, while nothing comes, and for one switch
+ * every 5 ms when another Python thread exists.  Chores: signals (PyErr_CheckSignals), timers, commands, the wait in
+ * force, the hook. An exception in a callback, the hook or a signal handler ends the run with it; the event that was
+ * being delivered is not delivered to further strategies.
  *
  *   loop_type.c   the Python type: construction, strategies, timers, life
  *   loop.c        the run: passes, chores, waiting
@@ -75,7 +77,8 @@ static inline void aats_loop_count(loop_t *l, int what) { aats_add_relaxed(&l->c
 /* aats_loop_call calls fn(a) or fn(a, b).  0, or -1 with an exception. */
 int aats_loop_call(loop_t *l, PyObject *fn, PyObject *a, PyObject *b);
 
-/* aats_loop_deliver gives l->now.ev to every strategy, the SymbolInfo first.  0, or -1 with the exception of a callback. */
+/* aats_loop_deliver gives l->now.ev to every strategy, the SymbolInfo first.  0, or -1 with the exception of a
+ * callback. */
 int aats_loop_deliver(loop_t *l);
 
 /* The methods of the type that live in loop.c. */

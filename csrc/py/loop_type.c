@@ -6,7 +6,7 @@
 
 static PyTypeObject *event_type; /* of this process */
 
-/* ---- set-up -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- set-up ------------------------------------------------------------------------------------------------------ */
 
 static int take_hosts(loop_t *l, PyObject *hosts)
 {
@@ -27,8 +27,9 @@ static PyObject *loop_new(PyTypeObject *type, PyObject *args, PyObject *kw)
     unsigned long long reader, slot = 0, ctl = 0, counters = 0, pub = 0, recv = 0, step = 0;
     PyObject *infos, *feeds, *hook = Py_None, *keep = Py_None, *hosts = NULL;
     unsigned wait = AATS_WAIT_NONE, cores = 1;
-    if (!PyArg_ParseTupleAndKeywords(args, kw, "KO!O!|OO$KKKKKKO!II:Loop", names, &reader, &PyList_Type, &infos, &PyList_Type, &feeds, &hook, &keep,
-                                     &slot, &ctl, &counters, &pub, &recv, &step, &PyList_Type, &hosts, &wait, &cores))
+    if (!PyArg_ParseTupleAndKeywords(args, kw, "KO!O!|OO$KKKKKKO!II:Loop", names, &reader, &PyList_Type, &infos,
+                                     &PyList_Type, &feeds, &hook, &keep, &slot, &ctl, &counters, &pub, &recv, &step,
+                                     &PyList_Type, &hosts, &wait, &cores))
         return NULL;
     aats_reader_t *r = (aats_reader_t *)(uintptr_t)reader;
     if (!r || PyList_GET_SIZE(infos) != (Py_ssize_t)aats_reader_sub_cnt(r)) {
@@ -67,7 +68,8 @@ static PyObject *loop_new(PyTypeObject *type, PyObject *args, PyObject *kw)
 
 static PyObject *loop_add(loop_t *l, PyObject *callbacks)
 {
-    if (!PyTuple_Check(callbacks) || PyTuple_GET_SIZE(callbacks) != ON_CNT) return PyErr_Format(PyExc_TypeError, "add() takes a tuple of %d callables or None", ON_CNT);
+    if (!PyTuple_Check(callbacks) || PyTuple_GET_SIZE(callbacks) != ON_CNT)
+        return PyErr_Format(PyExc_TypeError, "add() takes a tuple of %d callables or None", ON_CNT);
     if (l->running) return PyErr_Format(PyExc_RuntimeError, "strategies are added before run()");
     strategy_t *grown = PyMem_Realloc(l->strategies, (size_t)(l->strategy_cnt + 1) * sizeof *grown);
     if (!grown) return PyErr_NoMemory();
@@ -156,7 +158,7 @@ static PyObject *loop_event(loop_t *l, PyObject *arg)
     return aats_event_view(l->event_type, &l->now, (PyObject *)l);
 }
 
-/* ---- life ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------------------------------------- */
 
 static int loop_traverse(loop_t *l, visitproc visit, void *arg)
 {
@@ -172,7 +174,8 @@ static int loop_traverse(loop_t *l, visitproc visit, void *arg)
     return 0;
 }
 
-/* loop_clear lets go of what may lead back to the loop; `keep` (the reader's memory) stays until the end, because an Event may still look at it. */
+/* loop_clear lets go of what may lead back to the loop; `keep` (the reader's memory) stays until the end, because an
+ * Event may still look at it. */
 static int loop_clear(loop_t *l)
 {
     int const cnt = l->strategy_cnt;
@@ -216,8 +219,9 @@ static PyMemberDef loop_members[] = {
 };
 
 static PyMethodDef loop_methods[] = {
-    {"add", (PyCFunction)loop_add, METH_O, "add(callbacks) -> int: a strategy, by its ten callbacks; None where it has none of its own"},
-    {"run", (PyCFunction)(void (*)(void))aats_loop_run, METH_VARARGS | METH_KEYWORDS, "run(drain=False): until stop(); with drain, until nothing is left"},
+    {"add", (PyCFunction)loop_add, METH_O, "add(callbacks) -> int: a strategy, by its callbacks; None where it has none"},
+    {"run", (PyCFunction)(void (*)(void))aats_loop_run, METH_VARARGS | METH_KEYWORDS,
+     "run(drain=False): until stop(); with drain, until nothing is left"},
     {"stop", (PyCFunction)loop_stop, METH_NOARGS, "stop(): end run() after the event in hand; any thread"},
     {"again", (PyCFunction)loop_again, METH_NOARGS, "again(): forget stop()"},
     {"set_timer", (PyCFunction)loop_set_timer, METH_VARARGS, "set_timer(strategy, name, every_ms): 0 removes it"},

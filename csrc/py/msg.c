@@ -12,11 +12,12 @@
 
 static int reuse_on = 1;
 
-/* ---- G1: was the structure touched? ----------------------------------------------------------------------------------------------- */
+/* ---- G1: was the structure touched? ------------------------------------------------------------------------------ */
 
 #ifdef GUARD_WATCH
 
-/* All messages whose dict is watched.  The watcher runs only when a strategy changes a message, so a walk is good enough. */
+/* All messages whose dict is watched.  The watcher runs only when a strategy changes a message, so a walk is good
+ * enough. */
 static aats_msg_t *watched_head;
 static int watcher_id = -2; /* -2 not asked yet, -1 none to be had */
 
@@ -73,7 +74,7 @@ static int untouched(aats_msg_t const *msg) { (void)msg; return 0; }
 
 #endif
 
-/* ---- the guard -------------------------------------------------------------------------------------------------------------------- */
+/* ---- the guard --------------------------------------------------------------------------------------------------- */
 
 static int reusable(aats_msg_t const *msg)
 {
@@ -137,7 +138,8 @@ static int make(aats_msg_t *msg, aats_msg_shape_t const *shape, double const *fl
     return 0;
 }
 
-/* Integers are replaced, not changed in place: under the guard nobody sees the difference, and the stamp is taken anew. */
+/* Integers are replaced, not changed in place: under the guard nobody sees the difference, and the stamp is taken
+ * anew. */
 static int renew_ints(aats_msg_t *msg, aats_msg_shape_t const *shape, int64_t const *ints)
 {
     int n = 0;
@@ -159,7 +161,8 @@ PyObject *aats_msg_again(aats_msg_t *msg, uint64_t tag, double const *flts)
     return msg->dict;
 }
 
-PyObject *aats_msg_fill(aats_msg_t *msg, aats_msg_shape_t const *shape, uint64_t tag, double const *flts, int64_t const *ints, uint64_t *made)
+PyObject *aats_msg_fill(aats_msg_t *msg, aats_msg_shape_t const *shape, uint64_t tag, double const *flts,
+                        int64_t const *ints, uint64_t *made)
 {
     if (msg->dict && msg->tag == tag && reusable(msg)) {
         for (int i = 0; i < msg->flt_cnt; i++) ((PyFloatObject *)msg->flts[i])->ob_fval = flts[i];

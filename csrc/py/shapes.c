@@ -7,10 +7,11 @@
 
 enum { C = AATS_MSG_CONST, F = AATS_MSG_FLOAT, I = AATS_MSG_INT, B = AATS_MSG_BOOL };
 
-/* ---- words: interned once, kept for the life of the process ------------------------------------------------------------------------- */
+/* ---- words: interned once, kept for the life of the process ------------------------------------------------------ */
 
 static struct {
-    PyObject *type, *cid, *length, *trade_type, *qty, *px, *bid_px, *bid_qty, *ask_px, *ask_qty, *exch_ns, *recv_ns, *pub_ns, *seq, *last, *side;
+    PyObject *type, *cid, *length, *trade_type, *qty, *px, *bid_px, *bid_qty, *ask_px, *ask_qty;
+    PyObject *exch_ns, *recv_ns, *pub_ns, *seq, *last, *side;
     PyObject *on_quote, *on_tick, *on_bbo, *on_l2, *bid, *ask, *bought, *sold;
     PyObject **levels[2];   /* bid_0_qty, bid_0_px, bid_1_qty ...; ask_... */
     uint32_t level_cnt;     /* levels a side that have their words */
@@ -61,7 +62,7 @@ static int level_words(uint32_t cnt)
     return 0;
 }
 
-/* ---- the dicts of one strategy and symbol ------------------------------------------------------------------------------------------- */
+/* ---- the dicts of one strategy and symbol ------------------------------------------------------------------------ */
 
 int aats_msgs_init(aats_msgs_t *m, PyObject *cid, uint32_t level_num)
 {
@@ -97,7 +98,8 @@ void aats_quote_floats(aats_event_t const *ev, double *out)
     }
 }
 
-static PyObject *make_quote(aats_msgs_t *m, aats_msg_t *msg, uint64_t tag, aats_event_t const *ev, uint32_t length, double const *flts, uint64_t *made)
+static PyObject *make_quote(aats_msgs_t *m, aats_msg_t *msg, uint64_t tag, aats_event_t const *ev, uint32_t length,
+                            double const *flts, uint64_t *made)
 {
     PyObject *number = PyLong_FromUnsignedLong(length);
     if (!number) return NULL;

@@ -1,7 +1,7 @@
 /* shapes.h -- the documented messages: which keys, in which order, from which fields of an event.
  *
- * For: onQuote, onTick, onBbo, onL2, as aats_msgs_t, the prepared dicts of one strategy for one symbol.  How a dict is reused
- * is msg.h's.
+ * For: onQuote, onTick, onBbo, onL2, as aats_msgs_t, the prepared dicts of one strategy for one symbol.  How a dict
+ * is reused is msg.h's.
  *
  *   onQuote  type cid length  bid_0_qty bid_0_px ... bid_n_px  ask_0_qty ask_0_px ... ask_m_px   levels that are not there are no keys
  *   onTick   type cid tradeType qty px
@@ -31,10 +31,12 @@ typedef struct {
 int aats_msgs_init(aats_msgs_t *m, PyObject *cid, uint32_t level_num);
 void aats_msgs_fini(aats_msgs_t *m);
 
-/* aats_quote_floats writes the 2 * (bid_len + ask_len) floats of a QUOTE in the order of their keys: once an event, for all strategies. */
+/* aats_quote_floats writes the 2 * (bid_len + ask_len) floats of a QUOTE in the order of their keys: once an event,
+ * for all strategies. */
 void aats_quote_floats(aats_event_t const *ev, double *out);
 
-/* Each returns a dict borrowed from m, good until the next event; NULL with an exception.  *made grows by one if it was made anew. */
+/* Each returns a dict borrowed from m, good until the next event; NULL with an exception.  *made grows by one if it
+ * was made anew. */
 PyObject *aats_quote_msg(aats_msgs_t *m, aats_event_t const *ev, double const *flts, uint64_t *made);
 PyObject *aats_tick_msg(aats_msgs_t *m, aats_event_t const *ev, uint64_t *made);
 PyObject *aats_bbo_msg(aats_msgs_t *m, aats_event_t const *ev, uint64_t *made);

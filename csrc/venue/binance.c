@@ -23,11 +23,11 @@
 
 #define IS(lit) AATS_JSON_IS(key, key_len, lit)
 
-/* A time is ms before the year 5138 and us after 1973 (V-03). */
+/* A time is in ms up to the year 2262, where ns end, and in us from 1973 on; what is neither is no time (V-03). */
 static int64_t time_ns(uint64_t t)
 {
-    if (t < 100000000000000ULL) return (int64_t)t * 1000000;
-    return t < 9000000000000000ULL ? (int64_t)t * 1000 : 0;
+    if (t <= INT64_MAX / 1000000) return (int64_t)t * 1000000;
+    return t >= 100000000000000ULL && t <= INT64_MAX / 1000 ? (int64_t)t * 1000 : 0;
 }
 
 static int take_u64(aats_json_t *j, uint32_t *seen, unsigned bit, uint64_t *out)

@@ -13,7 +13,7 @@
 #define MS INT64_C(1000000)
 #define STALE_MS 500
 
-/* ---- a feed that is played ------------------------------------------------------------------------------------------------------------ */
+/* ---- a feed that is played --------------------------------------------------------------------------------------- */
 
 typedef struct {
     aats_md_view_t view;
@@ -86,7 +86,7 @@ static void bbo(feed_t *f, uint16_t sym, int64_t px_i)
     put(f, (aats_rec_t){.kind = AATS_REC_BBO, .sym = sym, .flags = AATS_F_VALID, .seq = (uint64_t)px_i}, px_i, 1);
 }
 
-/* ---- a reader, and what it said ------------------------------------------------------------------------------------------------------- */
+/* ---- a reader, and what it said ---------------------------------------------------------------------------------- */
 
 static aats_reader_t *reader_open(char const *const *symbols, int cnt, uint32_t level_num)
 {
@@ -104,25 +104,23 @@ static void follow(aats_reader_t *r, int feed, feed_t *f)
     CHECK_EQ_I64(aats_reader_attach(r, feed, f->view.seg, f->view.size, &f->slot, why, sizeof why), AATS_OK);
 }
 
-/* told writes what the reader says until it says nothing, one word an event: "Q1001:500" quote and its seq, "R" recovered, "I1001:gap" ... */
+/* told writes what the reader says until it says nothing, a word an event: "Q1000:500" a quote and its seq, "R" one that
+ * was recovered, "T" tick, "B" bbo, "L" l2, "I1000:gap" invalid, "LAP0:21" lap of feed 0 and the records missed, "DOWN0:why", "UP0". */
 static char const *told(aats_reader_t *r)
 {
     static char text[8192];
     size_t at = 0;
     aats_event_t ev;
     text[0] = 0;
-    for (int i = 0; i < 400 && aats_reader_next(r, now_ns, &ev); i++) {
-        char const *gap = at ? " " : "";
-        char const *kind[] = {"?", ev.flags & AATS_F_RECOVERED ? "R" : "Q", "T", "B", "L", "I", "LAP", "DOWN", "UP"};
-        unsigned long long const seq = ev.rec->seq;
-        switch (ev.kind) {
-        case AATS_EV_INVALID:   at += (size_t)snprintf(text + at, sizeof text - at, "%sI%lld:%s", gap, (long long)ev.cid, aats_why_name((int)ev.why)); break;
-        case AATS_EV_LAP:       at += (size_t)snprintf(text + at, sizeof text - at, "%sLAP%d:%llu", gap, ev.feed, (unsigned long long)ev.missed); break;
-        case AATS_EV_FEED_DOWN: at += (size_t)snprintf(text + at, sizeof text - at, "%sDOWN%d:%s", gap, ev.feed, aats_why_name((int)ev.why)); break;
-        case AATS_EV_FEED_UP:   at += (size_t)snprintf(text + at, sizeof text - at, "%sUP%d", gap, ev.feed); break;
-        default:                at += (size_t)snprintf(text + at, sizeof text - at, "%s%s%lld:%llu", gap, kind[ev.kind], (long long)ev.cid, seq); break;
-        }
-        if (at >= sizeof text) break;
+    for (int i = 0; i < 400 && at < sizeof text && aats_reader_next(r, now_ns, &ev); i++) {
+        char const *quote = ev.flags & AATS_F_RECOVERED ? "R" : "Q", *why = aats_why_name((int)ev.why);
+        char const *kind[] = {"?", quote, "T", "B", "L", "I", "LAP", "DOWN", "UP"};
+        long long const of = ev.sub < 0 ? ev.feed : ev.cid;
+        unsigned long long const number = ev.kind == AATS_EV_LAP ? ev.missed : ev.rec->seq;
+        at += (size_t)snprintf(text + at, sizeof text - at, "%s%s%lld", at ? " " : "", kind[ev.kind], of);
+        if (at >= sizeof text || ev.kind == AATS_EV_FEED_UP) continue;
+        if (why[0]) at += (size_t)snprintf(text + at, sizeof text - at, ":%s", why);
+        else at += (size_t)snprintf(text + at, sizeof text - at, ":%llu", number);
     }
     return text;
 }
@@ -136,18 +134,18 @@ static void pass_ms(feed_t *f, int64_t ms)
 static char const *const BTC[] = {"BTCUSDT.BINANCE"};
 static char const *const TWO[] = {"BTCUSDT.BINANCE", "ETHUSDT.BINANCE"};
 
-#define BEGIN(ring, level)                                                                                                               \
-    now_ns = 1000000 * MS;                                                                                                               \
-    feed_t f;                                                                                                                            \
-    feed_open(&f, ring, level);                                                                                                          \
-    add(&f, TWO[0], level, 0);                                                                                                           \
+#define BEGIN(ring, level)                                                                                             \
+    now_ns = 1000000 * MS;                                                                                             \
+    feed_t f;                                                                                                          \
+    feed_open(&f, ring, level);                                                                                        \
+    add(&f, TWO[0], level, 0);                                                                                         \
     add(&f, TWO[1], level, 0)
 
-#define END()                                                                                                                            \
-    free(r);                                                                                                                             \
+#define END()                                                                                                          \
+    free(r);                                                                                                           \
     feed_close(&f)
 
-/* ---- refusals -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- refusals ---------------------------------------------------------------------------------------------------- */
 
 TEST(what_cannot_be_is_refused)
 {
@@ -176,7 +174,7 @@ TEST(what_cannot_be_is_refused)
     END();
 }
 
-/* ---- joining --------------------------------------------------------------------------------------------------------------------------- */
+/* ---- joining ----------------------------------------------------------------------------------------------------- */
 
 TEST(a_joiner_gets_each_valid_book_once_and_then_what_is_new)
 {
@@ -264,7 +262,7 @@ TEST(a_deep_book_comes_whole_and_once_from_the_latest_slot)
     END();
 }
 
-/* ---- validity -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- validity ---------------------------------------------------------------------------------------------------- */
 
 TEST(a_book_that_turns_invalid_is_told_once_and_comes_back_whole)
 {
@@ -382,7 +380,7 @@ TEST(a_link_record_is_looked_at_at_once)
     END();
 }
 
-/* ---- laps ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- laps -------------------------------------------------------------------------------------------------------- */
 
 TEST(a_lapped_reader_gets_every_book_again_also_the_quiet_ones)
 {
@@ -472,6 +470,7 @@ TEST(whatever_happens_the_last_word_on_each_book_is_the_feeds)
             aats_event_t ev;
             int valid[2] = {heard[0] != 0, heard[1] != 0};
             while (aats_reader_next(r, now_ns, &ev)) {
+                if (ev.kind == AATS_EV_QUOTE) CHECK(ev.rec->seq >= heard[ev.sub]); /* no book goes back */
                 if (ev.kind == AATS_EV_QUOTE) heard[ev.sub] = ev.rec->seq, valid[ev.sub] = 1;
                 if (ev.kind == AATS_EV_INVALID) {
                     CHECK_MSG(valid[ev.sub], "seed %llu: invalid twice", (unsigned long long)seed);
@@ -485,7 +484,7 @@ TEST(whatever_happens_the_last_word_on_each_book_is_the_feeds)
     }
 }
 
-/* ---- generations and several feeds ----------------------------------------------------------------------------------------------------- */
+/* ---- generations and several feeds ------------------------------------------------------------------------------- */
 
 TEST(a_new_generation_is_followed_and_the_old_books_are_invalid_meanwhile)
 {

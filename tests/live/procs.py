@@ -131,7 +131,9 @@ class Sim(Proc):
         """Start it; also again, after a kill: `more` then holds ``--port``."""
         command = [sys.executable, "-m", "aats.cli", "sim", "--json", "--parent-pid", str(os.getpid()), *self.words, *more]
         self._log = tempfile.TemporaryFile()
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._log, cwd=ROOT, start_new_session=True)
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._log, cwd=ROOT, start_new_session=True
+        )
         assert self.process.stdout is not None
         try:
             self.ready: dict[str, Any] = json.loads(line_of(self.process.stdout.fileno()))
@@ -185,7 +187,14 @@ class FeedProc(Proc):
     """
 
     def __init__(
-        self, sim: Sim, symbols: Sequence[str], *, name: str = "live", net: Mapping[str, Any] | None = None, limits: Mapping[str, Any] | None = None, **feed: Any
+        self,
+        sim: Sim,
+        symbols: Sequence[str],
+        *,
+        name: str = "live",
+        net: Mapping[str, Any] | None = None,
+        limits: Mapping[str, Any] | None = None,
+        **feed: Any,
     ) -> None:
         self.name = name
         self.symbols = [symbol.partition(":")[0] for symbol in symbols]
@@ -265,7 +274,14 @@ class Reader(Proc):
 
     def start(self) -> None:
         """Start it; also again, after a kill: it goes on with the same file."""
-        self.child = control.spawn(Role.TRADE, self.words, name=self.name, command_line=[sys.executable, str(TELLER)], wait_s=READY_S, env={"PYTHONPATH": str(ROOT)})
+        self.child = control.spawn(
+            Role.TRADE,
+            self.words,
+            name=self.name,
+            command_line=[sys.executable, str(TELLER)],
+            wait_s=READY_S,
+            env={"PYTHONPATH": str(ROOT)},
+        )
         self.process = self.child.process
 
     def end(self) -> None:
@@ -291,7 +307,9 @@ class Reader(Proc):
     def wait(self, ev: str, sym: str | None = None, *, after: int = 0, within_s: float = 30.0) -> dict[str, Any]:
         """Wait for such a line and return the first."""
         found: list[dict[str, Any]] = eventually(
-            lambda: self.of(ev, sym, after=after), within_s=within_s, why=lambda: f"no {ev} {sym or ''}; the last lines: {self.all()[-5:]}; log: {self.log()}"
+            lambda: self.of(ev, sym, after=after),
+            within_s=within_s,
+            why=lambda: f"no {ev} {sym or ''}; the last lines: {self.all()[-5:]}; log: {self.log()}",
         )
         return found[0]
 
@@ -301,7 +319,9 @@ class Reader(Proc):
 
 def toml(tables: Mapping[str, Mapping[str, Any]]) -> str:
     """Return tables of plain values as TOML; JSON spells those alike."""
-    return "\n".join(f"[{name}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in table.items()) for name, table in tables.items())
+    return "\n".join(
+        f"[{name}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in table.items()) for name, table in tables.items()
+    )
 
 
 # ------------------------------------------------------------------------------------------------------------- tools
@@ -309,7 +329,9 @@ def toml(tables: Mapping[str, Mapping[str, Any]]) -> str:
 
 def tool(*words: str, within_s: float = READY_S, module: str = "aats.cli") -> subprocess.CompletedProcess[str]:
     """Run a command of ours to its end."""
-    return subprocess.run([sys.executable, "-m", module, *words], cwd=ROOT, capture_output=True, text=True, timeout=within_s, stdin=subprocess.DEVNULL)
+    return subprocess.run(
+        [sys.executable, "-m", module, *words], cwd=ROOT, capture_output=True, text=True, timeout=within_s, stdin=subprocess.DEVNULL
+    )
 
 
 def tools_say(symbol: str, feed: str) -> dict[str, bool]:
@@ -318,7 +340,10 @@ def tools_say(symbol: str, feed: str) -> dict[str, bool]:
         "aats book": ["-m", "aats.cli", "book", symbol, "--json", "--feed", feed],
         "tools.shm": ["-m", "tools.shm", "dump", f"md.{feed}", "--json"],
     }
-    running = {name: subprocess.Popen([sys.executable, *words], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for name, words in asked.items()}
+    running = {
+        name: subprocess.Popen([sys.executable, *words], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for name, words in asked.items()
+    }
     said = {}
     for name, process in running.items():
         out, errors = process.communicate(timeout=READY_S)

@@ -27,13 +27,23 @@ class Running:
 
     def __init__(self, *words: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "aats.cli", "demo", *words], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+            [sys.executable, "-m", "aats.cli", "demo", *words],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
         )
         self.children: list[psutil.Process] = []
 
     def wait_up(self) -> None:
         """Wait until exchange, feed and strategy run and quotes are delivered."""
-        eventually(lambda: {"feed", "trade", "other"} <= {one["role"] for one in control.processes() if one["state"] == "RUN"}, within_s=READY_S, why=self.said)
+        eventually(
+            lambda: {"feed", "trade", "other"} <= {one["role"] for one in control.processes() if one["state"] == "RUN"},
+            within_s=READY_S,
+            why=self.said,
+        )
         eventually(lambda: any(one["role"] == "trade" and one["passes"] > 100 for one in control.processes()), why=self.said)
         self.children = psutil.Process(self.process.pid).children(recursive=True)
         assert len(self.children) >= 3
@@ -116,7 +126,11 @@ def test_demo_with_faults_shows_the_gaps_and_live_books() -> None:
 
 @pytest.mark.parametrize(
     ("words", "says"),
-    [(("--tape", "no/such/file.gz"), "no/such/file.gz"), (("--fault", "nonsense=3"), "nonsense=3"), (("--symbols", "NOT A SYMBOL"), "NOT A SYMBOL")],
+    [
+        (("--tape", "no/such/file.gz"), "no/such/file.gz"),
+        (("--fault", "nonsense=3"), "nonsense=3"),
+        (("--symbols", "NOT A SYMBOL"), "NOT A SYMBOL"),
+    ],
 )
 def test_demo_that_cannot_start_says_why_in_a_sentence(words: tuple[str, ...], says: str, namespace: str) -> None:
     done = tool("demo", "--seconds", "3", "--json", *words)

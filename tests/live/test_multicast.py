@@ -70,7 +70,11 @@ class Receiver:
         if int(head["magic"]) != MAGIC:
             raise ValueError(f"magic {int(head['magic']):x} is not of aats")
         if int(head["version"]) != VERSION:
-            raise LayoutMismatch(f"the sender speaks version {int(head['version'])} of the wire, this receiver {VERSION}", ours=VERSION, theirs=int(head["version"]))
+            raise LayoutMismatch(
+                f"the sender speaks version {int(head['version'])} of the wire, this receiver {VERSION}",
+                ours=VERSION,
+                theirs=int(head["version"]),
+            )
         if int(head["layout_hash"]) != LAYOUT_HASH:
             theirs = int(head["layout_hash"])
             raise LayoutMismatch(f"the sender has layout {theirs:016x}, this receiver {LAYOUT_HASH:016x}", ours=LAYOUT_HASH, theirs=theirs)
@@ -85,7 +89,9 @@ class Receiver:
 def plain(rec: Any) -> tuple[Any, ...]:
     """Return a record as plain values, with the levels that count."""
     head = rec["r"]
-    sides = [[tuple(level.tolist()) for level in rec[side][: int(head[count])]] for side, count in (("bids", "bid_len"), ("asks", "ask_len"))]
+    sides = [
+        [tuple(level.tolist()) for level in rec[side][: int(head[count])]] for side, count in (("bids", "bid_len"), ("asks", "ask_len"))
+    ]
     return (*(head[name].item() for name in head.dtype.names), *sides)
 
 
@@ -93,7 +99,11 @@ def plain(rec: Any) -> tuple[Any, ...]:
 def test_datagrams_are_the_records_of_the_ring_in_its_order(levels: int) -> None:
     port = free_port()
     net = {"send_type": "multibroad", "ip": GROUP, "port": port, "netcard": "lo"}
-    with Receiver(port) as receiver, Sim("--symbols", "BTCUSDT,ETHUSDT") as sim, FeedProc(sim, [f"BTCUSDT:{levels}", "ETHUSDT"], net=net, open_l2=True) as feed:
+    with (
+        Receiver(port) as receiver,
+        Sim("--symbols", "BTCUSDT,ETHUSDT") as sim,
+        FeedProc(sim, [f"BTCUSDT:{levels}", "ETHUSDT"], net=net, open_l2=True) as feed,
+    ):
         eventually(lambda: receiver.take() >= 300, why=lambda: f"{len(receiver.records)} records: {feed.counters()}")
         feed.pause()
         time.sleep(0.2)

@@ -68,7 +68,9 @@ class Script:
         file.write_text(text)
         self.errors = (tmp_path / "errors").open("w+")
         env = {**os.environ, "PYTHONPATH": str(ROOT)}
-        self.process = subprocess.Popen([sys.executable, str(file)], stdout=subprocess.PIPE, stderr=self.errors, stdin=subprocess.DEVNULL, env=env)
+        self.process = subprocess.Popen(
+            [sys.executable, str(file)], stdout=subprocess.PIPE, stderr=self.errors, stdin=subprocess.DEVNULL, env=env
+        )
         self.rest = b""
 
     def __enter__(self) -> Script:
@@ -117,7 +119,9 @@ class Script:
 
 
 @pytest.mark.parametrize("net", ["none", "shm", "multibroad"])
-def test_market_service_returns_with_good_books_and_the_server_goes_on(market: Sim, port: int, net: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_market_service_returns_with_good_books_and_the_server_goes_on(
+    market: Sim, port: int, net: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     one = service(port, "BTCUSDT", "ETHUSDT")
     if net == "shm":
         one.set_network_cfg("127.0.0.1", 15004, NetWorkType.SHM)
@@ -162,7 +166,7 @@ def test_kill_server_refuses_what_is_not_in_the_table(market: Sim, port: int) ->
 
 
 def test_unknown_symbol_is_named_by_the_error(market: Sim, port: int) -> None:
-    with pytest.raises(ConfigError, match="NOSUCHUSDT.BINANCE"):
+    with pytest.raises(ConfigError, match=r"NOSUCHUSDT\.BINANCE"):
         service(port, "NOSUCHUSDT")
     with pytest.raises(aats.AatsError, match="NOSUCHUSDT"):
         service(port, "BTCUSDT", "NOSUCHUSDT", cids={**CIDS, 1009: "NOSUCHUSDT.BINANCE"}).run()
@@ -355,7 +359,7 @@ def test_running_feed_takes_symbols_and_gives_them_up(market: Sim) -> None:
         feed.wait_live()
         with pytest.raises(ControlError, match="NOSUCHUSDT"):
             tell(Command.SUBSCRIBE, "NOSUCHUSDT.BINANCE 5")
-        with pytest.raises(ControlError, match="21.*1 to 20"):
+        with pytest.raises(ControlError, match=r"21.*1 to 20"):
             tell(Command.SUBSCRIBE, "ETHUSDT.BINANCE 21")
         with pytest.raises(ControlError, match="ETHUSDT"):
             tell(Command.UNSUBSCRIBE, "ETHUSDT.BINANCE")
@@ -432,6 +436,28 @@ def test_feed_beside_a_segment_of_another_layout_is_found(market: Sim, namespace
         path.unlink()
 
 
+# ---------------------------------------------------------------------------------------------- a venue not to be trusted
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [("host", "certificate.*(mismatch|not valid for)"), ("expired", "expired"), ("self-signed", "self-signed|unable to get")],
+)
+def test_wrong_certificate_is_refused_and_named(wrong: str, says: str) -> None:
+    with Sim("--wrong-cert", wrong) as sim:
+        with pytest.raises(ControlError, match=says) as caught:
+            FeedProc(sim, ["BTCUSDT"])
+        assert f"localhost:{sim.ready['port']}" in str(caught.value)
+        assert sim.stop()["connections"] == 0
+
+
+def test_feed_without_its_exchange_fails_with_the_address() -> None:
+    with Sim("--plain") as sim:
+        sim.stop()
+        with pytest.raises(ControlError, match=rf"localhost:{sim.ready['port']}.*(refused|connect)"):
+            FeedProc(sim, ["BTCUSDT"])
+
+
 # --------------------------------------------------------------------------------------------------- config mistakes
 
 
@@ -457,5 +483,3 @@ def test_mistake_in_a_feeds_file_is_one_sentence(market: Sim, tmp_path: Path, ch
     assert done.returncode == 1
     assert "Traceback" not in done.stderr and says in done.stderr.strip().splitlines()[-1]
     assert pid_of("feed") == []
-
-

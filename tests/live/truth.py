@@ -142,6 +142,8 @@ def _replay(snapshot: Any, diffs: list[Any], golden: Any) -> Symbol:
         if applied in bests:
             best = [scaled(text) for text in bests[applied]]
             point = Checkpoint(applied, last, (best[0], best[1]), (best[2], best[3]))
-            assert (sides[0].top(1), sides[1].top(1)) == ((point.bid,), (point.ask,)), f"this reading is not _golden's after update {applied}"
+            assert (sides[0].top(1), sides[1].top(1)) == ((point.bid,), (point.ask,)), (
+                f"this reading is not _golden's after update {applied}"
+            )
             out.checkpoints.append(point)
     return out

@@ -240,6 +240,7 @@ def test_ready_lines_for_people_can_be_pasted_into_a_shell() -> None:
     first, *exports = done.stdout.splitlines()
     assert first.startswith("aats sim ready port=")
     assert [line.partition("=")[0] for line in exports] == [
+        "export AATS_MODE",
         "export AATS_ENDPOINT_BINANCE_SIM_REST",
         "export AATS_ENDPOINT_BINANCE_SIM_STREAM",
         "export AATS_CAFILE",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,14 +28,24 @@ def _own_home(home: Path) -> Path:
 
 @pytest.fixture
 def make_feed(namespace: str) -> Iterator[Callable[..., SyntheticFeed]]:
-    """Give a function that makes a feed in this process; all are closed when the test is over."""
+    """Give a function that makes a feed in this process, which a thread keeps fresh; all are closed when the test is over."""
     made: list[SyntheticFeed] = []
+    over = threading.Event()
+
+    def beat() -> None:
+        while not over.wait(0.02):
+            for feed in list(made):
+                feed.beat()
 
     def make(name: str = "binance", symbols: tuple[str, ...] = (BTC, ETH), **options: Any) -> SyntheticFeed:
         made.append(SyntheticFeed(name, symbols, **options))
         return made[-1]
 
+    heart = threading.Thread(target=beat)
+    heart.start()
     yield make
+    over.set()
+    heart.join()
     for feed in made:
         feed.close()
 

@@ -35,6 +35,7 @@ class SyntheticFeed:
         self.px_exp, self.qty_exp = exps
         self.member = control.join(Role.FEED, name, mode=mode)
         self.seq = 100
+        self.closed = False
         self.generation()
         self.member.ready("synthetic")
 
@@ -59,6 +60,8 @@ class SyntheticFeed:
 
     def beat(self) -> None:
         """Pulse: heartbeat and link, of now."""
+        if self.closed:
+            return
         now = time.monotonic_ns()
         self.view.md.links[0].heard_mono_ns = now
         lib.aats_ctl_beat(self.member.slot, now)
@@ -112,6 +115,7 @@ class SyntheticFeed:
 
     def close(self) -> None:
         """Leave the table and unlink the segment."""
+        self.closed = True  # the slot may be another's from here on
         self.member.leave()
 
 

@@ -234,3 +234,27 @@ def test_an_order_before_run_is_an_order_error() -> None:
 
 def test_trade_types_are_what_the_document_says() -> None:
     assert [kind.value for kind in TradeType] == ["direct", "sandbox", "paper", "sim", "replay"]
+
+
+def test_the_feed_at_the_named_port_is_preferred(make_feed: Callable[..., SyntheticFeed]) -> None:
+    for name, port in (("old", 15004), ("new", 15005)):
+        feed = make_feed(name)
+        feed.member.describe(port=port)
+        feed.book(0, 1_000_000_000)
+    made = service()
+    made.add_md_symbol("BTCUSDT", "BINANCE")
+    symbols = made._checked()
+    assert made._chosen(symbols)[BTC].name == "old"
+    made.set_md_connection("127.0.0.1", 15005, NetWorkType.SHM)
+    assert made._chosen(symbols)[BTC].name == "new"
+    made.set_md_connection("127.0.0.1", 15006, NetWorkType.SHM)
+    assert made._chosen(symbols)[BTC].name == "old", "a port that nobody has leaves the choice to the rule"
+
+
+def test_aats_md_overrides_a_network_type(make_feed: Callable[..., SyntheticFeed], monkeypatch: pytest.MonkeyPatch) -> None:
+    make_feed().book(0, 1_000_000_000)
+    made = service()
+    made.add_md_symbol("BTCUSDT", "BINANCE")
+    made.set_md_connection("239.255.0.1", 15004, NetWorkType.MULTIBROAD)
+    monkeypatch.setenv("AATS_MD", "shm")
+    assert made._chosen(made._checked())[BTC].name == "binance"

@@ -288,7 +288,7 @@ def depth_of(n: int) -> bytes:
 def test_snapshot_that_cannot_be_used_is_asked_for_again(body: bytes) -> None:
     world = World(10, QUIET)
     feed = world.feed
-    real, bad = feed._ask_venue, [body] * 3
+    real, bad = feed._ask_venue, [body] * 6  # the waits between grow: 0.5 s, 1 s ... 8 s
 
     def ask(sym: int, num: int) -> None:
         if bad and sym == 0:
@@ -297,8 +297,8 @@ def test_snapshot_that_cannot_be_used_is_asked_for_again(body: bytes) -> None:
             real(sym, num)
 
     feed._ask_venue = ask  # type: ignore[method-assign]
-    world.until(world.all_good, 30 * SECOND, "good with the fourth snapshot")
-    assert feed.count("SNAP_FAILED") == 3
+    world.until(world.all_good, 30 * SECOND, "good with the seventh snapshot")
+    assert feed.count("SNAP_FAILED") == 6
     assert any("the snapshot cannot be used" in text for _, text in feed.notices)
 
 
