@@ -41,7 +41,7 @@ class _Count:
         if strategy is None:
             return self
         link = strategy.__dict__.get("_link")
-        return 0 if link is None else getattr(link, self._name)
+        return strategy.__dict__.get("_counts", {}).get(self._name, 0) if link is None else getattr(link, self._name)
 
 
 @dataclass(frozen=True)

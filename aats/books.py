@@ -27,74 +27,18 @@ import numpy as np
 import numpy.typing as npt
 
 from aats import shm
-from aats._ffi import check, ffi, lib, types
-from aats.errors import AatsError, ConfigError, SegmentMissing, ShmError
-from aats.layout import REC, Flag, Role, State, Why, rec_dtype
-from aats.shm import Segment
-from aats.table import Entry, Table
+from aats._ffi import check, ffi, lib
+from aats.books_events import BookEvent, Follower
+from aats.books_map import FeedMap, running, to_floats
+from aats.errors import ConfigError, SegmentMissing, ShmError
+from aats.layout import REC, Flag, Kind, Why, rec_dtype
 
 __all__ = ["Book", "BookCopy", "BookEvent", "Books", "attach"]
 
-_LOOK_S = 0.05  # between two looks for a feed's next generation, and at a quiet book's validity
 _LOOK_EVERY = 64  # quiet polls between two looks at the clock
 _NAP_S = 50e-6
 #: Reasons after which there may be another generation of the segment to look at.
 _GONE = (Why.FEED_DOWN, Why.FEED_STALE, Why.REPLACED, Why.NO_BOOK)
-KINDS = ("", "quote", "tick", "bbo", "l2", "invalid", "lap", "feed_down", "feed_up")
-
-
-# ------------------------------------------------------------------------------------------------------------- feeds
-
-
-def _running() -> list[tuple[Entry, Table]]:
-    """Return the feeds that run, oldest first; none where there is no control table."""
-    try:
-        table = Table.open()
-    except SegmentMissing:
-        return []
-    found = [
-        entry for entry in table.entries() if entry.role == Role.FEED and entry.state == State.RUN and entry.generation and entry.alive()
-    ]
-    return [(entry, table) for entry in sorted(found, key=lambda one: one.started_ns)]
-
-
-class _Feed:
-    """The mapping of one feed's current segment; maps the next generation when told to look."""
-
-    def __init__(self, entry: Entry, table: Table) -> None:
-        self.name, self.mode = entry.name, entry.mode
-        self.generation = 0
-        self.segment: Segment = self._map(entry, table)
-        self.next_look = time.monotonic() + _LOOK_S
-
-    def _map(self, entry: Entry, table: Table) -> Segment:
-        name = entry.segment
-        if name is None:
-            raise SegmentMissing(f"feed {entry.name!r} has no segment yet")
-        segment = shm.attach(name)
-        self.table, self.slot = table, table.slot(entry.index)
-        self.view = segment.md
-        self.generation = entry.generation
-        return segment
-
-    def look(self) -> bool:
-        """Map the next generation if there is one; True if it did.  At most every 50 ms."""
-        now = time.monotonic()
-        if now < self.next_look:
-            return False
-        self.next_look = now + _LOOK_S
-        pulse = ffi.new("aats_pulse_t *")
-        lib.aats_pulse_take(self.view, self.slot, pulse)
-        if lib.aats_pulse_why(pulse, time.monotonic_ns()) == lib.AATS_WHY_NONE:
-            return False
-        for entry, table in _running():
-            if (entry.name, entry.mode) == (self.name, self.mode) and entry.generation != self.generation:
-                try:
-                    self.segment = self._map(entry, table)
-                except AatsError:  # replaced again between the two looks
-                    return False
-                return True
-        return False
 
 
 # ------------------------------------------------------------------------------------------------------------- books
@@ -141,20 +85,12 @@ class BookCopy:
     @property
     def bids(self) -> npt.NDArray[np.float64]:
         """Price, quantity; float64, shape (length, 2), best first."""
-        return _floats(self.bids_i, self.px_exp, self.qty_exp)
+        return to_floats(self.bids_i, self.px_exp, self.qty_exp)
 
     @property
     def asks(self) -> npt.NDArray[np.float64]:
         """As `bids`."""
-        return _floats(self.asks_i, self.px_exp, self.qty_exp)
-
-
-def _floats(levels: npt.NDArray[np.int64], px_exp: int, qty_exp: int) -> npt.NDArray[np.float64]:
-    out = np.empty(levels.shape, np.float64)
-    source, target = ffi.from_buffer("int64_t *", levels), ffi.from_buffer("double *", out)
-    for column, exp in enumerate((px_exp, qty_exp)):
-        lib.aats_scale_array(source + column, 2, target + column, 2, len(levels), exp)
-    return out
+        return to_floats(self.asks_i, self.px_exp, self.qty_exp)
 
 
 @functools.cache
@@ -188,7 +124,7 @@ class Book:
     Cost: `poll` and `changed` with nothing new 0.1 us; `copy` 3 us and 10 ns a level; ``valid`` 0.5 us.
     """
 
-    def __init__(self, feed: _Feed, symbol: str) -> None:
+    def __init__(self, feed: FeedMap, symbol: str) -> None:
         self.symbol = symbol
         self._feed = feed
         self._rec = ffi.new("aats_rec_t *")
@@ -355,46 +291,6 @@ class Book:
         return self._segment.array(_slot_dtype(self._cap), self._offset()).reshape(())
 
 
-# ------------------------------------------------------------------------------------------------------------ events
-
-
-@dataclass(frozen=True)
-class BookEvent:
-    """One event of `Books.events`.
-
-    Attributes
-    ----------
-    kind : str
-        ``'quote', 'tick', 'bbo', 'l2', 'invalid', 'lap', 'feed_down', 'feed_up'``.
-    symbol : str
-        ``''`` where the event is of a feed.
-    feed : str
-    reason : str
-        Of ``invalid`` and ``feed_down``.
-    event : Event
-        Everything else, exact: seq, times, flags, bids_i, asks_i, px_i, qty_i, missed ...; a copy.
-    """
-
-    kind: str
-    symbol: str
-    feed: str
-    reason: str
-    event: Any
-
-    def levels(self, side: str) -> npt.NDArray[np.float64]:
-        """Return ``'bids'`` or ``'asks'`` of a quote or bbo as float64, shape (length, 2)."""
-        raw = np.array(getattr(self.event, f"{side}_i"), np.int64).reshape(-1, 2)
-        return _floats(raw, self.event.px_exp, self.event.qty_exp)
-
-    @property
-    def bids(self) -> npt.NDArray[np.float64]:
-        return self.levels("bids")
-
-    @property
-    def asks(self) -> npt.NDArray[np.float64]:
-        return self.levels("asks")
-
-
 class Books:
     """The live books of some feeds.  Made by `attach`.
 
@@ -404,7 +300,7 @@ class Books:
         Names of the feeds.
     """
 
-    def __init__(self, feeds: list[_Feed], symbols: Iterable[str] | None) -> None:
+    def __init__(self, feeds: list[FeedMap], symbols: Iterable[str] | None) -> None:
         self._feeds = feeds
         self.feeds = [feed.name for feed in feeds]
         self._wanted = list(symbols) if symbols is not None else None
@@ -421,7 +317,7 @@ class Books:
             return list(self._wanted)
         return list(dict.fromkeys(one.symbol for feed in self._feeds for one in shm.symbols(feed.segment)))
 
-    def _feed_of(self, symbol: str) -> _Feed:
+    def _feed_of(self, symbol: str) -> FeedMap:
         for feed in self._feeds:
             if lib.aats_dir_find(feed.view, symbol.encode()) >= 0:
                 return feed
@@ -458,7 +354,7 @@ class Books:
         symbols = self.symbols
         if not symbols:
             return
-        follower = _Follower(self._feeds, symbols, level_num)
+        follower = Follower(self._feeds, symbols, level_num)
         quiet_at = time.monotonic()
         while True:
             event = follower.next()
@@ -470,67 +366,6 @@ class Books:
                 return
             follower.remap()
             time.sleep(_NAP_S)
-
-
-class _Follower:
-    """A C reader over some feeds, for `Books.events`."""
-
-    def __init__(self, feeds: list[_Feed], symbols: list[str], level_num: int | None) -> None:
-        self._names = [feed.name for feed in feeds]
-        self._modes = [feed.mode for feed in feeds]
-        self._symbols = symbols
-        self._memory = ffi.new("uint64_t[]", lib.aats_reader_footprint(len(symbols)) // 8 + 1)
-        self._reader = lib.aats_reader_init(self._memory, len(symbols))
-        self._held: list[tuple[int, Segment, Table]] = []
-        self._next_look = 0.0
-        infos = []
-        for number, symbol in enumerate(symbols):
-            at = next(index for index, feed in enumerate(feeds) if lib.aats_dir_find(feed.view, symbol.encode()) >= 0)
-            level = min(level_num or lib.AATS_LEVEL_MAX, int(feeds[at].view.level_max))
-            check(lib.aats_reader_add(self._reader, symbol.encode(), number, level, 7), f"{symbol} cannot be followed")
-            check(lib.aats_reader_bind(self._reader, number, at), f"{symbol} cannot be followed")
-            infos.append(types["SymbolInfo"](number, symbol, level))
-        for at, feed in enumerate(feeds):
-            self._held.append((feed.generation, feed.segment, feed.table))
-            self._attach(at, feed.segment, feed.slot)
-        self._loop = types["Loop"](int(ffi.cast("uintptr_t", self._reader)), infos, self._names, None, (self._memory, self._held))
-
-    def _attach(self, at: int, segment: Segment, slot: Any) -> None:
-        why = ffi.new("char[]", 400)
-        if lib.aats_reader_attach(self._reader, at, segment._base, segment.size, slot, why, 400) != lib.AATS_OK:
-            raise ShmError(f"feed {self._names[at]!r}: {ffi.string(why).decode()}")
-
-    def next(self) -> BookEvent | None:
-        event = self._loop.next()
-        if event is None:
-            return None
-        reason = ffi.string(lib.aats_why_name(event.why)).decode()
-        return BookEvent(KINDS[event.kind], self._symbols[event.cid] if event.cid >= 0 else "", self._names[event.feed], reason, event)
-
-    def remap(self) -> None:
-        """Map what is new of the feeds that are gone."""
-        now = time.monotonic()
-        if now < self._next_look:
-            return
-        self._next_look = now + _LOOK_S
-        down = [
-            at
-            for at in range(len(self._names))
-            if lib.aats_reader_down(self._reader, at) in (lib.AATS_WHY_FEED_DOWN, lib.AATS_WHY_REPLACED)
-        ]
-        if not down:
-            return
-        for entry, table in _running():
-            if entry.name not in self._names or entry.segment is None:
-                continue
-            at = self._names.index(entry.name)
-            if at in down and entry.mode == self._modes[at] and entry.generation != self._held[at][0]:
-                try:
-                    segment = shm.attach(entry.segment)
-                    self._attach(at, segment, table.slot(entry.index))
-                except AatsError:  # replaced again between the two looks
-                    continue
-                self._held[at] = (entry.generation, segment, table)
 
 
 def attach(feed: str | None = None, symbols: Iterable[str] | None = None) -> Books:
@@ -547,16 +382,19 @@ def attach(feed: str | None = None, symbols: Iterable[str] | None = None) -> Boo
     ------
     SegmentMissing
         No such feed runs in this namespace (``AATS_NS``); the text lists those that do.
+    LayoutMismatch
+        None runs with this build's layout, but one with another does.
     ConfigError
         A symbol is on none of them.
     """
     if isinstance(symbols, str):
         symbols = [symbols]
-    running = _running()
-    chosen = [(entry, table) for entry, table in running if feed is None or entry.name == feed]
+    there = running()
+    chosen = [(entry, table) for entry, table in there if feed is None or entry.name == feed]
     if not chosen:
-        names = ", ".join(entry.name for entry, _ in running)
+        shm.complain_of_foreign(Kind.MD, label=feed, ns=shm.namespace())
+        names = ", ".join(entry.name for entry, _ in there)
         what = f"no feed {feed!r} runs" if feed is not None else "no feed runs"
         hint = f"running: {names}" if names else "start one with `aats feed FILE.toml` or MarketService"
         raise SegmentMissing(f"{what} in namespace {shm.namespace()!r}; {hint}")
-    return Books([_Feed(entry, table) for entry, table in chosen], symbols)
+    return Books([FeedMap(entry, table) for entry, table in chosen], symbols)

@@ -296,7 +296,9 @@ def extend(feed: Feed, wanted: FeedConfig) -> list[str]:
             f"{what} runs already and sends to {f'port {entry.port}' if entry.port else 'no network'}, wanted is port {wanted.net.port}: stop it first"
         )
     if wanted.net.send_type != "shm" and " -> " in entry.detail and f" -> {wanted.net.ip}:{wanted.net.port}:" not in entry.detail:
-        raise ConfigError(f"{what} runs already and sends elsewhere ({entry.detail}), wanted is {wanted.net.ip}:{wanted.net.port}: stop it first")
+        raise ConfigError(
+            f"{what} runs already and sends elsewhere ({entry.detail}), wanted is {wanted.net.ip}:{wanted.net.port}: stop it first"
+        )
     deepest = max(wanted.symbols, key=lambda one: one.level_num)
     if deepest.level_num > feed.level_max:
         raise ConfigError(f"{what} publishes at most {feed.level_max} levels, {deepest.symbol} wants {deepest.level_num}: stop it first")

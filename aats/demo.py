@@ -50,7 +50,13 @@ def parser() -> argparse.ArgumentParser:
         description="Run a simulated exchange, a feed and a strategy in three processes, and show live what they do. Ctrl-C ends it.",
     )
     p.add_argument("--seconds", type=float, default=0.0, metavar="N", help="end by itself after N seconds (default: at Ctrl-C)")
-    p.add_argument("--tape", action="append", default=[], metavar="FILE", help="play a recorded capture instead of a generated market; repeat for its further parts")
+    p.add_argument(
+        "--tape",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="play a recorded capture instead of a generated market; repeat for its further parts",
+    )
     p.add_argument("--speed", default="1", metavar="X|max", help="factor on the tape's pace (default %(default)s)")
     p.add_argument("--symbols", default="BTCUSDT,ETHUSDT", metavar="A,B", help="symbols of the generated market (default %(default)s)")
     p.add_argument("--seed", type=int, default=1, help="seed of the generated market (default %(default)s)")
@@ -156,7 +162,16 @@ class Demo:
 
     def summary(self) -> dict[str, Any]:
         """Return the counters and hops as they stand now; times in ns."""
-        out: dict[str, Any] = {"seconds": round(time.monotonic() - self.began, 3), "events": 0, "quotes": 0, "ticks": 0, "gaps": 0, "laps": 0, "symbols": {}, "hops": {}}
+        out: dict[str, Any] = {
+            "seconds": round(time.monotonic() - self.began, 3),
+            "events": 0,
+            "quotes": 0,
+            "ticks": 0,
+            "gaps": 0,
+            "laps": 0,
+            "symbols": {},
+            "hops": {},
+        }
         if self.md is not None:
             counters = self.md.md.md.counters
             out["gaps"] = int(counters[MdCounter.GAPS])
@@ -173,7 +188,15 @@ class Demo:
 
 
 def _symbol(one: shm.Symbol) -> dict[str, Any]:
-    return {"state": one.state.name, "updates": one.updates, "quotes": one.quotes, "ticks": one.ticks, "gaps": one.gaps, "trade_gaps": one.trade_gaps, "syncs": one.syncs}
+    return {
+        "state": one.state.name,
+        "updates": one.updates,
+        "quotes": one.quotes,
+        "ticks": one.ticks,
+        "gaps": one.gaps,
+        "trade_gaps": one.trade_gaps,
+        "syncs": one.syncs,
+    }
 
 
 def _hops(segment: Segment) -> dict[str, dict[str, int]]:
@@ -215,7 +238,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run `aats demo`; 0: ended as asked, 1: something failed, 130: killed by a second Ctrl-C."""
     args = parser().parse_args(argv)
     interrupts = _Interrupts()
-    with tempfile.TemporaryDirectory(prefix="aats-demo-") as folder, control.join(Role.OTHER, "demo", mode=Mode.SIM, detail="aats demo") as member:
+    with (
+        tempfile.TemporaryDirectory(prefix="aats-demo-") as folder,
+        control.join(Role.OTHER, "demo", mode=Mode.SIM, detail="aats demo") as member,
+    ):
         member.ready()
         demo = Demo(args, Path(folder))
         why = ""

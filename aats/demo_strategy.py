@@ -22,7 +22,10 @@ class Printer(BaseStrategy):
     def onTimer(self, name: str) -> None:
         for info in self.si.values():
             state = "" if info.valid else "  (not valid)"
-            print(f"{time.strftime('%H:%M:%S')}  {info.sym:10} bid {info.bid_px} x {info.bid_qty}   ask {info.ask_px} x {info.ask_qty}{state}", flush=True)
+            print(
+                f"{time.strftime('%H:%M:%S')}  {info.sym:10} bid {info.bid_px} x {info.bid_qty}   ask {info.ask_px} x {info.ask_qty}{state}",
+                flush=True,
+            )
 
     def onQuote(self, msg: dict[str, Any]) -> None:
         self.best = msg.get("bid_0_px"), msg.get("ask_0_px")

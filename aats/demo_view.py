@@ -58,7 +58,7 @@ def _line(md: Segment, summary: dict[str, Any]) -> str:
     for book in _books(md)[:3]:
         name = book.symbol.symbol.split(".")[0]
         if book.valid and len(book.bids) and len(book.asks):
-            parts.append(f"{name} {book.bids[0, 0]:g} / {book.asks[0, 0]:g}")
+            parts.append(f"{name} {book.bids[0, 0]:.12g} / {book.asks[0, 0]:.12g}")
         else:
             parts.append(f"{name} not valid ({book.why.name.lower()})")
     parts.append(f"quotes {summary['quotes']} ticks {summary['ticks']} gaps {summary['gaps']} laps {summary['laps']}")
@@ -74,7 +74,10 @@ def _time(ns: int) -> str:
 
 def _screen(md: Segment, summary: dict[str, Any]) -> Group:
     return Group(
-        Text(f"aats demo   {summary['seconds']:.0f} s   events {summary['events']}   gaps {summary['gaps']}   laps {summary['laps']}   Ctrl-C ends it", style="bold"),
+        Text(
+            f"aats demo   {summary['seconds']:.0f} s   events {summary['events']}   gaps {summary['gaps']}   laps {summary['laps']}   Ctrl-C ends it",
+            style="bold",
+        ),
         Columns([_book_table(book) for book in _books(md)[:4]]),
         _hop_table(summary),
     )
@@ -87,8 +90,8 @@ def _book_table(book: shm.Book) -> Table:
         table.add_column(name, justify="right", style="green" if name == "bid" else "red" if name == "ask" else "")
     bids, asks = book.bids, book.asks
     for at in range(_DEPTH):
-        bid = (f"{bids[at, 1]:g}", f"{bids[at, 0]:.8g}") if at < len(bids) else ("", "")
-        ask = (f"{asks[at, 0]:.8g}", f"{asks[at, 1]:g}") if at < len(asks) else ("", "")
+        bid = (f"{bids[at, 1]:.12g}", f"{bids[at, 0]:.12g}") if at < len(bids) else ("", "")
+        ask = (f"{asks[at, 0]:.12g}", f"{asks[at, 1]:.12g}") if at < len(asks) else ("", "")
         table.add_row(*bid, *ask)
     return table
 
@@ -109,7 +112,11 @@ def summary_text(summary: dict[str, Any]) -> str:
         f"gaps {summary['gaps']}, laps {summary['laps']}"
     ]
     for name, one in summary["symbols"].items():
-        lines.append(f"  {name:24} {one['updates']} book updates, {one['ticks']} trades, {one['gaps']} gaps, synchronised {one['syncs']} times")
+        lines.append(
+            f"  {name:24} {one['updates']} book updates, {one['ticks']} trades, {one['gaps']} gaps, synchronised {one['syncs']} times"
+        )
     for name, hop in summary["hops"].items():
-        lines.append(f"  {name:24} p50 {_time(hop['p50'])}, p99 {_time(hop['p99'])}, p99.9 {_time(hop['p999'])}, max {_time(hop['max'])} ({hop['count']})")
+        lines.append(
+            f"  {name:24} p50 {_time(hop['p50'])}, p99 {_time(hop['p99'])}, p99.9 {_time(hop['p999'])}, max {_time(hop['max'])} ({hop['count']})"
+        )
     return "\n".join(lines)

@@ -46,7 +46,9 @@ def endpoints(config: FeedConfig) -> Endpoints:
     own = venue.client_class(config.venue).endpoints_of(config.mode)
     rest, stream = config.endpoints.rest, config.endpoints.stream
     if own is None and not (rest and stream):
-        missing = " and ".join(f"AATS_ENDPOINT_{config.venue}_{config.mode.upper()}_{kind}" for kind, have in (("REST", rest), ("STREAM", stream)) if not have)
+        missing = " and ".join(
+            f"AATS_ENDPOINT_{config.venue}_{config.mode.upper()}_{kind}" for kind, have in (("REST", rest), ("STREAM", stream)) if not have
+        )
         hint = "; `aats sim` prints the lines to export" if config.mode == "sim" else ""
         raise ConfigError(f"{config.where}: mode {config.mode!r} of {config.venue} has no address of its own: set {missing}{hint}")
     return Endpoints(rest or (own.rest if own else ""), stream or (own.stream if own else ""))
@@ -86,15 +88,22 @@ class Feed:
         self._instruments: dict[str, Instrument] = {}
         self._next_look = 0.0
         self.endpoints = endpoints(config)
-        self.client = venue.client_class(config.venue)(self.endpoints, cafile=config.endpoints.cafile, timeout_s=config.limits.snapshot_ms / 1000)
+        self.client = venue.client_class(config.venue)(
+            self.endpoints, cafile=config.endpoints.cafile, timeout_s=config.limits.snapshot_ms / 1000
+        )
         port = config.net.port if config.net.send_type != "shm" else 0
         self.member = control.join(
             Role.FEED, config.name, mode=Mode[config.mode.upper()], port=port, detail=f"{config.venue} {config.mode}: starting"
         )
         try:
             self.segment = self.member.create_md(
-                ring_depth=config.ring_depth, level_max=config.level_max, dir_cap=max(config.dir_cap, len(config.symbols)),
-                mode=Mode[config.mode.upper()], venue=config.venue, stale_ms=config.limits.feed_stale_ms, feed_id=secrets.randbits(63),
+                ring_depth=config.ring_depth,
+                level_max=config.level_max,
+                dir_cap=max(config.dir_cap, len(config.symbols)),
+                mode=Mode[config.mode.upper()],
+                venue=config.venue,
+                stale_ms=config.limits.feed_stale_ms,
+                feed_id=secrets.randbits(63),
             )
             self.host = self._make_host()
         except BaseException as exc:

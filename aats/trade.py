@@ -17,6 +17,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from aats import control
@@ -258,6 +259,7 @@ class Session:
         """Hand every strategy what it needs: si, the trade symbols, its link and event; take its timers."""
         traded = [symbol for symbol in self.symbols if symbol.trade]
         last = traded[-1] if traded else None
+        si = MappingProxyType(self.si)
         cid, symbol, exchange = (last.cid, last.symbol, last.exchange) if last is not None else (None, None, None)
         for strategy in self.strategies:
             link = Link(self, self.loop.add(own_callbacks(strategy)))
@@ -265,7 +267,7 @@ class Session:
             strategy.trade_cids = [symbol.cid for symbol in traded]
             strategy.level_num = (last or self.symbols[-1]).level_num
             strategy.__dict__["_link"] = link
-            strategy.init_strategy(self.si, cid, symbol, exchange, manager)
+            strategy.init_strategy(si, cid, symbol, exchange, manager)
             for name, every_ms in strategy.__dict__.pop("_timers", {}).items():
                 link.set_timer(name, every_ms)
 
@@ -345,7 +347,9 @@ class Session:
             return
         self._closed = True
         for strategy in self.strategies:
-            strategy.__dict__.pop("_link", None)
+            link = strategy.__dict__.pop("_link", None)
+            if link is not None:
+                strategy.__dict__["_counts"] = {"quote_cnt": link.quote_cnt, "tick_cnt": link.tick_cnt}
         try:
             if exc is not None:
                 self.member.fail(f"{type(exc).__name__}: {exc}")

@@ -231,8 +231,8 @@ class TradeService:
                 session.ready(f"{', '.join(type(one).__name__ for one in self.strategies)}: {' '.join(symbol.port for symbol in symbols)}")
                 session.run()
             reason = session.stop_reason or "stop"
-        except KeyboardInterrupt as exc:
-            reason, failure = "interrupt", exc
+        except (KeyboardInterrupt, SystemExit) as exc:  # asked for, not a fault
+            reason, failure = "interrupt" if isinstance(exc, KeyboardInterrupt) else "exit", exc
         except BaseException as exc:
             reason, failure = f"{type(exc).__name__}: {exc}", exc
             if started:  # before that it is a setting, which the caller is told

@@ -122,9 +122,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the markers, so that ``--strict-markers`` can be on."""
     config.addinivalue_line("markers", "c: one TEST of a C file, built by tools.cbuild")
-    config.addinivalue_line(
-        "markers", "leaves_segments: says itself what may remain in /dev/shm; see the `namespace` fixture"
-    )
+    config.addinivalue_line("markers", "leaves_segments: says itself what may remain in /dev/shm; see the `namespace` fixture")
 
 
 # ------------------------------------------------------------------------------------------------------- fixtures

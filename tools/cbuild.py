@@ -265,9 +265,7 @@ def require_clean(variant: str, root: Path = ROOT) -> None:
 def run_env(variant: str) -> dict[str, str]:
     """Return the environment for running what `variant` built."""
     env = dict(os.environ)
-    env["ASAN_OPTIONS"] = "abort_on_error=0:detect_leaks=1:detect_stack_use_after_return=1:" + env.get(
-        "ASAN_OPTIONS", ""
-    )
+    env["ASAN_OPTIONS"] = "abort_on_error=0:detect_leaks=1:detect_stack_use_after_return=1:" + env.get("ASAN_OPTIONS", "")
     env["UBSAN_OPTIONS"] = "print_stacktrace=1:" + env.get("UBSAN_OPTIONS", "")
     env["TSAN_OPTIONS"] = "halt_on_error=1:" + env.get("TSAN_OPTIONS", "")
     return env
@@ -284,9 +282,7 @@ def build_extension(root: Path = ROOT) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.cbuild", description="Build csrc for the C tests.")
-    parser.add_argument(
-        "--variant", choices=VARIANTS, default="asan", help="; ".join(f"{k}: {v.why}" for k, v in VARIANTS.items())
-    )
+    parser.add_argument("--variant", choices=VARIANTS, default="asan", help="; ".join(f"{k}: {v.why}" for k, v in VARIANTS.items()))
     parser.add_argument("--run", metavar="FILE.c", type=Path, help="build this test and run it")
     parser.add_argument("--extension", action="store_true", help="build aats._core in place instead")
     parser.add_argument("names", nargs="*", help="with --run: only these tests")

@@ -28,7 +28,12 @@ def comments() -> dict[tuple[str, str], str]:
 def render() -> str:
     """Return the page."""
     notes = comments()
-    out = ["# Shared memory, byte by byte", "", "Made from csrc/layout/layout.h by `python -m tools.layout_doc`; what each struct is for, who writes and who reads it, stands there.", ""]
+    out = [
+        "# Shared memory, byte by byte",
+        "",
+        "Made from csrc/layout/layout.h by `python -m tools.layout_doc`; what each struct is for, who writes and who reads it, stands there.",
+        "",
+    ]
     for _, name in structs():
         dtype = dtype_of(name)
         out += [f"## {name} ({dtype.itemsize} bytes)", "", "| offset | size | field | meaning |", "|---|---|---|---|"]

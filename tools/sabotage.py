@@ -47,9 +47,7 @@ from tools import cbuild
 ROOT = cbuild.ROOT
 PATCHES = "tests/sabotage"
 TEST_SECONDS = 600
-_NOT_COPIED = shutil.ignore_patterns(
-    ".git", "__pycache__", ".*_cache", "*.so", "*.egg-info", "build", "dist", ".venv", "venv"
-)
+_NOT_COPIED = shutil.ignore_patterns(".git", "__pycache__", ".*_cache", "*.so", "*.egg-info", "build", "dist", ".venv", "venv")
 
 
 @dataclass(frozen=True)
@@ -228,13 +226,9 @@ def select(patches: Sequence[Patch], only: Sequence[str], rotate: int, seed: int
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.sabotage", description="Break each promise; a test must notice."
-    )
+    parser = argparse.ArgumentParser(prog="python -m tools.sabotage", description="Break each promise; a test must notice.")
     parser.add_argument("--list", action="store_true", help="print the promises and stop")
-    parser.add_argument(
-        "--only", action="append", default=[], metavar="GLOB", help="patches of these names; repeatable"
-    )
+    parser.add_argument("--only", action="append", default=[], metavar="GLOB", help="patches of these names; repeatable")
     parser.add_argument("--rotate", type=int, default=0, metavar="N", help="only N of them, drawn by --seed")
     parser.add_argument("--seed", type=int, default=int(time.time() // 86400), help="default: the day")
     parser.add_argument("--json", action="store_true", help="print the verdicts as one JSON list")

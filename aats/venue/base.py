@@ -149,5 +149,3 @@ class VenueClient(abc.ABC):
     @abc.abstractmethod
     def close(self) -> None:
         """Close the connections."""
-
-

@@ -114,7 +114,9 @@ class BinanceClient(VenueClient):
                     raise
                 time.sleep(0.3 * 2**attempt)
             except (orjson.JSONDecodeError, KeyError, TypeError) as exc:
-                raise FeedError(f"{self.endpoints.rest}/api/v3/exchangeInfo: not the documented answer: {type(exc).__name__}: {exc}") from exc
+                raise FeedError(
+                    f"{self.endpoints.rest}/api/v3/exchangeInfo: not the documented answer: {type(exc).__name__}: {exc}"
+                ) from exc
         raise AssertionError("unreachable")
 
 

@@ -57,11 +57,12 @@ static size_t fuse(aats_level_t *levels, size_t cnt, size_t cap, int side, aats_
     return rest + 1;
 }
 
-/* The levels to publish, in f->top: the book's, as deep as asked for, as far as they are certain, fused if that is on. */
-static void take_top(aats_feed_t *f, sym_t *s, size_t cnt[2], int *fused)
+/* The levels to publish, in f->top: the book's, as deep as asked for, as far as they are certain, fused if that is on and the best bid/ask is
+ * newer.  A first quote is the book alone, so that its seq tells where level changes begin. */
+static void take_top(aats_feed_t *f, sym_t *s, int first, size_t cnt[2], int *fused)
 {
     size_t n = s->info.level_num;
-    int fusing = f->opts.fuse_bbo && s->bbo_id > s->sync.id;
+    int fusing = f->opts.fuse_bbo && s->bbo_id > s->sync.id && !first;
     for (int side = 0; side < 2; side++) {
         cnt[side] = aats_book_take(s->sync.book, side, n, f->top[side]);
         cnt[side] = aats_sync_known(&s->sync, side, f->top[side], cnt[side]);
@@ -118,24 +119,23 @@ static void judge(aats_feed_t *f, sym_t *s, int64_t exch_ns, int64_t recv_ns, in
     uint8_t why = verdict(f, s);
     size_t cnt[2] = {0, 0};
     int fused = 0;
-    int was_valid = s->valid;
+    int was_valid = s->valid, first = !was_valid || s->reloaded;
     if (!why) {
         int was_fused = (s->told_flags & AATS_F_FUSED) != 0;
         int fusing = was_fused || (f->opts.fuse_bbo && s->bbo_id > s->sync.id);
-        if (was_valid && !moved && !s->reloaded && !fusing && !aats_book_moved(s->sync.book)) return;
-        take_top(f, s, cnt, &fused);
+        if (!first && !moved && !fusing && !aats_book_moved(s->sync.book)) return;
+        take_top(f, s, first, cnt, &fused);
         why = see_horizon(f, s, cnt);
     }
     if (why) {
         if (s->valid || s->why != why) tell_state(f, s, why, exch_ns, recv_ns);
         return;
     }
-    int fresh = !was_valid || s->reloaded;
-    if (!fresh && same_as_told(f, s, cnt)) {
+    if (!first && same_as_told(f, s, cnt)) {
         if (!fused && s->told_flags & AATS_F_FUSED) s->told_flags = 0, s->told_seq = s->sync.id; /* the book has caught up with it */
         return;
     }
-    if (fresh) s->epoch++;
+    if (first) s->epoch++;
     s->valid = 1;
     s->why = 0;
     s->reloaded = 0;
@@ -145,7 +145,7 @@ static void judge(aats_feed_t *f, sym_t *s, int64_t exch_ns, int64_t recv_ns, in
     }
     aats_rec_t r = head_of(f, s, AATS_REC_QUOTE, exch_ns, recv_ns);
     r.seq = fused ? s->bbo_id : s->sync.id;
-    r.flags |= (fused ? AATS_F_FUSED : 0) | (fresh ? AATS_F_SNAPSHOT : 0);
+    r.flags |= (fused ? AATS_F_FUSED : 0) | (first ? AATS_F_SNAPSHOT : 0);
     r.bid_len = (uint16_t)cnt[AATS_BID];
     r.ask_len = (uint16_t)cnt[AATS_ASK];
     s->told_seq = r.seq;

@@ -238,7 +238,10 @@ static int wrapped(aats_json_t *j, aats_msg_t *m)
     /* the payload's own symbol must be the stream's */
     if (m->sym) {
         char const *at = memchr(m->stream, '@', m->stream_len);
-        if (at && !same_symbol(m->sym, m->sym_len, m->stream, (size_t)(at - m->stream))) return aats_json_fail(j, AATS_E_SHAPE);
+        if (at && !same_symbol(m->sym, m->sym_len, m->stream, (size_t)(at - m->stream))) {
+            m->sym = NULL; /* one of the two is wrong, so it may be anybody's */
+            return aats_json_fail(j, AATS_E_SHAPE);
+        }
     }
     return AATS_OK;
 }

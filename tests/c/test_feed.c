@@ -256,6 +256,32 @@ TEST(unreadable_message_after_a_stop_does_not_shorten_the_proof)
     fixture_end(&x);
 }
 
+TEST(snapshot_that_was_on_its_way_when_a_message_was_unreadable_waits_for_a_diff)
+{
+    static char const *const SNAPSHOT = "{\"lastUpdateId\":102,\"bids\":[[\"10\",\"1\"]],\"asks\":[[\"11\",\"1\"]]}";
+    for (int hidden = 0; hidden < 2; hidden++) { /* 1: the unreadable diff was 103, and the snapshot has not got it */
+        fixture_feed_t x;
+        aats_rec_t rec;
+        aats_feed_opts_t o = fixture_opts();
+        fixture_begin(&x, &o);
+        fixture_subscribe(&x, "BTCUSDT", 5);
+        fixture_pass(&x, 1);
+        REQUIRE(fixture_upgrade(&x));
+        fixture_pass(&x, 1);
+        fixture_text(&x, 0, "{\"result\":null,\"id\":1}");
+        fixture_pass(&x, 1);
+        REQUIRE(x.ask_no[0] != 0);
+        fixture_text(&x, 0, "<html>");
+        aats_mailbox_put(aats_feed_in(x.feed), AATS_MAIL_SNAPSHOT, 0, x.ask_no[0], SNAPSHOT, strlen(SNAPSHOT));
+        fixture_pass(&x, 1);
+        CHECK_EQ_I64(fixture_why(&x, &rec), AATS_WHY_SUSPECT);
+        if (hidden) fixture_text(&x, 0, DIFF(104, 105, "10.5", "2"));
+        else fixture_text(&x, 0, DIFF(103, 105, "10.5", "2"));
+        CHECK_EQ_I64(fixture_why(&x, &rec), hidden ? AATS_WHY_GAP : 0);
+        fixture_end(&x);
+    }
+}
+
 TEST(stream_means_the_same_in_whatever_pieces_it_comes)
 {
     static char const *const TEXTS[] = {DIFF(101, 103, "10.5", "2"), "{\"e\":\"news\"}", DIFF(104, 104, "9", "0"), "<html>", DIFF(105, 110, "8", "3")};
@@ -301,6 +327,31 @@ TEST(message_of_four_megabytes_is_taken_and_a_longer_one_ends_the_connection)
         free(frame);
         free(payload);
     }
+}
+
+#define TRADE(id, px) \
+    "{\"stream\":\"btcusdt@trade\",\"data\":{\"e\":\"trade\",\"s\":\"BTCUSDT\",\"t\":" #id ",\"p\":\"" px "\",\"q\":\"1\",\"T\":1,\"m\":true}}"
+
+TEST(trade_is_told_once_and_holes_are_counted)
+{
+    fixture_feed_t x;
+    aats_feed_opts_t o = fixture_opts();
+    fixture_begin(&x, &o);
+    REQUIRE(fixture_live(&x));
+    aats_dir_t const *entry = &aats_feed_view(x.feed)->dir[0];
+    fixture_text(&x, 0, TRADE(7, "10"));
+    fixture_text(&x, 0, TRADE(7, "10")); /* doubled */
+    fixture_text(&x, 0, TRADE(6, "10")); /* swapped */
+    CHECK_EQ_U64(entry->ticks, 1);
+    CHECK_EQ_U64(entry->trade_gaps, 0);
+    fixture_text(&x, 0, TRADE(8, "10"));
+    fixture_text(&x, 0, TRADE(11, "10")); /* 9 and 10 are missing */
+    CHECK_EQ_U64(entry->ticks, 3);
+    CHECK_EQ_U64(entry->trade_gaps, 1);
+    CHECK_EQ_U64(count(&x, AATS_MDC_TRADE_GAPS), 1);
+    aats_rec_t rec;
+    CHECK_EQ_I64(fixture_why(&x, &rec), 0); /* it is no fault of the book */
+    fixture_end(&x);
 }
 
 TEST(ping_is_answered_with_its_payload)

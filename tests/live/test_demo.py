@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
+import pty
+import select
 import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -148,6 +152,37 @@ def test_interrupt_ends_it_with_status_0_and_a_summary(namespace: str) -> None:
         assert json.loads(out)["quotes"] > 0
         assert gone(demo.children)
     assert segments(namespace) == []
+
+
+def test_ctrl_c_in_a_terminal_ends_the_view_with_a_summary(namespace: str) -> None:
+    """The keys themselves: the terminal sends the signal, to whoever is in its foreground."""
+    screen, terminal = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "aats.cli", "demo"],
+        cwd=ROOT, stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "120", "LINES": "40"},
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    )  # fmt: skip
+    os.close(terminal)
+    seen = b""
+    try:
+        pressed = False
+        deadline = time.monotonic() + READY_S
+        while time.monotonic() < deadline and select.select([screen], [], [], READY_S)[0]:
+            try:
+                seen += os.read(screen, 65536)
+            except OSError:  # the last one that had the terminal open is gone
+                break
+            if not pressed and b"recv_pub" in seen:
+                os.write(screen, b"\x03")
+                pressed, seen = True, b""
+        assert process.wait(READY_S) == 0
+        assert pressed and b"BTCUSDT" in seen and b"Traceback" not in seen, seen[-2000:]
+    finally:
+        process.kill()
+        process.wait()
+        os.close(screen)
+    assert segments(namespace) == [] and control.processes() == []
 
 
 def test_interrupt_while_it_starts_leaves_nothing(namespace: str) -> None:

@@ -18,8 +18,9 @@ import pytest
 
 import aats
 from aats import BaseStrategy, ConfigError, ControlService, MarketService, TradeService, control, shm
+from aats._ffi import lib
 from aats.control_client import listens
-from aats.errors import ControlError, LayoutMismatch
+from aats.errors import ControlError, LayoutMismatch, ShmError
 from aats.layout import LAYOUT_HASH, Command, DirState, Kind, hash8
 from aats.market_service import NetWorkType
 from tests.live.procs import READY_S, ROOT, FeedProc, Reader, Sim, eventually, line_of, tool
@@ -402,8 +403,8 @@ def test_full_shared_memory_is_one_sentence_with_the_sizes(market: Sim, tmp_path
 
 
 def foreign(path: Path, layout: int, size: int = 65536) -> None:
-    """Write a header of another layout: its first 64 bytes keep their place in every version."""
-    head = struct.pack("<QIIQQQqQQ", 0x3130475353544141, 256, int(Kind.MD), layout, size, 1, time.time_ns(), 0, 0)
+    """Write a header of another layout, made by this process: its first 64 bytes keep their place in every version."""
+    head = struct.pack("<QIIQQQqQQ", 0x3130475353544141, 256, int(Kind.MD), layout, size, 1, time.time_ns(), int(lib.aats_ident_self()), 0)
     path.write_bytes(head.ljust(size, b"\xff"))
 
 
@@ -414,6 +415,10 @@ def test_segment_of_another_layout_is_named_and_never_mapped(namespace: str) -> 
     foreign(Path(f"/dev/shm/{stem}.{hash8(theirs)}.md.live.1"), theirs)
     with pytest.raises(LayoutMismatch, match=f"{hash8(theirs)}.*{hash8()}"):
         shm.attach(shm.SegmentName.make(Kind.MD, "live", 1))
+    with pytest.raises(ShmError, match=hash8(theirs)):
+        aats.attach("live")
+    done = tool("book", "BTCUSDT")
+    assert done.returncode == 1 and hash8(theirs) in done.stderr
     listed = json.loads(tool("list", "--json", module="tools.shm").stdout)
     (row,) = [row for row in listed if f".{namespace}." in row["name"]]
     assert row["ours"] is False and row["layout"] == f"{theirs:016x}"

@@ -81,6 +81,9 @@ def built_for(version: str, python: Path) -> list[Path]:
     """Return the folders for PYTHONPATH: the package with an extension for that Python, and cffi; skip where cffi cannot be had."""
     from aats import _build
 
+    said = subprocess.run([python, "-c", ASK], capture_output=True, text=True, check=True).stdout.split("\n")
+    if not (Path(said[0]) / "Python.h").exists():
+        pytest.skip(f"Python {version} has no headers ({said[0]}/Python.h)")
     home = cbuild.cache_dir("messages", ROOT)
     cffi, tree, stamp = home / f"cffi-{version}", home / version, home / f"{version}.stamp"
     with open(home / "lock", "w") as lock:
@@ -107,7 +110,6 @@ def built_for(version: str, python: Path) -> list[Path]:
         if not (stamp.exists() and stamp.read_text() == _state()):
             shutil.rmtree(tree, ignore_errors=True)
             common = _common(home)
-            said = subprocess.run([python, "-c", ASK], capture_output=True, text=True, check=True).stdout.split("\n")
             flags = [f"-I{said[0]}", "-D_CFFI_NO_LIMITED_API", f"-DAATS_LAYOUT_HASH=0x{_build.layout_hash():016x}ULL"]
             own = _compile([home / "_core.c", *(ROOT / "csrc" / "py").glob("*.c")], tree / "objects", flags, f"Python {version}")
             (tree / "aats").mkdir()

@@ -29,10 +29,12 @@ class SyntheticFeed:
         ring_depth: int = 64,
         mode: Mode = Mode.DIRECT,
         exps: tuple[int, int] = (-8, -8),
+        stale_ms: int = 500,
     ) -> None:
         self.symbols = list(symbols)
         self.level, self.ring_depth, self.mode = level, ring_depth, mode
         self.px_exp, self.qty_exp = exps
+        self.stale_ms = stale_ms
         self.member = control.join(Role.FEED, name, mode=mode)
         self.seq = 100
         self.closed = False
@@ -41,7 +43,9 @@ class SyntheticFeed:
 
     def generation(self) -> None:
         """Make the first segment, or the next one."""
-        self.segment = self.member.create_md(ring_depth=self.ring_depth, level_max=self.level, dir_cap=16, mode=self.mode, venue="BINANCE")
+        self.segment = self.member.create_md(
+            ring_depth=self.ring_depth, level_max=self.level, dir_cap=16, mode=self.mode, venue="BINANCE", stale_ms=self.stale_ms
+        )
         self.view = self.segment.md
         self.writer = ffi.new("aats_ring_writer_t *")
         check(lib.aats_ring_open(self.writer, self.view), "ring")

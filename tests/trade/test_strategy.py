@@ -539,6 +539,19 @@ def test_an_exception_is_logged_closes_all_and_leaves_run(
     assert gc.isenabled()
 
 
+def test_sys_exit_in_a_callback_is_an_end_not_a_fault(make_feed: Callable[..., SyntheticFeed], caplog: pytest.LogCaptureFixture) -> None:
+    make_feed().book(0, MID)
+
+    class Leaver(Recorder):
+        def onQuote(self, msg: dict[str, Any]) -> None:
+            sys.exit(3)
+
+    leaver = Leaver()
+    with pytest.raises(SystemExit, match="3"):
+        run(leaver)
+    assert leaver.said == ["close", "stop: exit"] and "Traceback" not in caplog.text
+
+
 def test_a_service_can_run_again(make_feed: Callable[..., SyntheticFeed]) -> None:
     make_feed().book(0, MID)
     strategy = Recorder(until=lambda self: self.said[-1][0] == "quote")

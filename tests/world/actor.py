@@ -289,7 +289,10 @@ class Actor:
             if self._good.get(sym) != rec.stamp:
                 self._right(native, rec, self._bids, self._asks, int(self.view.dir[sym].level_num))
                 self._good[sym] = rec.stamp
-                self.shown[native] = bytes(ffi.buffer(self._bids, rec.bid_len * LEVEL_SZ)), bytes(ffi.buffer(self._asks, rec.ask_len * LEVEL_SZ))
+                self.shown[native] = (
+                    bytes(ffi.buffer(self._bids, rec.bid_len * LEVEL_SZ)),
+                    bytes(ffi.buffer(self._asks, rec.ask_len * LEVEL_SZ)),
+                )
         lib.aats_pulse_take(self.view, self.slot, self._pulse)
         head = int(self.view.md.head)
         self.records = max(self.records, head - self.options.ring_depth)
@@ -338,10 +341,9 @@ class Actor:
             return
         native = self._native(rec.sym)
         if rec.kind == lib.AATS_REC_QUOTE:
-            if rec.flags & lib.AATS_F_DEEP:
-                return  # the latest slot was judged
-            self._right(native, rec, out.bids, out.asks, 0)
-            if self.options.open_l2:
+            if not rec.flags & lib.AATS_F_DEEP:  # those are judged by the latest slot
+                self._right(native, rec, out.bids, out.asks, 0)
+            if self.options.open_l2 and not rec.flags & lib.AATS_F_FUSED:
                 self._follow(native, rec)
         elif rec.kind == lib.AATS_REC_L2:
             side = self._l2[rec.sym][rec.side]
@@ -355,7 +357,12 @@ class Actor:
             have = bytes(ffi.buffer(out.bids, LEVEL_SZ)), bytes(ffi.buffer(out.asks, LEVEL_SZ))
             if truth != have:
                 raise Wrong(f"{native}: best bid/ask {rec.seq} is {have}, but it was {truth}")
-        elif rec.kind == lib.AATS_REC_STATE and rec.flags & lib.AATS_F_VALID and rec.seq not in self.truth.books[native] and not self.options.fuse_bbo:
+        elif (
+            rec.kind == lib.AATS_REC_STATE
+            and rec.flags & lib.AATS_F_VALID
+            and rec.seq not in self.truth.books[native]
+            and not self.options.fuse_bbo
+        ):
             raise Wrong(f"{native}: carried on with id {rec.seq}, which never was")
 
     def _follow(self, native: str, rec: Any) -> None:

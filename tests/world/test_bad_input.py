@@ -315,5 +315,3 @@ def test_symbol_deeper_than_the_feed_is_refused() -> None:
     world.feed.subscribe("BTCUSDT", 21)
     world.until(lambda: bool(world.feed.refused), SECOND, "an answer")
     assert world.feed.refused == {"BTCUSDT": lib.AATS_E_TOO_BIG}
-
-

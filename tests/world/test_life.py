@@ -61,6 +61,18 @@ def test_old_connection_that_dies_while_it_is_replaced_costs_no_wrong_book(seed:
     assert len([wire for wire in feed.wires.values() if wire.opened]) == 1, "one connection carries it all"
 
 
+def test_connection_that_died_before_its_successor_was_there_does_not_come_back_beside_it() -> None:
+    world = begun(2, Options(symbols=ALL), delay_ms=(1, 4))
+    feed = world.feed
+    (old,) = feed.wires.values()
+    feed.put(lib.AATS_MAIL_RECONNECT)
+    world.until(lambda: len(feed.wires) == 2, SECOND, "a second connection")
+    old.end_client(world.now_ns)
+    world.until(world.all_good, 10 * SECOND, "good again")
+    world.sleep(5 * SECOND)
+    assert len(feed.wires) == 1 and feed.count("CONNECTS") == 2 and len(world.exchange.connections) == 1
+
+
 def test_announced_shutdown_is_answered_with_a_new_connection_in_time() -> None:
     world = begun(3, Options(symbols=ALL))
     world.exchange.shutdown(EPOCH_NS + world.now_ns, 3 * SECOND)
@@ -341,8 +353,11 @@ def test_full_mailbox_loses_lines_and_nothing_else() -> None:
 def test_failed_snapshot_is_asked_for_when_the_venue_said_and_not_before() -> None:
     world = World(20, Plan(options=[Options(symbols=("BTCUSDT",))]))
     feed, asked = world.feed, []
-    feed._ask_venue = lambda sym, num: asked.append(world.now_ns) or feed.put(  # type: ignore[method-assign, func-returns-value]
-        lib.AATS_MAIL_SNAP_FAILED, sym, 7 * SECOND
+    feed._ask_venue = lambda sym, num: (
+        asked.append(world.now_ns)
+        or feed.put(  # type: ignore[method-assign, func-returns-value]
+            lib.AATS_MAIL_SNAP_FAILED, sym, 7 * SECOND
+        )
     )
     world.sleep(40 * SECOND)
     waits = [b - a for a, b in zip(asked, asked[1:])]

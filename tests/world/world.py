@@ -70,6 +70,7 @@ class Plan:
             snapshot_limit=rng.choice([1000, 1000, 30, level_num + 8]),
             rotate_ns=rng.choice([0, 0, 3 * SECOND]),
             fuse_bbo=rng.random() < 0.25,
+            open_l2=rng.random() < 0.3,
             answers=answers,
         )
         plan = cls(
@@ -116,7 +117,9 @@ class World:
         self._peers: dict[int, Peer] = {}
         self._wires: dict[int, Wire] = {}
         self._wake: list[tuple[int, Actor]] = []
-        self.actors = [Actor(self.truth, random.Random(f"feed {seed} {i}"), options, self._connect) for i, options in enumerate(self.plan.options)]
+        self.actors = [
+            Actor(self.truth, random.Random(f"feed {seed} {i}"), options, self._connect) for i, options in enumerate(self.plan.options)
+        ]
 
     @property
     def feed(self) -> Actor:
