@@ -102,7 +102,7 @@ class Demo:
             words += ["--fault", fault]
         if not args.tape:
             words += ["--symbols", args.symbols]
-        errors = open(log_dir() / "demo-sim.log", "ab")  # noqa: SIM115 - the child owns it from here
+        errors = open(log_dir() / "demo-sim.log", "ab")
         with errors:
             begin = errors.tell()
             self.sim = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, start_new_session=True)
