@@ -91,6 +91,8 @@ class Feed:
         self.client = venue.client_class(config.venue)(
             self.endpoints, cafile=config.endpoints.cafile, timeout_s=config.limits.snapshot_ms / 1000
         )
+        if 2 * config.level_max > self.client.snapshot_limit:  # else each level that goes wants another snapshot
+            self.client.snapshot_limit = self.client.snapshot_max
         port = config.net.port if config.net.send_type != "shm" else 0
         self.member = control.join(
             Role.FEED, config.name, mode=Mode[config.mode.upper()], port=port, detail=f"{config.venue} {config.mode}: starting"

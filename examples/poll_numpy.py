@@ -30,9 +30,11 @@ try:
         seconds = time.monotonic() - begin
         if seconds >= 1:
             now = book.copy()  # bids and asks: float64 arrays of shape (length, 2), price and quantity, best first
-            (bid_px, bid_qty), (ask_px, ask_qty) = now.bids[0], now.asks[0]
-            state = "good" if now.valid else f"not good: {now.why.name.lower()}"
-            print(f"{symbol}  {state}  bid {bid_px:.2f} x {bid_qty:.5f}  ask {ask_px:.2f} x {ask_qty:.5f}", end="  ")
+            if now.valid:
+                (bid_px, bid_qty), (ask_px, ask_qty) = now.bids[0], now.asks[0]
+                print(f"{symbol}  good  bid {bid_px:.2f} x {bid_qty:.5f}  ask {ask_px:.2f} x {ask_qty:.5f}", end="  ")
+            else:
+                print(f"{symbol}  not good: {now.why.name.lower()}", end="  ")
             print(f"{changes / seconds:.0f} changes/s  {polls / seconds:.0f} polls/s", flush=True)
             polls, changes, begin = 0, 0, time.monotonic()
 except KeyboardInterrupt:

@@ -6,7 +6,6 @@ import ast
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,7 +16,8 @@ import pytest
 
 import aats
 from tests.live.conftest import own_world  # noqa: F401  (a fixture)
-from tests.live.procs import READY_S, ROOT, FeedProc, Sim, eventually, tool
+from tests.live.looks import READY_S, ROOT, eventually, free_port, tool
+from tests.live.procs import FeedProc, Sim
 
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 
@@ -131,9 +131,7 @@ def test_market_service(monkeypatch: pytest.MonkeyPatch) -> None:
     with Sim("--symbols", "BTCUSDT,ETHUSDT") as sim:
         for name, value in {**sim.env, "AATS_MODE": "sim"}.items():
             monkeypatch.setenv(name, value)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = str(free.getsockname()[1])
+        port = str(free_port())
         try:
             with Example("market_service.py", port) as one:
                 first, second = one.end().splitlines()

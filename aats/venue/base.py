@@ -1,6 +1,6 @@
 """What a venue's control plane offers to a feed: the Python half of the venue contract.
 
-Not for market data (C) nor for deciding when a snapshot is needed (the feed).  Clients belong to one thread.
+Not for market data (C) nor for deciding when a snapshot is needed (the feed).  `snapshot` may be called by several threads at once, everything else by one.
 """
 
 from __future__ import annotations
@@ -108,12 +108,15 @@ class VenueClient(abc.ABC):
     Attributes
     ----------
     name : str
+    snapshot_max : int
+        Levels a side of the deepest snapshot that the venue gives.
     snapshot_limit : int
         Levels a side that `snapshot` asks for.
     """
 
     name: str
     snapshot_limit: int = 1000
+    snapshot_max: int = 5000
 
     def __init__(self, endpoints: Endpoints, *, cafile: str = "", timeout_s: float = 5.0) -> None:
         self.endpoints = endpoints

@@ -125,7 +125,8 @@ aats_feed_t *aats_feed_new(aats_feed_opts_t const *opts, void *mem, size_t size,
     if (!f->opts.streams) f->opts.streams = AATS_STREAM_DEPTH | AATS_STREAM_TRADE | AATS_STREAM_BBO;
     if (!f->opts.book_window) f->opts.book_window = AATS_BOOK_WINDOW;
     if (!aats_book_footprint(f->opts.book_window)) {
-        snprintf(why, why_sz, "book_window %u: a power of two from %d to %d is needed", opts->book_window, AATS_BOOK_WINDOW_MIN, AATS_BOOK_WINDOW_MAX);
+        snprintf(why, why_sz, "book_window %u: a power of two from %d to %d is needed", opts->book_window, AATS_BOOK_WINDOW_MIN,
+                 AATS_BOOK_WINDOW_MAX);
         free(f);
         return NULL;
     }
@@ -343,12 +344,13 @@ static void take_mail(aats_feed_t *f, aats_mail_t const *m)
 
 /* ---- passes ---- */
 
-/* The thread did not run for a while (SIGSTOP, a debugger, a starved machine).  What was missed is in the sockets, or lost; until each book has
- * proved itself none is good, and readers are told so before the heartbeat beats again. */
+/* The thread did not run for a while (SIGSTOP, a debugger, a starved machine).  What was missed is in the sockets, or lost; until
+ * each book has proved itself none is good, and readers are told so before the heartbeat beats again. */
 static void stalled(aats_feed_t *f)
 {
     feed_count(f, AATS_MDC_STALLS, 1);
-    feed_notice(f, 1, "this feed did not run for %lld ms; every book is checked anew", (long long)((f->mono_ns - f->last_mono_ns) / 1000000));
+    long long slept_ms = (f->mono_ns - f->last_mono_ns) / 1000000;
+    feed_notice(f, 1, "this feed did not run for %lld ms; every book is checked anew", slept_ms);
     for (sym_t *s = f->syms; s < f->syms + f->sym_cnt; s++) book_stalled(f, s);
     for (int i = 0; i < AATS_LINK_MAX; i++) link_stalled(f, &f->links[i]);
 }

@@ -1,13 +1,13 @@
 /* feed.h -- one feed: bytes of a venue in, books and trades into shared memory, as a step function.
  *
- * No socket, no clock, no TLS inside: host.h gives it those in a process, tests/world gives it pipes and virtual time.  It reads top-down in the
- * order of the walk:
+ * No socket, no clock, no TLS inside: host.h gives it those in a process, tests/world gives it pipes and virtual time.  It reads
+ * top-down in the order of the walk:
  *
  *   received bytes --ws frame--> venue parse --> sequence and book (sync) --> latest slot, ring record --> sink (network)
  *        feed.c                  venue (one file)  feed_book.c                  feed_pub.c
  *
- * The control plane (Python) talks to it through two mailboxes: in: symbols, snapshots, options; out: snapshots wanted, notices for the log.
- * One thread steps a feed; it is the only writer of its segment.
+ * The control plane (Python) talks to it through two mailboxes: in: symbols, snapshots, options; out: snapshots wanted, notices for
+ * the log. One thread steps a feed; it is the only writer of its segment.
  *
  * When is a book called good?
  *   - synchronised by the venue's rule, and not crossed at the end of a message;
@@ -15,7 +15,8 @@
  *     continues its sequence has come - after a pause also behind the pong to a ping sent since, so that what had queued up is through -
  *     or a fresh snapshot has replaced it;
  *   - its connection is up.
- * The heartbeat is stored at the end of a pass with the time of its beginning: whoever sees a fresh one sees every invalidation before it.
+ * The heartbeat is stored at the end of a pass with the time of its beginning: whoever sees a fresh one sees every invalidation
+ * before it.
  */
 #ifndef AATS_APP_FEED_H
 #define AATS_APP_FEED_H
@@ -83,8 +84,8 @@ typedef struct {
 /* aats_feed_defaults fills opts with the numbers of docs/decisions.md. */
 void aats_feed_defaults(aats_feed_opts_t *opts);
 
-/* aats_feed_new makes a feed over a segment that aats_md_init has laid out (mem, size: the mapping) and a control slot to beat in (NULL: none).
- * Returns NULL and a sentence in why for an unknown venue, a bad option, no memory. */
+/* aats_feed_new makes a feed over a segment that aats_md_init has laid out (mem, size: the mapping) and a control slot to beat in
+ * (NULL: none). Returns NULL and a sentence in why for an unknown venue, a bad option, no memory. */
 aats_feed_t *aats_feed_new(aats_feed_opts_t const *opts, void *mem, size_t size, aats_slot_t *slot, char *why, size_t why_sz);
 void aats_feed_free(aats_feed_t *f);
 
@@ -103,13 +104,15 @@ void aats_feed_end(aats_feed_t *f);
 
 /* aats_feed_want says what connection `link` (0 .. AATS_LINK_MAX - 1) needs; asked each pass. */
 int aats_feed_want(aats_feed_t *f, int link);
-/* aats_feed_connecting: the host has begun; aats_feed_opened: bytes can flow (TLS done); aats_feed_closed: it is gone, why is for the log. */
+/* aats_feed_connecting: the host has begun; aats_feed_opened: bytes can flow (TLS done); aats_feed_closed: it is gone, why is for
+ * the log. */
 void aats_feed_connecting(aats_feed_t *f, int link);
 void aats_feed_opened(aats_feed_t *f, int link);
 void aats_feed_closed(aats_feed_t *f, int link, char const *why);
 
-/* aats_feed_room gives the place for the next bytes of a connection that was opened, never less than one; aats_feed_received says that n of them came with the read that returned
- * at recv_ns, and processes every complete message.  Returns the messages processed. */
+/* aats_feed_room gives the place for the next bytes of a connection that was opened, never less than one; aats_feed_received says
+ * that n of them came with the read that returned at recv_ns, and processes every complete message.  Returns the messages
+ * processed. */
 size_t aats_feed_room(aats_feed_t *f, int link, uint8_t **at);
 int aats_feed_received(aats_feed_t *f, int link, size_t n, int64_t recv_ns);
 

@@ -161,8 +161,8 @@ void book_carried(aats_feed_t *f, sym_t *s, int proven)
 
 /* ---- messages ---- */
 
-/* After a snapshot: kept diffs over it, then one judgement.  A snapshot that was on its way when a message could not be read may be older than
- * what that message held: the book stays suspect, until the next diff continues it. */
+/* After a snapshot: kept diffs over it, then one judgement.  A snapshot that was on its way when a message could not be read may be
+ * older than what that message held: the book stays suspect, until the next diff continues it. */
 static void replay(aats_feed_t *f, sym_t *s, int64_t recv_ns)
 {
     aats_diff_t d;
@@ -199,7 +199,8 @@ void book_snapshot(aats_feed_t *f, sym_t *s, uint64_t ask_no, char const *text, 
         feed_count(f, AATS_MDC_SNAP_FAILED, 1);
         if (e == AATS_E_NOMEM) s->lost_why = AATS_WHY_LEVELS;
         if (e != AATS_E_STALE)
-            feed_notice(f, 1, "%s: the snapshot cannot be used (%s at byte %zu); asking again", s->info.symbol, aats_err_name(e), m->offset);
+            feed_notice(f, 1, "%s: the snapshot cannot be used (%s at byte %zu); asking again", s->info.symbol, aats_err_name(e),
+                        m->offset);
         if (!s->sync.live) pub_judge(f, s, 0, recv_ns);
         ask_again(f, s);
         return;
@@ -282,7 +283,8 @@ static void unreadable(aats_feed_t *f, link_t *l, int code)
     if (times <= 5 || (times & (times - 1)) == 0)
         feed_notice(f, 1, "link %d: a message cannot be read: %s at byte %zu, stream %.*s (%llu so far)", l->index, aats_err_name(code),
                     m->offset, (int)(m->stream ? m->stream_len : 1), m->stream ? m->stream : "?", (unsigned long long)times);
-    uint8_t why = code == AATS_E_RANGE || code == AATS_E_INEXACT ? AATS_WHY_NUMBER : code == AATS_E_TOO_BIG ? AATS_WHY_LEVELS : AATS_WHY_SUSPECT;
+    int number = code == AATS_E_RANGE || code == AATS_E_INEXACT;
+    uint8_t why = number ? AATS_WHY_NUMBER : code == AATS_E_TOO_BIG ? AATS_WHY_LEVELS : AATS_WHY_SUSPECT;
     sym_t *named = m->sym && m->kind ? feed_find(f, m->sym, m->sym_len) : NULL;
     if (named) {
         aats_add_relaxed(&dir_of(f, named)->bad_frames, 1);

@@ -4,10 +4,11 @@
  *                     ^                 |                     |                                                    |
  *                     +--- back-off ----+---------------------+------------------------- closed by the host -------+
  *
- * A group of symbols has two links.  One carries it.  Before that one grows old, or when the venue says good-bye, the other is opened as its
- * successor; what it brings is put aside.  When every subscription is acknowledged, a ping is sent over the old one: once its pong is here, all
- * that the venue sent there before the new streams began is here too.  Then the successor takes over, the put-aside messages are gone through
- * (ids tell which are new), and the old one is closed: no update is missed and no book becomes invalid.
+ * A group of symbols has two links.  One carries it.  Before that one grows old, or when the venue says good-bye, the other is
+ * opened as its successor; what it brings is put aside.  When every subscription is acknowledged, a ping is sent over the old one:
+ * once its pong is here, all that the venue sent there before the new streams began is here too.  Then the successor takes over,
+ * the put-aside messages are gone through (ids tell which are new), and the old one is closed: no update is missed and no book
+ * becomes invalid.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,7 +61,7 @@ static void put_aside(aats_feed_t *f, link_t *l, char const *text, size_t n, int
         uint8_t *grown = cap <= STASH_MAX ? realloc(l->stash, cap) : NULL;
         if (!grown) {
             feed_count(f, AATS_MDC_UNKNOWN, 1);
-            if (!l->holed) feed_notice(f, 1, "link %d: too much came while it waits to take over; its books will be checked anew", l->index);
+            if (!l->holed) feed_notice(f, 1, "link %d: too much came before it took over; its books will be checked anew", l->index);
             l->stash_len = 0;
             l->holed = 1;
             return;
@@ -276,7 +277,8 @@ static void watch_subscriptions(aats_feed_t *f, link_t *l)
         }
         if (sub->state != SUB_ACKED || sub->heard || sub->told || f->mono_ns - sub->acked_mono_ns < f->opts.first_message_ns) continue;
         sub->told = 1;
-        feed_notice(f, 1, "%s: subscribed, but no message within %lld s", f->syms[i].info.symbol, (long long)(f->opts.first_message_ns / SECOND));
+        long long waited_s = f->opts.first_message_ns / SECOND;
+        feed_notice(f, 1, "%s: subscribed, but no message within %lld s", f->syms[i].info.symbol, waited_s);
     }
 }
 
@@ -334,7 +336,8 @@ void link_tick(aats_feed_t *f, link_t *l)
     switch (l->phase) {
     case LINK_CONNECTING:
     case LINK_UPGRADING:
-        if (f->mono_ns >= l->at_mono_ns) link_fail(f, l, 0, l->phase == LINK_CONNECTING ? "no connection in time" : "no answer to the upgrade in time");
+        if (f->mono_ns < l->at_mono_ns) break;
+        link_fail(f, l, 0, l->phase == LINK_CONNECTING ? "no connection in time" : "no answer to the upgrade in time");
         break;
     case LINK_OPEN: tick_open(f, l); break;
     default: break;

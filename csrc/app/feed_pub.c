@@ -57,8 +57,8 @@ static size_t fuse(aats_level_t *levels, size_t cnt, size_t cap, int side, aats_
     return rest + 1;
 }
 
-/* The levels to publish, in f->top: the book's, as deep as asked for, as far as they are certain, fused if that is on and the best bid/ask is
- * newer.  A first quote is the book alone, so that its seq tells where level changes begin. */
+/* The levels to publish, in f->top: the book's, as deep as asked for, as far as they are certain, fused if that is on and the best
+ * bid/ask is newer.  A first quote is the book alone, so that its seq tells where level changes begin. */
 static void take_top(aats_feed_t *f, sym_t *s, int first, size_t cnt[2], int *fused)
 {
     size_t n = s->info.level_num;

@@ -83,6 +83,7 @@ static int buffers(link_t *l)
 void aats_feed_opened(aats_feed_t *f, int link)
 {
     link_t *l = &f->links[link];
+    if (l->phase != LINK_CONNECTING) return; /* it was given up in the meantime */
     l->phase = LINK_UPGRADING;
     if (!buffers(l)) {
         link_fail(f, l, 0, "no memory for its buffers");
@@ -149,7 +150,8 @@ static size_t take_upgrade(aats_feed_t *f, link_t *l)
         if (wait_s > 86400 * 3) wait_s = 86400 * 3;
         if (h.status == 418 && told != 1) l->wait_ns = f->venue->ban_ns;
         else if (told == 1) l->wait_ns = (int64_t)wait_s * SECOND;
-        if (e == AATS_E_SHAPE) snprintf(why, sizeof why, "the upgrade was answered with HTTP %d %.*s", h.status, (int)(h.reason_len < 60 ? h.reason_len : 60), h.reason);
+        int reason_len = (int)(h.reason_len < 60 ? h.reason_len : 60);
+        if (e == AATS_E_SHAPE) snprintf(why, sizeof why, "the upgrade was answered with HTTP %d %.*s", h.status, reason_len, h.reason);
         else snprintf(why, sizeof why, "the answer to the upgrade breaks the WebSocket handshake (status %d)", h.status);
         feed_count(f, AATS_MDC_PROTO_ERRORS, 1);
         link_fail(f, l, 0, why);

@@ -255,8 +255,8 @@ typedef struct {
     aats_link_t links[8];
 } aats_md_t;
 
-/* aats_wire_t -- the head of a datagram (and of a stream's message) between our own processes, little-endian; the payload is ring records as they stand
- * in the slot, without the bytes beyond their levels.
+/* aats_wire_t -- the head of a datagram (and of a stream's message) between our own processes, little-endian; the payload is a ring record as it stands
+ * in its slot (256 or 768 bytes); what lies beyond its lengths means nothing.
  *
  *   off size field          meaning
  *     0    4 magic          AATS_WIRE_MAGIC

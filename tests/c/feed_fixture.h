@@ -160,7 +160,8 @@ __attribute__((unused)) static int fixture_upgrade(fixture_feed_t *x)
 /* fixture_live subscribes BTCUSDT and brings its book to life: id 100, bids 10 and 9, asks 11 and 12, one each. */
 __attribute__((unused)) static int fixture_live(fixture_feed_t *x)
 {
-    static char const SNAPSHOT[] = "{\"lastUpdateId\":100,\"bids\":[[\"10\",\"1\"],[\"9\",\"1\"]],\"asks\":[[\"11\",\"1\"],[\"12\",\"1\"]]}";
+    static char const SNAPSHOT[] = "{\"lastUpdateId\":100,\"bids\":[[\"10\",\"1\"],[\"9\",\"1\"]],"
+                                   "\"asks\":[[\"11\",\"1\"],[\"12\",\"1\"]]}";
     fixture_subscribe(x, "BTCUSDT", 5);
     fixture_pass(x, 1);
     if (!fixture_upgrade(x)) return 0;

@@ -4,12 +4,16 @@
 
 #define WRAP(stream, data) "{\"stream\":\"" stream "\",\"data\":" data "}"
 #define DEPTH  "{\"e\":\"depthUpdate\",\"E\":1785312000112,\"s\":\"BTCUSDT\",\"U\":61530118801,\"u\":61530118837," \
-               "\"b\":[[\"64210.01000000\",\"0.85314000\"],[\"64209.55000000\",\"0.00000000\"]],\"a\":[[\"64210.02000000\",\"2.10077000\"]]}"
+               "\"b\":[[\"64210.01000000\",\"0.85314000\"],[\"64209.55000000\",\"0.00000000\"]]," \
+               "\"a\":[[\"64210.02000000\",\"2.10077000\"]]}"
 #define TRADE  "{\"e\":\"trade\",\"E\":1785312000113,\"s\":\"BTCUSDT\",\"t\":5212345678,\"p\":\"64210.02000000\",\"q\":\"0.01200000\"," \
                "\"T\":1785312000112,\"m\":false,\"M\":true}"
 #define AGG    "{\"e\":\"aggTrade\",\"E\":1785312000113,\"s\":\"BTCUSDT\",\"a\":402853,\"p\":\"64210.02\",\"q\":\"2.63\",\"f\":430860," \
                "\"l\":430862,\"T\":1785312000112,\"m\":true,\"M\":true}"
-#define TICKER "{\"u\":61530118837,\"s\":\"BTCUSDT\",\"b\":\"64210.01000000\",\"B\":\"0.85314000\",\"a\":\"64210.02000000\",\"A\":\"2.10077000\"}"
+#define TICKER "{\"u\":61530118837,\"s\":\"BTCUSDT\",\"b\":\"64210.01000000\"," \
+               "\"B\":\"0.85314000\",\"a\":\"64210.02000000\",\"A\":\"2.10077000\"}"
+/* a trade with price, quantity and time to choose */
+#define TRADE_OF(p, q, t) WRAP("btcusdt@trade", "{\"s\":\"BTCUSDT\",\"t\":1,\"p\":\"" p "\",\"q\":\"" q "\",\"T\":" t ",\"m\":true}")
 #define BOOK   "{\"lastUpdateId\":61530118837,\"bids\":[[\"64210.01\",\"0.85314\"]],\"asks\":[[\"64210.02\",\"2.1\"],[\"64210.03\",\"1\"]]}"
 
 static aats_level_t bids[AATS_MSG_LEVELS], asks[AATS_MSG_LEVELS];
@@ -35,12 +39,12 @@ TEST(text_of_another_shape_is_refused_with_the_code_that_says_why)
         {"{\"data\":" TRADE ",\"stream\":\"ethusdt@trade\"}", AATS_E_SHAPE},
         {"{\"stream\":\"btcusdt@trade\",\"stream\":\"btcusdt@trade\",\"data\":" TRADE "}", AATS_E_DUPKEY},
         {"{\"stream\":\"btcusdt@trade\",\"data\":" TRADE ",\"data\":" TRADE "}", AATS_E_DUPKEY},
-        {WRAP("btcusdt@trade", "{\"s\":\"BTCUSDT\",\"t\":1,\"p\":\"0\",\"q\":\"1\",\"T\":1,\"m\":true}"), AATS_E_SHAPE},
-        {WRAP("btcusdt@trade", "{\"s\":\"BTCUSDT\",\"t\":1,\"p\":\"1\",\"q\":\"-1\",\"T\":1,\"m\":true}"), AATS_E_SHAPE},
+        {TRADE_OF("0", "1", "1"), AATS_E_SHAPE},
+        {TRADE_OF("1", "-1", "1"), AATS_E_SHAPE},
         {WRAP("btcusdt@trade", "{\"s\":\"BTCUSDT\",\"t\":1,\"p\":\"1\",\"q\":\"1\",\"T\":1,\"m\":\"true\"}"), AATS_E_SHAPE},
         {WRAP("btcusdt@trade", "{\"s\":\"BTCUSDT\",\"t\":-1,\"p\":\"1\",\"q\":\"1\",\"T\":1,\"m\":true}"), AATS_E_RANGE},
-        {WRAP("btcusdt@trade", "{\"s\":\"BTCUSDT\",\"t\":1,\"p\":\"1.123456789\",\"q\":\"1\",\"T\":1,\"m\":true}"), AATS_E_INEXACT},
-        {WRAP("btcusdt@trade", "{\"s\":\"BTCUSDT\",\"t\":1,\"p\":\"123456789012345678901234567890\",\"q\":\"1\",\"T\":1,\"m\":true}"), AATS_E_RANGE},
+        {TRADE_OF("1.123456789", "1", "1"), AATS_E_INEXACT},
+        {TRADE_OF("123456789012345678901234567890", "1", "1"), AATS_E_RANGE},
         {WRAP("btcusdt@aggTrade", "{\"s\":\"BTCUSDT\",\"a\":1,\"f\":9,\"l\":8,\"p\":\"1\",\"q\":\"1\",\"T\":1,\"m\":true}"), AATS_E_SHAPE},
         {"{\"lastUpdateId\":1,\"bids\":[]}", AATS_E_SHAPE},
         {"{\"lastUpdateId\":1,\"bids\":[[\"1\"]],\"asks\":[]}", AATS_E_SHAPE},
@@ -54,7 +58,8 @@ TEST(text_of_another_shape_is_refused_with_the_code_that_says_why)
 
 TEST(every_beginning_of_a_message_is_refused_without_a_look_beyond_it)
 {
-    static char const *const WHOLE[] = {WRAP("btcusdt@depth@100ms", DEPTH), WRAP("btcusdt@trade", TRADE), WRAP("btcusdt@bookTicker", TICKER), BOOK};
+    static char const *const WHOLE[] = {WRAP("btcusdt@depth@100ms", DEPTH), WRAP("btcusdt@trade", TRADE),
+                                        WRAP("btcusdt@bookTicker", TICKER), BOOK};
     for (size_t k = 0; k < 4; k++)
         for (size_t n = 0; n < strlen(WHOLE[k]); n++) {
             char *cut = malloc(n ? n : 1); /* AddressSanitizer stands at its end */
@@ -172,7 +177,8 @@ TEST(v02_answers_are_read_flat_or_nested)
     REQUIRE(parse("{\"result\":null,\"id\":7}") == AATS_OK);
     CHECK_EQ_I64(m.kind, AATS_MSG_ACK);
     CHECK_EQ_U64(m.id, 7);
-    static char const *const ERRORS[] = {"{\"code\":2,\"msg\":\"bad stream\",\"id\":7}", "{\"error\":{\"code\":2,\"msg\":\"bad stream\"},\"id\":7}",
+    static char const *const ERRORS[] = {"{\"code\":2,\"msg\":\"bad stream\",\"id\":7}",
+                                         "{\"error\":{\"code\":2,\"msg\":\"bad stream\"},\"id\":7}",
                                          "{\"id\":7,\"error\":{\"msg\":\"bad stream\",\"more\":[{}],\"code\":2}}"};
     for (int i = 0; i < 3; i++) {
         REQUIRE(parse(ERRORS[i]) == AATS_OK);
@@ -189,11 +195,11 @@ TEST(v02_answers_are_read_flat_or_nested)
 
 TEST(v03_times_in_microseconds_are_told_by_their_size)
 {
-    REQUIRE(parse("{\"stream\":\"btcusdt@trade\",\"data\":{\"s\":\"BTCUSDT\",\"t\":1,\"p\":\"1\",\"q\":\"1\",\"T\":1785312000112345,\"m\":true}}") == AATS_OK);
+    REQUIRE(parse(TRADE_OF("1", "1", "1785312000112345")) == AATS_OK);
     CHECK_EQ_I64(m.exch_ns, 1785312000112345000);
-    REQUIRE(parse("{\"stream\":\"btcusdt@trade\",\"data\":{\"s\":\"BTCUSDT\",\"t\":1,\"p\":\"1\",\"q\":\"1\",\"T\":18446744073709551615,\"m\":true}}") == AATS_OK);
+    REQUIRE(parse(TRADE_OF("1", "1", "18446744073709551615")) == AATS_OK);
     CHECK_EQ_I64(m.exch_ns, 0); /* no time at all: none, rather than a wrong one */
-    REQUIRE(parse("{\"stream\":\"btcusdt@trade\",\"data\":{\"s\":\"BTCUSDT\",\"t\":1,\"p\":\"1\",\"q\":\"1\",\"T\":16317647797924,\"m\":true}}") == AATS_OK);
+    REQUIRE(parse(TRADE_OF("1", "1", "16317647797924")) == AATS_OK);
     CHECK_EQ_I64(m.exch_ns, 0); /* found by fuzz_venue: ms that do not fit as ns */
 }
 
@@ -241,13 +247,15 @@ TEST(requests_are_written_in_lower_case_with_the_streams_asked_for)
 {
     char const *names[] = {"BTCUSDT", "EthUsdt"};
     char out[400];
-    int n = aats_venue_binance.subscribe(out, sizeof out, 3, 0, AATS_STREAM_DEPTH | AATS_STREAM_BBO, names, 2);
+    unsigned const two = AATS_STREAM_DEPTH | AATS_STREAM_BBO;
+    int n = aats_venue_binance.subscribe(out, sizeof out, 3, 0, two, names, 2);
     CHECK_STR(out, "{\"method\":\"SUBSCRIBE\",\"params\":[\"btcusdt@depth@100ms\",\"btcusdt@bookTicker\","
                    "\"ethusdt@depth@100ms\",\"ethusdt@bookTicker\"],\"id\":3}");
     CHECK_EQ_I64(n, strlen(out));
     aats_venue_binance.subscribe(out, sizeof out, 4, 1, AATS_STREAM_TRADE | AATS_STREAM_AGG, names, 1);
     CHECK_STR(out, "{\"method\":\"UNSUBSCRIBE\",\"params\":[\"btcusdt@trade\",\"btcusdt@aggTrade\"],\"id\":4}");
-    for (int cap = 0; cap < n; cap++) CHECK_EQ_I64(aats_venue_binance.subscribe(out, (size_t)cap, 3, 0, AATS_STREAM_DEPTH | AATS_STREAM_BBO, names, 2), AATS_E_FULL);
+    for (size_t cap = 0; cap < (size_t)n; cap++)
+        CHECK_EQ_I64(aats_venue_binance.subscribe(out, cap, 3, 0, two, names, 2), AATS_E_FULL);
     CHECK(aats_venue_binance.path(out, 3) == AATS_E_FULL);
     CHECK_EQ_I64(aats_venue_binance.path(out, sizeof out), 7);
 }

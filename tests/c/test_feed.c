@@ -4,8 +4,8 @@
 #include "check.h"
 
 #define DIFF(first, last, px, qty) \
-    "{\"stream\":\"btcusdt@depth@100ms\",\"data\":{\"e\":\"depthUpdate\",\"E\":1785312000112,\"s\":\"BTCUSDT\",\"U\":" #first ",\"u\":" #last \
-    ",\"b\":[[\"" px "\",\"" qty "\"]],\"a\":[]}}"
+    "{\"stream\":\"btcusdt@depth@100ms\",\"data\":{\"e\":\"depthUpdate\",\"E\":1785312000112,\"s\":\"BTCUSDT\"," \
+    "\"U\":" #first ",\"u\":" #last ",\"b\":[[\"" px "\",\"" qty "\"]],\"a\":[]}}"
 
 static int said(fixture_feed_t const *x, char const *line) { return strstr(x->log, line) != NULL; }
 
@@ -284,10 +284,12 @@ TEST(snapshot_that_was_on_its_way_when_a_message_was_unreadable_waits_for_a_diff
 
 TEST(stream_means_the_same_in_whatever_pieces_it_comes)
 {
-    static char const *const TEXTS[] = {DIFF(101, 103, "10.5", "2"), "{\"e\":\"news\"}", DIFF(104, 104, "9", "0"), "<html>", DIFF(105, 110, "8", "3")};
+    static char const *const TEXTS[] = {DIFF(101, 103, "10.5", "2"), "{\"e\":\"news\"}", DIFF(104, 104, "9", "0"), "<html>",
+                                        DIFF(105, 110, "8", "3")};
     uint8_t stream[4096];
     size_t sz = 0;
-    for (int i = 0; i < 5; i++) sz += (size_t)aats_ws_encode(stream + sz, sizeof stream - sz, AATS_WS_TEXT, 1, TEXTS[i], strlen(TEXTS[i]), NULL);
+    for (int i = 0; i < 5; i++)
+        sz += (size_t)aats_ws_encode(stream + sz, sizeof stream - sz, AATS_WS_TEXT, 1, TEXTS[i], strlen(TEXTS[i]), NULL);
     for (size_t cut = 0; cut <= sz; cut += 1 + cut / 40) {
         fixture_feed_t x;
         aats_rec_t rec;
@@ -330,7 +332,8 @@ TEST(message_of_four_megabytes_is_taken_and_a_longer_one_ends_the_connection)
 }
 
 #define TRADE(id, px) \
-    "{\"stream\":\"btcusdt@trade\",\"data\":{\"e\":\"trade\",\"s\":\"BTCUSDT\",\"t\":" #id ",\"p\":\"" px "\",\"q\":\"1\",\"T\":1,\"m\":true}}"
+    "{\"stream\":\"btcusdt@trade\",\"data\":{\"e\":\"trade\",\"s\":\"BTCUSDT\",\"t\":" #id "," \
+    "\"p\":\"" px "\",\"q\":\"1\",\"T\":1,\"m\":true}}"
 
 TEST(trade_is_told_once_and_holes_are_counted)
 {

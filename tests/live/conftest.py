@@ -1,6 +1,6 @@
 """Fixtures of the live tests: a home of their own, sleeping waits, and nobody left behind.
 
-For: ``tests/live`` and ``tests/test_examples.py``.  The processes themselves are in ``procs.py``.
+For: ``tests/live`` and ``tests/test_examples.py``.  The processes themselves are in ``procs.py``, what is seen of them from outside in ``looks.py``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.procs import end_all
+from tests.live.looks import end_all, free_port, tool
+from tests.live.procs import Sim
 
 
 @pytest.fixture(autouse=True)
@@ -26,3 +27,21 @@ def own_world(namespace: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> It
     left = end_all()
     if left:
         pytest.fail(f"left running: {', '.join(left)}", pytrace=False)
+
+
+@pytest.fixture
+def market(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sim]:
+    """Run a simulated exchange and let the environment lead to it, as the lines that `aats sim` prints do."""
+    with Sim("--symbols", "BTCUSDT,ETHUSDT,LTCUSDT") as sim:
+        for name, value in sim.env.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("AATS_MODE", "sim")
+        yield sim
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """Give a port for a control server; whatever runs in the namespace is ended afterwards."""
+    yield free_port()
+    done = tool("kill", "--all", "--json")
+    assert done.returncode == 0, done.stdout + done.stderr

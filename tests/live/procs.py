@@ -3,11 +3,12 @@
 For: ``tests/live`` and ``tests/test_examples.py``.  Not for what is tested: every process here is the one that users start.
 
     with Sim("--symbols", "BTCUSDT") as sim, FeedProc(sim, ["BTCUSDT"]) as feed, Reader(["BTCUSDT"]) as reader:
-        reader.wait(lambda one: one["ev"] == "quote")
+        reader.wait("quote", "BTCUSDT")
 
     Sim        aats sim            on a free port of the loopback, with TLS unless told otherwise
     FeedProc   aats feed           from a file that is written for it
     Reader     tests/live/teller   a strategy that writes down all it is told
+    Script     any Python text     as a user's script; its output line by line
 """
 
 from __future__ import annotations
@@ -16,13 +17,12 @@ import contextlib
 import itertools
 import json
 import os
-import select
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,37 +33,10 @@ import pytest
 from aats import config, control, shm
 from aats.control import Child
 from aats.layout import DirState, Kind, MdCounter, Role
+from tests.live.looks import READY_S, ROOT, eventually, line_of
 
-ROOT = Path(__file__).resolve().parents[2]
 TELLER = Path(__file__).with_name("teller.py")
-READY_S = 60.0  # a process on a busy machine
 _numbers = itertools.count()
-
-
-def eventually(what: Callable[[], Any], *, within_s: float = 30.0, why: str | Callable[[], object] = "") -> Any:
-    """Return what `what` returns as soon as it is true; fail after `within_s` with `why`."""
-    deadline = time.monotonic() + within_s
-    while True:
-        got = what()
-        if got:
-            return got
-        if time.monotonic() > deadline:
-            pytest.fail(f"not true within {within_s:g} s: {why() if callable(why) else why}")
-        time.sleep(0.01)
-
-
-def end_all() -> list[str]:
-    """Kill every process of this namespace; return who was still there."""
-    left = []
-    for one in control.processes():
-        if one["alive"] and one["pid"] != os.getpid():
-            left.append(f"{one['role']} {one['name']} (pid {one['pid']})")
-            with contextlib.suppress(psutil.NoSuchProcess, psutil.TimeoutExpired):
-                process = psutil.Process(one["pid"])
-                process.kill()
-                process.wait(5)
-    control.tidy()
-    return left
 
 
 class Proc:
@@ -163,18 +136,6 @@ class Sim(Proc):
         return dict(json.loads(out.splitlines()[-1]))
 
 
-def line_of(fd: int, within_s: float = READY_S) -> bytes:
-    """Return the next line of a pipe, without waiting for ever."""
-    line = b""
-    deadline = time.monotonic() + within_s
-    while not line.endswith(b"\n"):
-        assert select.select([fd], [], [], max(0.0, deadline - time.monotonic()))[0], f"no line within {within_s:g} s, only {line!r}"
-        piece = os.read(fd, 65536)
-        assert piece, f"it ended without a line, only {line!r}"
-        line += piece
-    return line
-
-
 class FeedProc(Proc):
     """``aats feed`` on the market of a `Sim`.
 
@@ -215,10 +176,6 @@ class FeedProc(Proc):
             self.resume()
             self.child.stop()
         control.tidy()
-
-    def kill(self) -> int:
-        now = super().kill()
-        return now
 
     # what it says itself; only while it runs
 
@@ -317,43 +274,63 @@ class Reader(Proc):
         return self.child.log.read_text(errors="replace")
 
 
+class Script:
+    """A user's script in a process of its own; its output line by line."""
+
+    def __init__(self, tmp_path: Path, text: str, name: str = "script.py") -> None:
+        file = tmp_path / name
+        file.write_text(text)
+        self.errors = (tmp_path / "errors").open("w+")
+        env = {**os.environ, "PYTHONPATH": str(ROOT)}
+        self.process = subprocess.Popen(
+            [sys.executable, str(file)], stdout=subprocess.PIPE, stderr=self.errors, stdin=subprocess.DEVNULL, env=env
+        )
+        self.rest = b""
+
+    def __enter__(self) -> Script:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self.errors.close()
+
+    def line(self, starts: str) -> str:
+        """Return the next line that starts so."""
+        assert self.process.stdout is not None
+        seen: list[str] = []
+        deadline = time.monotonic() + READY_S
+        while time.monotonic() < deadline:
+            while b"\n" in self.rest:
+                line, _, self.rest = self.rest.partition(b"\n")
+                seen.append(line.decode())
+                if seen[-1].startswith(starts):
+                    return seen[-1]
+            try:
+                self.rest += line_of(self.process.stdout.fileno())
+            except AssertionError:
+                break
+        pytest.fail(f"no line {starts!r}; it said {seen[-10:]}; {self.said()}")
+
+    def end(self, number: int = signal.SIGINT) -> int:
+        """Send a signal; return its exit status."""
+        self.process.send_signal(number)
+        self.process.communicate(timeout=READY_S)
+        return self.process.returncode
+
+    def said(self) -> str:
+        self.errors.flush()
+        self.errors.seek(0)
+        return self.errors.read()
+
+
 def toml(tables: Mapping[str, Mapping[str, Any]]) -> str:
     """Return tables of plain values as TOML; JSON spells those alike."""
     return "\n".join(
         f"[{name}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in table.items()) for name, table in tables.items()
     )
-
-
-# ------------------------------------------------------------------------------------------------------------- tools
-
-
-def tool(*words: str, within_s: float = READY_S, module: str = "aats.cli") -> subprocess.CompletedProcess[str]:
-    """Run a command of ours to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", module, *words], cwd=ROOT, capture_output=True, text=True, timeout=within_s, stdin=subprocess.DEVNULL
-    )
-
-
-def tools_say(symbol: str, feed: str) -> dict[str, bool]:
-    """Ask each tool that shows books whether it calls this one good; all at the same time."""
-    asked = {
-        "aats book": ["-m", "aats.cli", "book", symbol, "--json", "--feed", feed],
-        "tools.shm": ["-m", "tools.shm", "dump", f"md.{feed}", "--json"],
-    }
-    running = {
-        name: subprocess.Popen([sys.executable, *words], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        for name, words in asked.items()
-    }
-    said = {}
-    for name, process in running.items():
-        out, errors = process.communicate(timeout=READY_S)
-        assert "Traceback" not in errors, errors
-        answer = json.loads(out) if out else {}
-        books = answer.get("books", [answer])
-        said[name] = any(book.get("valid") for book in books if book.get("symbol", "").partition(".")[0] == symbol)
-    return said
-
-
-def segments(ns: str) -> list[str]:
-    """Return the files of a namespace in /dev/shm."""
-    return sorted(path.name for path in Path("/dev/shm").glob(f"aats.{os.getuid()}.{ns}.*"))

@@ -15,7 +15,8 @@ import pytest
 
 import aats
 from aats import control
-from tests.live.procs import ROOT, FeedProc, Proc, Reader, Sim, eventually, segments, tool, tools_say
+from tests.live.looks import ROOT, eventually, segments, tool, tools_say
+from tests.live.procs import FeedProc, Proc, Reader, Sim
 
 SECOND = 1_000_000_000
 BUSY, QUIET = "BTCUSDT", "LTCUSDT"  # QUIET never changes: the market has no event of it
@@ -41,8 +42,8 @@ def test_within_a_second_of_a_feeds_end_nobody_calls_its_books_good(how: str) ->
             for symbol in (BUSY, QUIET):
                 reader.wait("quote", symbol)
             books = {symbol: aats.attach(feed.name).book(f"{symbol}.BINANCE") for symbol in (BUSY, QUIET)}
-            assert all(book.valid for book in books.values())
-            assert tools_say(BUSY, feed.name) == {"aats book": True, "tools.shm": True}
+            eventually(lambda: all(book.valid for book in books.values()), why="the views are not good")
+            eventually(lambda: tools_say(BUSY, feed.name) == {"aats book": True, "tools.shm": True}, why="a tool does not see it")
             generation = feed.entry.generation
 
             begin = feed.kill() if how == "SIGKILL" else feed.pause()

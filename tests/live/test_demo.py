@@ -21,7 +21,7 @@ import psutil
 import pytest
 
 from aats import control
-from tests.live.procs import READY_S, ROOT, eventually, segments, tool
+from tests.live.looks import READY_S, ROOT, eventually, segments, tool
 
 SHORT = "binance-spot/cryptofeed/binance_spot_2021-08-14.jsonl.gz"
 
@@ -87,7 +87,7 @@ def check_summary(out: str, symbols: int) -> dict[str, Any]:
     (line,) = out.splitlines()
     said: dict[str, Any] = json.loads(line)
     assert len(said["symbols"]) == symbols
-    assert all(one["state"] == "LIVE" and one["syncs"] == 1 and one["updates"] > 0 for one in said["symbols"].values())
+    assert all(one["state"] == "LIVE" and one["syncs"] >= 1 and one["updates"] > 0 for one in said["symbols"].values())
     assert said["gaps"] == said["laps"] == 0
     assert said["feed"]["parse_errors"] == said["feed"]["unknown"] == said["feed"]["proto_errors"] == 0
     assert said["feed"]["quotes"] >= said["quotes"] > 0 and said["feed"]["ticks"] >= said["ticks"]

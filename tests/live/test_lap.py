@@ -8,7 +8,8 @@ import pytest
 
 from aats import control, shm
 from aats.layout import TD, TD_OFFSET, Kind, TdCounter
-from tests.live.procs import FeedProc, Reader, Sim, eventually
+from tests.live.looks import eventually
+from tests.live.procs import FeedProc, Reader, Sim
 
 BUSY, QUIET = ("BTCUSDT", "ETHUSDT"), "LTCUSDT"
 MARKET = "BTCUSDT:400,ETHUSDT:400,LTCUSDT:1"

@@ -14,18 +14,12 @@ import pytest
 from aats import MarketService, NetWorkType, shm
 from aats.errors import ConfigError, LayoutMismatch
 from aats.layout import LAYOUT_HASH, RecKind, dtype_of, rec_dtype
-from tests.live.procs import FeedProc, Sim, eventually, tool
+from tests.live.looks import eventually, free_port, tool
+from tests.live.procs import FeedProc, Sim
 
 GROUP = "239.255.77.1"
 MAGIC, VERSION = 0x57544141, 1
 WIRE = dtype_of("aats_wire_t")
-
-
-def free_port() -> int:
-    """Return a UDP port that nobody uses now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 class Receiver:
@@ -97,11 +91,11 @@ def plain(rec: Any) -> tuple[Any, ...]:
 
 @pytest.mark.parametrize("levels", [5, 20])
 def test_datagrams_are_the_records_of_the_ring_in_its_order(levels: int) -> None:
-    port = free_port()
+    port = free_port(socket.SOCK_DGRAM)
     net = {"send_type": "multibroad", "ip": GROUP, "port": port, "netcard": "lo"}
     with (
         Receiver(port) as receiver,
-        Sim("--symbols", "BTCUSDT,ETHUSDT") as sim,
+        Sim("--symbols", "BTCUSDT,ETHUSDT", "--rate", "15") as sim,
         FeedProc(sim, [f"BTCUSDT:{levels}", "ETHUSDT"], net=net, open_l2=True) as feed,
     ):
         eventually(lambda: receiver.take() >= 300, why=lambda: f"{len(receiver.records)} records: {feed.counters()}")
@@ -126,7 +120,7 @@ def test_datagrams_are_the_records_of_the_ring_in_its_order(levels: int) -> None
 
 
 def test_datagram_of_another_layout_or_version_is_named_and_not_read() -> None:
-    with Receiver(free_port()) as receiver:
+    with Receiver(free_port(socket.SOCK_DGRAM)) as receiver:
         head = np.zeros(1, WIRE)
         head["magic"], head["version"], head["layout_hash"], head["parts"] = MAGIC, VERSION, LAYOUT_HASH ^ 1, 1
         with pytest.raises(LayoutMismatch, match=f"{LAYOUT_HASH ^ 1:016x}.*{LAYOUT_HASH:016x}"):

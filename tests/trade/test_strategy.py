@@ -408,6 +408,29 @@ def test_two_feeds_serve_one_strategy(make_feed: Callable[..., SyntheticFeed]) -
     assert sorted(strategy.said[:2]) == [("quote", 1001, 19326.99), ("quote", 1002, 19327.99)]
 
 
+def test_levels_count_only_on_the_feed_that_serves_the_symbol(make_feed: Callable[..., SyntheticFeed]) -> None:
+    make_feed("deep", (BTC,), level=20).book(0, MID)
+    make_feed("flat", (BTC, ETH), level=5).book(1, MID)
+    service = TradeService(MAP, name="test")
+    service.add_md_symbol("BTCUSDT", "BINANCE", 20)  # the older feed has so many; the other one, which serves ETHUSDT, has not
+    service.add_md_symbol("ETHUSDT", "BINANCE", 5)
+    strategy = Recorder(2)
+    service.add_strategy(strategy)
+    service.run()
+    assert sorted(one[1] for one in strategy.said[:2]) == [1001, 1002]
+
+
+def test_si_is_read_only_and_counts_outlive_the_run(make_feed: Callable[..., SyntheticFeed]) -> None:
+    make_feed().book(0, MID)
+    strategy = Recorder(1)
+    run(strategy)
+    assert strategy.quote_cnt == 1
+    with pytest.raises(TypeError):
+        strategy.si[7] = strategy.si[1001]  # type: ignore[index]
+    with pytest.raises(AttributeError):
+        strategy.si[1001].bid_px = 1.0
+
+
 # ------------------------------------------------------------------------------------------------------------- timers
 
 

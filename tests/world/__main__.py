@@ -6,7 +6,7 @@ import argparse
 import sys
 import time
 
-from tests.world.actor import Wrong
+from tests.world.judge import Wrong
 from tests.world.world import World
 
 

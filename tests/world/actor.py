@@ -1,82 +1,40 @@
-"""One C feed over plain memory, what stands in for its host and its control plane, and the judge of all that it publishes.
+"""One C feed over plain memory, and what stands in for its host and its control plane.
 
-A step does what csrc/app/host.c does in a pass, in its order: begin; for each connection connect, read, write, close; end.  The judge then
-reads the segment as a reader would, through the same C functions, at every step and also while the feed is stopped.
+A step does what csrc/app/host.c does in a pass, in its order: begin; for each connection connect, read, write, close; end.  What it then says
+is the judge's business (judge.py), at every step and also while the feed is stopped.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from aats._ffi import ffi, lib, text
 from aats.layout import Kind, Role, State, Why
 from aats.sim.market import Snapshot, snapshot_text
+from tests.world.judge import Judge, why_name
+from tests.world.options import EPOCH_NS, SECOND, Options
 from tests.world.pipes import END, Wire
-from tests.world.truth import LEVEL_SZ, WHOLE, Truth, packed, scaled
+from tests.world.truth import WHOLE, Truth, scaled
 
-EPOCH_NS = 1_700_000_000_000_000_000
-SECOND = 1_000_000_000
 GENERATION = 7
 
 
-class Wrong(AssertionError):
-    """The feed said something that is not so."""
-
-
-@dataclass
-class Answers:
-    """How the control plane answers a question for a snapshot; `World` chooses by seed, tests set what they need."""
-
-    delay_ms: tuple[int, int] = (10, 150)
-    kinds: tuple[str, ...] = ()  # of lost, late, old, broken, html, failed: what may happen
-    share: float = 0.0  # how often
-
-
-@dataclass
-class Options:
-    """What a feed is made with."""
-
-    symbols: tuple[str, ...] = ("BTCUSDT", "ETHUSDT")
-    level_num: int = 5
-    level_max: int = 20
-    ring_depth: int = 4096
-    dir_cap: int = 64
-    snapshot_limit: int = 1000
-    rotate_ns: int = 0
-    open_l2: bool = False
-    fuse_bbo: bool = False
-    streams: int = 0
-    stale_ns: int = 500_000_000
-    out_depth: int = 0
-    answers: Answers = field(default_factory=Answers)
-
-
-class Actor:
+class Actor(Judge):
     """A feed and its surroundings; `World` gives it time and wires."""
 
     def __init__(self, truth: Truth, rng: random.Random, options: Options, connect: Callable[[Actor, int], Wire]) -> None:
-        self.truth, self.rng, self.options, self.connect = truth, rng, options, connect
+        super().__init__(truth, options)
+        self.rng, self.connect = rng, connect
         self.now_ns = 0
         self.stopped = False  # the thread does not run
         self.calm = False  # the control plane answers as it should
         self.wires: dict[int, Wire] = {}
         self.notices: list[tuple[int, str]] = []
-        self.index: dict[str, int] = {}  # native -> directory index, of those wanted now
         self.refused: dict[str, int] = {}
-        self.why: dict[str, int] = {}  # native -> AATS_WHY_* at the last look
-        self.seq: dict[str, int] = {}
-        self.shown: dict[str, tuple[bytes, bytes]] = {}  # the levels of the last good book
-        self.moments: list[tuple[int, str, int]] = []  # (when, native, why) of each change of why
         self.answers_due: list[tuple[int, int, int, int, bytes]] = []  # (when, kind, sym, num, body)
         self.asked = 0
-        self.ticks: dict[int, list[int]] = {}
-        self.records = 0
-        self.floor: dict[str, int] = {}  # after a stop: an id that a good book must have reached
-        self._good: dict[int, int] = {}  # latest slots found to be right, by stamp
-        self._l2: dict[int, tuple[dict[int, int], dict[int, int]]] = {}
         self._history: dict[str, list[Snapshot]] = {}
         self._make(options)
 
@@ -113,10 +71,6 @@ class Actor:
         self.inbox, self.outbox = lib.aats_feed_in(feed), lib.aats_feed_out(feed)
         self._mail = ffi.new("aats_mail_t **")
         self._at, self._sent = ffi.new("uint8_t **"), ffi.new("uint8_t const **")
-        self._rec = ffi.new("aats_rec_t *")
-        self._bids, self._asks = (ffi.new("aats_level_t[]", o.level_max) for _ in "ba")
-        self._out = ffi.new("aats_rec20_t *")
-        self._pulse = ffi.new("aats_pulse_t *")
         for name in o.symbols:
             self.subscribe(name, o.level_num)
 
@@ -176,9 +130,6 @@ class Actor:
                 self._ask_venue(*due[2:4])
             else:
                 self.put(*due[1:])
-
-    def _native(self, sym: int) -> str:
-        return text(self.view.dir[sym].native)
 
     def _later(self, low_ms: float, high_ms: float) -> int:
         return self.now_ns + int(self.rng.uniform(low_ms, high_ms) * 1_000_000)
@@ -273,131 +224,6 @@ class Actor:
 
     # -- the judge -----------------------------------------------------------------------------------------------------
 
-    def judge(self, now_ns: int) -> None:
-        """Read all that is new as a reader would; raise `Wrong` for anything that is not so."""
-        for native, sym in self.index.items():
-            rec = self._rec
-            why = lib.aats_valid_latest(self.view, self.slot, sym, rec, self._bids, self._asks, self.options.level_max, now_ns)
-            if self.why.get(native) != why:
-                self.why[native] = why
-                self.moments.append((now_ns, native, why))
-            if why:
-                continue
-            self.seq[native] = rec.seq
-            if rec.seq < self.floor.get(native, 0) and not rec.flags & lib.AATS_F_FUSED:
-                self._fresh(native, rec)
-            if self._good.get(sym) != rec.stamp:
-                self._right(native, rec, self._bids, self._asks, int(self.view.dir[sym].level_num))
-                self._good[sym] = rec.stamp
-                self.shown[native] = (
-                    bytes(ffi.buffer(self._bids, rec.bid_len * LEVEL_SZ)),
-                    bytes(ffi.buffer(self._asks, rec.ask_len * LEVEL_SZ)),
-                )
-        lib.aats_pulse_take(self.view, self.slot, self._pulse)
-        head = int(self.view.md.head)
-        self.records = max(self.records, head - self.options.ring_depth)
-        while self.records < head:
-            if lib.aats_ring_poll(self.view, self.records, self._out) == 1:
-                self._record(self._out, now_ns)
-            self.records += 1
-
-    def _fresh(self, native: str, rec: Any) -> None:
-        """A book that is good after a stop tells what was sent before it ended, even if its own last change is older."""
-        for want, got, cnt in zip(self.truth.books[native][self.floor[native]], (self._bids, self._asks), (rec.bid_len, rec.ask_len)):
-            if bytes(ffi.buffer(got, cnt * LEVEL_SZ)) != want[: cnt * LEVEL_SZ]:
-                raise Wrong(f"{native} is called good as of {rec.seq}, but {self.floor[native]} was sent before the feed woke")
-
-    def _right(self, native: str, rec: Any, bids: Any, asks: Any, level_num: int) -> None:
-        """Compare a book with the truth; `level_num` 0: of a moment ago, when it may have been another."""
-        if rec.flags & lib.AATS_F_FUSED:
-            self._right_fused(native, rec, bids, asks)
-            return
-        truth = self.truth.books[native].get(rec.seq)
-        if truth is None:
-            raise Wrong(f"{native}: a good book with id {rec.seq}, which never was")
-        limited = self.options.snapshot_limit < 1000
-        for side, want, got, cnt in (("bids", truth[0], bids, rec.bid_len), ("asks", truth[1], asks, rec.ask_len)):
-            have = bytes(ffi.buffer(got, cnt * LEVEL_SZ))
-            if have != want[: cnt * LEVEL_SZ]:
-                raise Wrong(f"{native} {side} at {rec.seq}: {shown(have)} but the truth is {shown(want[: cnt * LEVEL_SZ])}")
-            whole = min(level_num, len(want) // LEVEL_SZ)
-            if level_num and (cnt > level_num or (cnt < whole and not limited)):
-                raise Wrong(f"{native} {side} at {rec.seq}: {cnt} levels, expected {whole}")
-
-    def _right_fused(self, native: str, rec: Any, bids: Any, asks: Any) -> None:
-        truth = self.truth.tickers[native].get(rec.seq)
-        if truth is None:
-            raise Wrong(f"{native}: fused with a best bid/ask {rec.seq}, which never was")
-        have = bytes(ffi.buffer(bids, LEVEL_SZ)), bytes(ffi.buffer(asks, LEVEL_SZ))
-        if have != truth:
-            raise Wrong(f"{native}: fused at {rec.seq}: {shown(have[0])} {shown(have[1])}, but it was {shown(truth[0])} {shown(truth[1])}")
-        for levels, cnt, sign in ((bids, rec.bid_len, -1), (asks, rec.ask_len, 1)):
-            if any(sign * levels[i].px_i >= sign * levels[i + 1].px_i for i in range(cnt - 1)):
-                raise Wrong(f"{native}: fused at {rec.seq}: levels out of order")
-
-    def _record(self, out: Any, now_ns: int) -> None:
-        rec = out.r
-        if rec.kind == lib.AATS_REC_LINK:
-            return
-        native = self._native(rec.sym)
-        if rec.kind == lib.AATS_REC_QUOTE:
-            if not rec.flags & lib.AATS_F_DEEP:  # those are judged by the latest slot
-                self._right(native, rec, out.bids, out.asks, 0)
-            if self.options.open_l2 and not rec.flags & lib.AATS_F_FUSED:
-                self._follow(native, rec)
-        elif rec.kind == lib.AATS_REC_L2:
-            side = self._l2[rec.sym][rec.side]
-            side[rec.px_i] = rec.qty_i
-            if not rec.qty_i:
-                del side[rec.px_i]
-        elif rec.kind == lib.AATS_REC_TICK:
-            self._tick(native, rec)
-        elif rec.kind == lib.AATS_REC_BBO:
-            truth = self.truth.tickers[native].get(rec.seq)
-            have = bytes(ffi.buffer(out.bids, LEVEL_SZ)), bytes(ffi.buffer(out.asks, LEVEL_SZ))
-            if truth != have:
-                raise Wrong(f"{native}: best bid/ask {rec.seq} is {have}, but it was {truth}")
-        elif (
-            rec.kind == lib.AATS_REC_STATE
-            and rec.flags & lib.AATS_F_VALID
-            and rec.seq not in self.truth.books[native]
-            and not self.options.fuse_bbo
-        ):
-            raise Wrong(f"{native}: carried on with id {rec.seq}, which never was")
-
-    def _follow(self, native: str, rec: Any) -> None:
-        """Level changes, applied to the whole book as of a quote that says `snapshot`, lead to the book of every later quote."""
-        truth = self.truth.books[native][rec.seq]
-        if rec.flags & lib.AATS_F_SNAPSHOT:
-            self._l2[rec.sym] = levels_of(truth[0]), levels_of(truth[1])
-        elif self._l2[rec.sym] != (levels_of(truth[0]), levels_of(truth[1])):
-            raise Wrong(f"{native} at {rec.seq}: level changes lead to another book than the quote's")
-
-    def _tick(self, native: str, rec: Any) -> None:
-        told = self.ticks.setdefault(rec.sym, [])
-        truth = self.truth.trades[native].get(rec.seq)
-        if truth != (rec.px_i, rec.qty_i, bool(rec.flags & lib.AATS_F_BUYER)):
-            raise Wrong(f"{native}: trade {rec.seq} told as {(rec.px_i, rec.qty_i, rec.flags)}, but it was {truth}")
-        if told and rec.seq <= told[-1]:
-            raise Wrong(f"{native}: trade {rec.seq} after {told[-1]}")
-        told.append(rec.seq)
-
-    # -- questions of World --------------------------------------------------------------------------------------------
-
-    def all_good(self, as_of_ns: int) -> bool:
-        """Tell whether every book wanted is valid and shows what the market was at a moment, or something newer."""
-        return bool(self.index) and all(self.why.get(native) == Why.NONE and self._recent(native, as_of_ns) for native in self.index)
-
-    def _recent(self, native: str, as_of_ns: int) -> bool:
-        last_id = self.truth.last_id(native, as_of_ns)
-        if self.seq.get(native, 0) >= last_id:
-            return True
-        return all(want.startswith(have) for want, have in zip(self.truth.books[native][last_id], self.shown[native]))
-
-    def trade_holes(self) -> int:
-        """Return the holes in the trades told, over all symbols."""
-        return sum(b != a + 1 for told in self.ticks.values() for a, b in zip(told, told[1:]))
-
     def memory(self) -> bytes:
         """Return the segment as it is."""
         return bytes(ffi.buffer(self.view.seg, self.view.size))
@@ -405,22 +231,5 @@ class Actor:
     def state(self) -> str:
         """Return one line for a failure."""
         good = sum(why == Why.NONE for why in self.why.values())
-        bad = {native: lib_why(why) for native, why in self.why.items() if why != Why.NONE}
+        bad = {native: why_name(why) for native, why in self.why.items() if why != Why.NONE}
         return f"{good} books good, bad: {bad}; gaps {self.count('GAPS')}, drops {self.count('DROPS')}; last lines: {self.notices[-6:]}"
-
-
-def lib_why(why: int) -> str:
-    return text(lib.aats_why_name(why))
-
-
-def levels_of(levels: bytes) -> dict[int, int]:
-    return {one.px_i: one.qty_i for one in list(ffi.from_buffer("aats_level_t[]", levels))}
-
-
-def shown(levels: bytes) -> list[tuple[int, int]]:
-    """Return packed levels as numbers, the first few."""
-    got = ffi.from_buffer("aats_level_t[]", levels)
-    return [(one.px_i, one.qty_i) for one in list(got)[:6]]
-
-
-__all__ = ["Actor", "Answers", "Options", "Wrong", "packed"]

@@ -13,7 +13,8 @@ import pytest
 from aats._ffi import lib
 from aats.sim import Faults
 from aats.sim.faults import Lane
-from tests.world.actor import SECOND, Actor, Options
+from tests.world.actor import Actor
+from tests.world.options import SECOND, Options
 from tests.world.pipes import END, Peer, accepting, frame, handshake, refusing
 from tests.world.world import MS, Plan, World
 

@@ -12,7 +12,7 @@ from aats.sim import Exchange, Faults, Generator, Limits
 from aats.sim import control as sim_control
 from aats.sim.faults import Lane
 from aats.sim.generator import Spec
-from tests.world.actor import EPOCH_NS, SECOND, Answers, Options
+from tests.world.options import EPOCH_NS, SECOND, Answers, Options
 from tests.world.test_bad_input import depth, frame, inject
 from tests.world.truth import Truth
 from tests.world.world import MS, Plan, World

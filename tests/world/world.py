@@ -15,7 +15,9 @@ from aats._ffi import lib
 from aats.layout import Why
 from aats.sim import Exchange, Faults, Generator, Limits
 from aats.sim.faults import Lane
-from tests.world.actor import EPOCH_NS, SECOND, Actor, Answers, Options, Wrong
+from tests.world.actor import Actor
+from tests.world.judge import Wrong
+from tests.world.options import EPOCH_NS, SECOND, Answers, Options
 from tests.world.pipes import END, Peer, Wire, refusing
 from tests.world.truth import Truth
 
