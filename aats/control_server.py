@@ -70,8 +70,9 @@ class ControlServer:
         address = loopback(self.host)
         try:
             server = await asyncio.start_server(self._connection, address, self.port, limit=LINE_MAX)
-        except OSError as exc:
-            raise ControlError(f"the control server cannot listen on {self.host}:{self.port}: {exc.strerror}") from exc
+        except (OSError, OverflowError) as exc:
+            why = getattr(exc, "strerror", None) or "a port is a whole number from 0 to 65535"
+            raise ControlError(f"the control server cannot listen on {self.host}:{self.port}: {why}") from exc
         self.port = server.sockets[0].getsockname()[1]
         async with server:
             with control.join(Role.CONTROL, f"control-{self.port}", port=self.port) as me:

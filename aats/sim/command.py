@@ -127,8 +127,9 @@ async def serve(args: argparse.Namespace, folder: str) -> None:
         loop.add_signal_handler(number, server.stop)
     try:
         await server.start(args.host, args.port)
-    except OSError as error:
-        raise ConfigError(f"cannot listen on {args.host} port {args.port}: {error.strerror or error}") from None
+    except (OSError, OverflowError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise ConfigError(f"cannot listen on {args.host} port {args.port}: {why}") from None
     for note in getattr(market, "notes", []):
         print(f"aats sim: tape: {note}", file=sys.stderr)
     print_ready(endpoints(server, str(files.ca) if files else "", plain=args.plain), as_json=args.json)

@@ -372,7 +372,7 @@ static int take_record(aats_reader_t *r, int feed, uint64_t n, int64_t now_mono_
     switch (rec->kind) {
     case AATS_REC_QUOTE:
     case AATS_REC_STATE: {
-        if (n < s->book_next) return 0;
+        if (n < s->book_next || (f->left && s->pending & PENDING_BOOK)) return 0; /* its slot, being written, will tell this and more */
         if (s->link != rec->link && rec->link < AATS_LINK_MAX) s->link = rec->link, f->links |= 1u << rec->link;
         int const why = aats_valid_why(rec->flags, rec->why, &f->pulse, rec->link, now_mono_ns);
         if (why != AATS_WHY_NONE) {

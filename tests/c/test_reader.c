@@ -339,6 +339,25 @@ TEST(a_reader_that_slept_as_long_as_its_feed_gives_no_book_of_before)
     END();
 }
 
+TEST(a_reader_that_slept_gives_no_book_of_before_while_the_newest_is_being_written)
+{
+    BEGIN(16, 5);
+    quote(&f, 0, 500, 5);
+    aats_reader_t *r = reader_open(BTC, 1, 5);
+    follow(r, 0, &f);
+    told(r);
+    quote(&f, 0, 501, 5);
+    pass_ms(NULL, 5000);
+    turn_bad(&f, 0, AATS_WHY_SUSPECT);
+    beat(&f);
+    aats_md_latest(&f.view, 0)->stamp |= 1; /* its writer is inside */
+    CHECK_STR(told(r), "");
+    aats_md_latest(&f.view, 0)->stamp &= ~1ULL;
+    pass_ms(&f, 1);
+    CHECK_STR(told(r), "I1000:suspect");
+    END();
+}
+
 TEST(a_link_that_falls_takes_only_its_own_books)
 {
     now_ns = 1000000 * MS;
