@@ -119,19 +119,10 @@ class Copy:
                 path.unlink()
 
     def apply(self, patch: Patch) -> str:
-        """Apply a patch; return the complaint of patch(1), empty if it fits."""
-        command = [
-            "patch",
-            "-p1",
-            "--fuzz=1",
-            "--batch",
-            "--forward",
-            "--no-backup-if-mismatch",
-            "-r",
-            "-",
-            "-i",
-            str(patch.path),
-        ]
+        """Apply a patch; return the complaint of patch(1) (git where there is none), empty if it fits."""
+        command = ["patch", "-p1", "--fuzz=1", "--batch", "--forward", "--no-backup-if-mismatch", "-r", "-", "-i", str(patch.path)]
+        if shutil.which("patch") is None:
+            command = ["git", "apply", "-p1", str(patch.path)]  # stricter about the lines around a change, else the same
         done = subprocess.run(command, cwd=self.at, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         return "" if done.returncode == 0 else done.stdout
 

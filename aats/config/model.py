@@ -48,7 +48,6 @@ class Limits:
     snapshot_ms: int = 5_000
     feed_stale_ms: int = 500
     hang_ms: int = 10_000
-    mute_pings: int = 2
 
 
 @dataclass(frozen=True)

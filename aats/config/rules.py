@@ -136,9 +136,7 @@ NET_KEYS: dict[str, tuple[Rule, Any]] = {
     "port": (number(0, 65535), 0),
     "netcard": (text, ""),
 }
-LIMIT_KEYS: dict[str, tuple[Rule, Any]] = {
-    key: (number(1, 20) if key == "mute_pings" else number(1, 600_000), value) for key, value in vars(Limits()).items()
-}
+LIMIT_KEYS: dict[str, tuple[Rule, Any]] = {key: (number(1, 600_000), value) for key, value in vars(Limits()).items()}
 ENDPOINT_KEYS: dict[str, tuple[Rule, Any]] = {
     "rest": (url("https", "http"), ""),
     "stream": (url("wss", "ws"), ""),

@@ -24,7 +24,6 @@ void aats_feed_defaults(aats_feed_opts_t *o)
         .stale_ns         = 500000000,
         .connect_ns       = (int64_t)5 * SECOND,
         .first_message_ns = (int64_t)10 * SECOND,
-        .snapshot_ns      = (int64_t)5 * SECOND,
         .backoff_min_ns   = 500000000,
         .backoff_max_ns   = (int64_t)30 * SECOND,
     };

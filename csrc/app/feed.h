@@ -75,7 +75,6 @@ typedef struct {
     int64_t stale_ns;       /* a pause longer than this makes every book suspect */
     int64_t connect_ns;     /* time-outs, see docs/decisions.md */
     int64_t first_message_ns;
-    int64_t snapshot_ns;
     int64_t backoff_min_ns;
     int64_t backoff_max_ns;
     int64_t rotate_ns;      /* 0: the venue's */
