@@ -22,10 +22,16 @@ def add_commands(commands: Any) -> None:
     )
     parser.add_argument("symbol", metavar="SYMBOL", help="BTCUSDT.BINANCE, or BTCUSDT where only one feed has it")
     parser.add_argument("--feed", metavar="NAME", help="take it from this feed (default: the oldest that has it)")
-    parser.add_argument("--depth", metavar="N", type=int, default=10, help="levels a side (default: %(default)s)")
+    parser.add_argument("--depth", metavar="N", type=_depth, default=10, help="levels a side (default: %(default)s)")
     parser.add_argument("--watch", action="store_true", help="again and again until Ctrl-C")
     parser.add_argument("--json", action="store_true", help="one JSON object a line; prices and sizes as decimal text")
     parser.set_defaults(run=_run)
+
+
+def _depth(word: str) -> int:
+    if not (word.isdecimal() and 1 <= int(word) <= 1000):
+        raise argparse.ArgumentTypeError(f"{word!r}: levels a side, a whole number from 1 to 1000")
+    return int(word)
 
 
 def _run(args: argparse.Namespace) -> int:

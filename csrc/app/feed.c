@@ -1,4 +1,4 @@
-/* feed.c -- a feed's life and its passes: mail, timers, the pause that nobody announced. */
+/* feed.c -- a feed's life and its passes: timers, and the pause that nobody announced. */
 #include "app/feed.h"
 
 #include <stdarg.h>
@@ -8,8 +8,6 @@
 #include <sys/random.h>
 
 #include "app/feed_state.h"
-#include "shm/directory.h"
-#include "shm/stats.h"
 
 #define SECOND     1000000000
 #define TICK_NS    1000000 /* timers of connections and symbols are looked at this often */
@@ -39,6 +37,8 @@ void feed_notice(aats_feed_t *f, int level, char const *fmt, ...)
     int n = vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
     if (n >= (int)sizeof text) n = (int)sizeof text - 1;
+    for (int i = 0; i < n; i++) /* a venue's words stand in some lines: they may not break out of theirs */
+        if ((uint8_t)text[i] < ' ' || text[i] == 0x7f) text[i] = '?';
     aats_mailbox_put(&f->out, AATS_MAIL_NOTICE, 0, (uint64_t)level, text, (size_t)n); /* a full mailbox loses lines, never data */
 }
 
@@ -56,38 +56,6 @@ uint64_t feed_random(aats_feed_t *f)
 }
 
 int64_t feed_jitter(aats_feed_t *f, int64_t ns) { return ns / 2 + (int64_t)(feed_random(f) % (uint64_t)(ns / 2 + 1)); }
-
-static uint32_t hash_name(char const *s, size_t n)
-{
-    uint32_t h = 2166136261u;
-    for (size_t i = 0; i < n; i++) {
-        uint8_t c = (uint8_t)s[i];
-        if (c >= 'A' && c <= 'Z') c += 32;
-        h = (h ^ c) * 16777619u;
-    }
-    return h ^ (h >> 15);
-}
-
-static int same_name(char const *have, char const *s, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        char a = have[i], b = s[i];
-        if (a >= 'A' && a <= 'Z') a += 32;
-        if (b >= 'A' && b <= 'Z') b += 32;
-        if (a != b || !a) return 0;
-    }
-    return !have[n];
-}
-
-sym_t *feed_find(aats_feed_t *f, char const *native, size_t n)
-{
-    if (n >= AATS_SYMBOL_SZ) return NULL;
-    for (uint32_t at = hash_name(native, n);; at++) {
-        uint32_t i = f->names[at & f->names_mask];
-        if (!i) return NULL;
-        if (same_name(f->syms[i - 1].info.native, native, n)) return &f->syms[i - 1];
-    }
-}
 
 /* ---- life ---- */
 
@@ -189,158 +157,6 @@ aats_md_view_t const *aats_feed_view(aats_feed_t const *f) { return &f->view; }
 
 void aats_feed_set_clock(aats_feed_t *f, int64_t (*clock)(void)) { f->clock = clock; }
 
-/* ---- mail ---- */
-
-/* The first group with room for one more symbol's streams; one that comes back goes where it was, if it can. */
-static int group_for(aats_feed_t *f, sym_t const *back)
-{
-    uint32_t per_sym = (uint32_t)__builtin_popcount(f->opts.streams), used[AATS_LINK_MAX / 2] = {0};
-    for (uint32_t i = 0; i < f->sym_cnt; i++)
-        if (!f->syms[i].gone) used[f->syms[i].group] += per_sym;
-    if (back && used[back->group] + per_sym <= f->venue->streams_max) return back->group;
-    for (int g = 0; g < AATS_LINK_MAX / 2; g++)
-        if (used[g] + per_sym <= f->venue->streams_max) return g;
-    return NONE;
-}
-
-static void begin_group(aats_feed_t *f, int group)
-{
-    link_t *l = &f->links[2 * group];
-    if (f->carrier[group] != NONE) return;
-    f->carrier[group] = l->index;
-    l->phase = LINK_WAIT;
-    l->at_mono_ns = f->mono_ns;
-}
-
-static int new_symbol(aats_feed_t *f, aats_feed_symbol_t const *info, int group)
-{
-    if (f->sym_cnt >= f->view.dir_cap) return AATS_E_FULL;
-    sym_t *s = &f->syms[f->sym_cnt];
-    *s = (sym_t){.info = *info, .group = group, .lost_why = AATS_WHY_SYNCING, .why = AATS_WHY_NO_BOOK, .ask_mono_ns = INT64_MAX};
-    s->book_mem = malloc(aats_book_footprint(f->opts.book_window));
-    s->told[0] = calloc(f->view.level_max, sizeof(aats_level_t));
-    s->told[1] = calloc(f->view.level_max, sizeof(aats_level_t));
-    aats_dir_t entry = {.state = AATS_DIR_SYNCING, .tick_i = info->tick_i, .lot_i = info->lot_i, .px_exp = f->venue->px_exp,
-                        .qty_exp = f->venue->qty_exp, .level_num = info->level_num, .link = (uint32_t)(2 * group)};
-    memcpy(entry.symbol, info->symbol, sizeof entry.symbol);
-    memcpy(entry.native, info->native, sizeof entry.native);
-    int e = s->book_mem && s->told[0] && s->told[1] ? aats_dir_add(&f->view, &entry) : AATS_E_NOMEM;
-    if (e < 0) {
-        free(s->book_mem);
-        free(s->told[0]);
-        free(s->told[1]);
-        return e;
-    }
-    aats_sync_init(&s->sync, aats_book_init(s->book_mem, f->opts.book_window, info->tick_i > 0 ? info->tick_i : 0));
-    uint32_t at = hash_name(info->native, strlen(info->native));
-    while (f->names[at & f->names_mask]) at++;
-    f->names[at & f->names_mask] = ++f->sym_cnt;
-    return (int)f->sym_cnt - 1;
-}
-
-/* A name goes into a request as it is: nothing in it may end a string or a stream's name. */
-static int name_ok(char const *name, size_t cap)
-{
-    size_t n = strnlen(name, cap);
-    for (size_t i = 0; i < n; i++)
-        if ((uint8_t)name[i] <= ' ' || strchr("\"\\@/!,", name[i])) return 0;
-    return n > 0 && n < cap;
-}
-
-/* What is shown changes at once, not with the venue's next message. */
-static void set_level(aats_feed_t *f, sym_t *s, uint32_t level_num)
-{
-    s->info.level_num = level_num;
-    aats_dir_set_level(&f->view, feed_index(f, s), level_num);
-    if (s->valid) pub_judge_again(f, s);
-}
-
-static int add_symbol(aats_feed_t *f, aats_feed_symbol_t const *info)
-{
-    if (f->stopping) return AATS_E_CLOSED;
-    if (!name_ok(info->symbol, sizeof info->symbol) || !name_ok(info->native, sizeof info->native)) return AATS_E_ARG;
-    if (!info->level_num || info->level_num > f->view.level_max) return AATS_E_TOO_BIG;
-    sym_t *s = feed_find(f, info->native, strlen(info->native));
-    if (s && !s->gone) {
-        if (info->level_num > s->info.level_num) set_level(f, s, info->level_num);
-        return (int)feed_index(f, s);
-    }
-    int group = group_for(f, s);
-    if (group == NONE) return AATS_E_FULL;
-    int i = s ? (int)feed_index(f, s) : new_symbol(f, info, group);
-    if (i < 0) return i;
-    if (s) { /* it was given up, and comes back */
-        s->gone = s->halted = 0;
-        s->part = 0;
-        s->group = group;
-        set_level(f, s, info->level_num);
-        book_stream_lost(f, s, 1);
-    }
-    begin_group(f, group);
-    return i;
-}
-
-static void drop_symbol(aats_feed_t *f, sym_t *s)
-{
-    uint32_t i = feed_index(f, s);
-    s->gone = 1;
-    s->unanswered = 0;
-    for (int k = 2 * s->group; k < 2 * s->group + 2; k++) {
-        sub_t *sub = &f->links[k].subs[i];
-        sub->state = sub->state == SUB_SENT || sub->state == SUB_ACKED ? SUB_DROP : SUB_NONE;
-    }
-    pub_judge(f, s, 0, f->now_ns);
-    aats_sync_reset(&s->sync);
-    s->ask_mono_ns = INT64_MAX;
-    s->asked_mono_ns = 0;
-}
-
-void feed_answer(aats_feed_t *f, sym_t *s)
-{
-    s->unanswered = aats_mailbox_put(&f->out, AATS_MAIL_ADDED, feed_index(f, s), 0, s->info.symbol, strlen(s->info.symbol)) != AATS_OK;
-}
-
-static void subscribe(aats_feed_t *f, aats_mail_t const *m)
-{
-    aats_feed_symbol_t info;
-    if (m->size != sizeof info) return;
-    memcpy(&info, m->bytes, sizeof info);
-    int i = add_symbol(f, &info);
-    if (i >= 0) feed_answer(f, &f->syms[i]);
-    else aats_mailbox_put(&f->out, AATS_MAIL_ADDED, 0, (uint64_t)(int64_t)i, info.symbol, strnlen(info.symbol, sizeof info.symbol));
-}
-
-static void take_mail(aats_feed_t *f, aats_mail_t const *m)
-{
-    sym_t *s = m->sym < f->sym_cnt ? &f->syms[m->sym] : NULL;
-    switch (m->kind) {
-    case AATS_MAIL_SUBSCRIBE:   subscribe(f, m); break;
-    case AATS_MAIL_UNSUBSCRIBE: if (s && !s->gone) drop_symbol(f, s); break;
-    case AATS_MAIL_SET_LEVEL:   if (s && !s->gone && m->num >= 1 && m->num <= f->view.level_max) set_level(f, s, (uint32_t)m->num); break;
-    case AATS_MAIL_SNAPSHOT:    if (s) book_snapshot(f, s, m->num, (char const *)m->bytes, m->size, f->now_ns); break;
-    case AATS_MAIL_SNAP_FAILED: if (s) book_snapshot_failed(f, s, (int64_t)m->num); break;
-    case AATS_MAIL_ADDRESS:
-        snprintf(f->address, sizeof f->address, "%.*s", (int)(m->size < 63 ? m->size : 63), (char const *)m->bytes);
-        f->address_mono_ns = f->mono_ns;
-        break;
-    case AATS_MAIL_NO_ADDRESS:
-        feed_notice(f, 1, "%s cannot be resolved: %.*s", f->opts.host, (int)(m->size < 200 ? m->size : 200), (char const *)m->bytes);
-        break;
-    case AATS_MAIL_OPEN_L2:     f->opts.open_l2 = 1; break;
-    case AATS_MAIL_HALT:
-        if (s) {
-            s->halted = m->num != 0;
-            pub_judge(f, s, 0, f->now_ns);
-        }
-        break;
-    case AATS_MAIL_RECONNECT:
-        for (int g = 0; g < AATS_LINK_MAX / 2; g++)
-            if (f->carrier[g] != NONE) link_rotate(f, &f->links[f->carrier[g]], "asked for");
-        break;
-    default: break;
-    }
-}
-
 /* ---- passes ---- */
 
 /* The thread did not run for a while (SIGSTOP, a debugger, a starved machine).  What was missed is in the sockets, or lost; until
@@ -364,7 +180,7 @@ int aats_feed_begin(aats_feed_t *f, int64_t now_ns, int64_t mono_ns)
     aats_mail_t *m;
     int cnt = 0;
     while (cnt < 256 && aats_mailbox_get(&f->in, &m) == 1) {
-        take_mail(f, m);
+        feed_take(f, m);
         aats_mail_free(m);
         cnt++;
     }

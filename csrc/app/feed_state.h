@@ -137,6 +137,9 @@ void feed_notice(aats_feed_t *f, int level, char const *fmt, ...) __attribute__(
 void feed_count(aats_feed_t *f, int counter, uint64_t n);
 uint64_t feed_random(aats_feed_t *f);
 int64_t feed_jitter(aats_feed_t *f, int64_t ns); /* in [ns/2, ns] */
+
+/* feed_mail.c */
+void feed_take(aats_feed_t *f, aats_mail_t const *m);
 void feed_answer(aats_feed_t *f, sym_t *s); /* tell the control plane that a symbol is there */
 sym_t *feed_find(aats_feed_t *f, char const *native, size_t n);
 static inline uint32_t feed_index(aats_feed_t const *f, sym_t const *s) { return (uint32_t)(s - f->syms); }

@@ -376,4 +376,20 @@ TEST(ping_is_answered_with_its_payload)
     fixture_end(&x);
 }
 
+TEST(words_of_the_venue_stay_in_their_line_of_the_log)
+{
+    fixture_feed_t x;
+    aats_feed_opts_t o = fixture_opts();
+    fixture_begin(&x, &o);
+    REQUIRE(fixture_live(&x));
+    uint8_t frame[64];
+    char const reason[] = "bye\nfeed: all is well\x1b[2J";
+    int n = aats_ws_encode_close(frame, sizeof frame, 1001, reason, sizeof reason - 1, NULL);
+    REQUIRE(n > 0);
+    fixture_bytes(&x, 0, frame, (size_t)n);
+    fixture_pass(&x, 1);
+    CHECK(strstr(x.log, "code 1001 bye?feed: all is well?[2J"));
+    fixture_end(&x);
+}
+
 RUN_ALL()

@@ -101,6 +101,8 @@ def test_a_book_is_shown_with_its_validity(capsys: pytest.CaptureFixture[str], s
     assert (book["symbol"], book["valid"], book["why"], book["seq"]) == ("BTCUSDT.BINANCE", True, "", 7)
     assert (book["bids"], book["asks"]) == ([["61837.64", "1.5"]], [["61837.65", "0.00002"]])
     assert "61837.64" in aats(capsys, "book", "BTCUSDT.BINANCE", "--depth", "1")[1]
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["book", "BTCUSDT", "--depth", "-1"])
     os.kill(child.pid, signal.SIGSTOP)
     eventually(lambda: aats(capsys, "book", "BTCUSDT")[0] == 1, within_s=1.5)
     assert "NOT VALID: feed_stale" in aats(capsys, "book", "BTCUSDT")[1]
