@@ -21,12 +21,14 @@ import signal
 import socket
 import threading
 import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from aats import control, venue
 from aats._ffi import ffi, lib, text
 from aats.config import FeedConfig
-from aats.errors import AatsError, ConfigError, FeedError
+from aats.errors import AatsError, ConfigError
 from aats.instruments import feed_symbol
 from aats.layout import Command, Mode, Role, Wait
 from aats.venue import Endpoints, Instrument, SnapshotRefused
@@ -52,6 +54,15 @@ def endpoints(config: FeedConfig) -> Endpoints:
         hint = "; `aats sim` prints the lines to export" if config.mode == "sim" else ""
         raise ConfigError(f"{config.where}: mode {config.mode!r} of {config.venue} has no address of its own: set {missing}{hint}")
     return Endpoints(rest or (own.rest if own else ""), stream or (own.stream if own else ""))
+
+
+@dataclass
+class _Lookup:
+    """A command SUBSCRIBE whose symbol is being looked up at the venue."""
+
+    symbol: str
+    level: int
+    listed: concurrent.futures.Future[dict[str, Instrument]]
 
 
 class Feed:
@@ -85,6 +96,7 @@ class Feed:
         self._thread: threading.Thread | None = None
         self._levels = {f"{one.symbol}.{config.venue}": one.level_num for one in config.symbols}
         self._native: dict[int, str] = {}
+        self._lookup: _Lookup | None = None
         self._instruments: dict[str, Instrument] = {}
         self._next_look = 0.0
         self.endpoints = endpoints(config)
@@ -179,7 +191,10 @@ class Feed:
     def _subscribe(self, symbols: list[str]) -> None:
         if not symbols:
             return
-        listed = self.client.instruments(symbols)
+        self._enter(self.client.instruments(symbols))
+
+    def _enter(self, listed: Mapping[str, Instrument]) -> None:
+        """Hand instruments to the C feed."""
         for asked, instrument in listed.items():
             level = self._levels.setdefault(instrument.symbol, self.config.level_num)
             self._instruments[instrument.symbol] = instrument
@@ -219,10 +234,7 @@ class Feed:
             finally:
                 lib.aats_mail_free(mail[0])
             worked += 1
-        command = self.member.poll_command()
-        if command is not None:
-            self._command(*command)
-            worked += 1
+        worked += self._commands()
         now = time.monotonic()
         if now >= self._next_look:
             self._next_look = now + 1.0
@@ -298,18 +310,35 @@ class Feed:
 
     # ------------------------------------------------------------------------------------------------------ commands
 
-    def _command(self, op: Command, arg: str) -> None:
+    def _commands(self) -> int:
+        """Deal with the command word; returns 1 if something was done.  A look-up at the venue goes on beside the other work."""
+        if self._lookup is not None:
+            if not self._lookup.listed.done():
+                return 0
+            lookup, self._lookup = self._lookup, None
+            self._answer(lambda: self._found(lookup), "SUBSCRIBE", lookup.symbol)
+            return 1
+        command = self.member.poll_command()
+        if command is None:
+            return 0
+        op, arg = command
+        self._answer(lambda: self._obey(op, arg), op.name, arg)
+        return 1
+
+    def _answer(self, act: Callable[[], str | None], name: str, arg: str) -> None:
+        """Reply with what `act` returns or raises; None: the answer comes later."""
         try:
-            answer = self._obey(op, arg)
+            answer = act()
         except AatsError as exc:
             self.member.reply(lib.AATS_E_ARG, str(exc))
         except Exception as exc:  # a fault of ours, or of the asker: it must not end the feed
-            log.exception("%s: command %s %r", self.config.name, op.name, arg)
+            log.exception("%s: command %s %r", self.config.name, name, arg)
             self.member.reply(lib.AATS_E_ARG, f"{type(exc).__name__}: {exc}")
         else:
-            self.member.reply(0, answer)
+            if answer is not None:
+                self.member.reply(0, answer)
 
-    def _obey(self, op: Command, arg: str) -> str:
+    def _obey(self, op: Command, arg: str) -> str | None:
         words = arg.split()
         if op == Command.PING:
             return "here"
@@ -335,7 +364,7 @@ class Feed:
     def _full(self, symbol: str) -> str:
         return symbol if "." in symbol else f"{symbol}.{self.config.venue}"
 
-    def _subscribe_more(self, symbol: str, number: str) -> str:
+    def _subscribe_more(self, symbol: str, number: str) -> str | None:
         symbol = self._full(symbol.upper())
         if not symbol.endswith(f".{self.config.venue}"):
             raise ConfigError(f"{symbol}: feed {self.config.name!r} carries {self.config.venue} only")
@@ -349,14 +378,19 @@ class Feed:
             return f"{symbol} with {self._levels[symbol]} levels"
         if lib.aats_dir_find(self.segment.md, symbol.encode()) < 0 and lib.aats_dir_cnt(self.segment.md) >= self.segment.md.dir_cap:
             raise ConfigError(f"{symbol} cannot be added: {self._no_room(symbol, lib.AATS_E_FULL)}")
-        self._levels[symbol] = level
+        self._lookup = _Lookup(symbol, level, self._pool.submit(self.client.instruments, [symbol]))
+        return None
+
+    def _found(self, lookup: _Lookup) -> str:
+        listed = lookup.listed.result()
+        self._levels[lookup.symbol] = lookup.level
         try:
-            self._subscribe([symbol])
-        except (ConfigError, FeedError):
-            self._levels.pop(symbol, None)
+            self._enter(listed)
+        except ConfigError:
+            self._levels.pop(lookup.symbol, None)
             raise
         self.member.describe(detail=self._about())
-        return f"{symbol} subscribed with {level} levels"
+        return f"{lookup.symbol} subscribed with {lookup.level} levels"
 
     # -------------------------------------------------------------------------------------------------------- ending
 
