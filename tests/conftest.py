@@ -17,6 +17,7 @@ from __future__ import annotations
 import functools
 import itertools
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
@@ -29,6 +30,10 @@ if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
 from tools import cbuild  # noqa: E402  (needs the path above)
+
+# A shell that starts a command in the background has it ignore SIGINT, and what it starts in turn; the tests that press Ctrl-C mean the ordinary case.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 C_TEST_SECONDS = 180  # a C test that takes longer hangs
 _CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
