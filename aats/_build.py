@@ -75,10 +75,9 @@ def make_ffi() -> Any:
 
     ffi = FFI()
     cdef = [cdef_of(path.read_text(encoding="utf-8")) for path in headers()]
-    ffi.cdef("\n".join(cdef) + "\nuint64_t aats_layout_hash(void);")
+    ffi.cdef("\n".join(cdef))
     includes = [f'#include "{path.relative_to(CSRC)}"' for path in headers() if cdef_of(path.read_text(encoding="utf-8")).strip()]
-    source = "\n".join(includes) + "\nstatic uint64_t aats_layout_hash(void) { return AATS_LAYOUT_HASH; }\n"
-    ffi.set_source("aats._core", source, py_limited_api=False)
+    ffi.set_source("aats._core", "\n".join(includes), py_limited_api=False)
     return ffi
 
 

@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aats.errors import OrderError
+from aats.layout import to_floats
 
 if TYPE_CHECKING:
     from aats.base.order import Order
@@ -154,7 +155,7 @@ class BaseStrategy:
         """
         info = self.si[cid]
         sides = [np.frombuffer(info.levels(side), np.int64).reshape(-1, 2) for side in (0, 1)]
-        floats = [np.stack([_floats(side[:, 0], info.px_exp), _floats(side[:, 1], info.qty_exp)], axis=1) for side in sides]
+        floats = [to_floats(side, info.px_exp, info.qty_exp) for side in sides]
         return Levels(floats[0], floats[1], sides[0], sides[1], info.px_exp, info.qty_exp, info.valid)
 
     def _engine(self, what: str) -> Any:
@@ -273,8 +274,3 @@ class BaseStrategy:
 
     def onSlow(self, hop: str, ns: int) -> None:
         """Called when a latency threshold was passed."""
-
-
-def _floats(values: npt.NDArray[np.int64], exp: int) -> npt.NDArray[np.float64]:
-    # Dividing by an exact power of ten gives the float nearest to the decimal; multiplying by 1e-8 does not.
-    return np.asarray(values / 10.0**-exp if exp < 0 else values * 10.0**exp, np.float64)

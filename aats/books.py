@@ -29,9 +29,9 @@ import numpy.typing as npt
 from aats import shm
 from aats._ffi import check, ffi, lib
 from aats.books_events import BookEvent, Follower
-from aats.books_map import FeedMap, running, to_floats
+from aats.books_map import FeedMap, running
 from aats.errors import ConfigError, SegmentMissing, ShmError
-from aats.layout import REC, Flag, Kind, Why, rec_dtype
+from aats.layout import REC, Flag, Kind, Why, rec_dtype, to_floats
 
 __all__ = ["Book", "BookCopy", "BookEvent", "Books", "attach"]
 

@@ -14,8 +14,9 @@ import numpy.typing as npt
 
 from aats import shm
 from aats._ffi import check, ffi, lib, types
-from aats.books_map import LOOK_S, FeedMap, running, to_floats
+from aats.books_map import LOOK_S, FeedMap, running
 from aats.errors import AatsError, ShmError
+from aats.layout import to_floats
 from aats.shm import Segment
 from aats.table import Table
 

@@ -7,9 +7,6 @@ from __future__ import annotations
 
 import time
 
-import numpy as np
-import numpy.typing as npt
-
 from aats import shm
 from aats._ffi import ffi, lib
 from aats.errors import AatsError, SegmentMissing
@@ -17,7 +14,7 @@ from aats.layout import Role, State
 from aats.shm import Segment
 from aats.table import Entry, Table
 
-__all__ = ["LOOK_S", "FeedMap", "running", "to_floats"]
+__all__ = ["LOOK_S", "FeedMap", "running"]
 
 LOOK_S = 0.05  # between two looks for a feed's next generation, and at a quiet book's validity
 
@@ -71,12 +68,3 @@ class FeedMap:
                     return False
                 return True
         return False
-
-
-def to_floats(levels: npt.NDArray[np.int64], px_exp: int, qty_exp: int) -> npt.NDArray[np.float64]:
-    """Return scaled levels, int64 of shape (length, 2), as the float64 nearest to each decimal."""
-    out = np.empty(levels.shape, np.float64)
-    source, target = ffi.from_buffer("int64_t *", levels), ffi.from_buffer("double *", out)
-    for column, exp in enumerate((px_exp, qty_exp)):
-        lib.aats_scale_array(source + column, 2, target + column, 2, len(levels), exp)
-    return out

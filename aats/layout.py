@@ -15,6 +15,7 @@ from enum import IntEnum, IntFlag
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from aats._ffi import ffi, lib
 
@@ -59,7 +60,7 @@ __all__ = [
 ]
 
 #: 64-bit hash of the layout's text; segments of another one are never mapped as ours.
-LAYOUT_HASH: int = int(lib.aats_layout_hash())
+LAYOUT_HASH: int = int(lib.aats_seg_layout_hash())
 SEG_MAGIC: int = int(lib.AATS_SEG_MAGIC)
 
 #: Longest name of a process or feed, and of a symbol, in bytes.
@@ -136,6 +137,15 @@ def rec_dtype(cap: int, itemsize: int = 0) -> np.dtype[Any]:
             "itemsize": max(size, itemsize),
         }
     )
+
+
+def to_floats(levels: npt.NDArray[np.int64], px_exp: int, qty_exp: int) -> npt.NDArray[np.float64]:
+    """Return scaled levels, int64 of shape (length, 2) in one piece, as the float64 nearest to each decimal; the one conversion of them."""
+    out = np.empty(levels.shape, np.float64)
+    source, target = ffi.from_buffer("int64_t *", levels), ffi.from_buffer("double *", out)
+    for column, exp in enumerate((px_exp, qty_exp)):
+        lib.aats_scale_array(source + column, 2, target + column, 2, len(levels), exp)
+    return out
 
 
 SEG = dtype_of("aats_seg_t")

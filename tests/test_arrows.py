@@ -67,7 +67,7 @@ PYTHON_UNITS = {
     "aats.instruments": ("aats.venue",),
     "aats.orders": ("aats.instruments",),
     # The processes.
-    "aats.base_strategy": ("aats.base",),
+    "aats.base_strategy": ("aats.base", "aats.layout"),
     "aats.trade": ("aats.books", "aats.orders", "aats.control", "aats.stats", "aats.base_strategy"),
     "aats.feed": ("aats.control", "aats.stats", "aats.instruments"),
     "aats.net": ("aats.control", "aats.stats", "aats.config"),

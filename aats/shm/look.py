@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aats._ffi import ffi, lib, text
-from aats.layout import CTL_OFFSET, HIST, LEVEL, SLOT, SLOT_OFFSET, TD, TD_OFFSET, DirState, Flag, Why, rec_dtype
+from aats.layout import CTL_OFFSET, HIST, LEVEL, SLOT, SLOT_OFFSET, TD, TD_OFFSET, DirState, Flag, Why, rec_dtype, to_floats
 from aats.shm.segment import Segment
 
 
@@ -86,22 +86,12 @@ class Book:
     @property
     def bids(self) -> npt.NDArray[np.float64]:
         """Price and quantity as float64, shape (length, 2)."""
-        return self._floats(self.bids_i)
+        return to_floats(self.bids_i, self.symbol.px_exp, self.symbol.qty_exp)
 
     @property
     def asks(self) -> npt.NDArray[np.float64]:
         """As `bids`."""
-        return self._floats(self.asks_i)
-
-    def _floats(self, levels: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        # Dividing by an exact power of ten gives the float nearest to the decimal text; multiplying by 1e-8 does not.
-        columns = [_scale(levels[:, at], exp) for at, exp in enumerate((self.symbol.px_exp, self.symbol.qty_exp))]
-        return np.stack(columns, axis=1)
-
-
-def _scale(values: npt.NDArray[np.int64], exp: int) -> npt.NDArray[np.float64]:
-    floats = values.astype(np.float64)
-    return floats / 10.0**-exp if exp < 0 else floats * 10.0**exp
+        return to_floats(self.asks_i, self.symbol.px_exp, self.symbol.qty_exp)
 
 
 def book(segment: Segment, index: int, table: Segment | None) -> Book | None:

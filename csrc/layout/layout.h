@@ -1,7 +1,7 @@
 /* layout.h -- every struct that lives in shared memory or on the wire between our own processes, once.
  *
  * The text between the marks is the only definition: cffi reads it, aats/layout.py makes the numpy dtypes from it, and a 64-bit hash of it
- * (aats_layout_hash, computed by the build) stands in each segment's name and header, so two builds with different layouts never share one.
+ * (AATS_LAYOUT_HASH, computed by the build) stands in each segment's name and header, so two builds with different layouts never share one.
  * Nothing here has behaviour; shm/ gives the verbs.  Money is scaled integers: px_i * 10^px_exp, qty_i * 10^qty_exp, with the exponents in the directory entry.
  * Times are ns: `*_ns` since the epoch, `*_mono_ns` on CLOCK_MONOTONIC (one clock for all processes of the host).
  *
