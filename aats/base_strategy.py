@@ -45,6 +45,16 @@ class _Count:
         return strategy.__dict__.get("_counts", {}).get(self._name, 0) if link is None else getattr(link, self._name)
 
 
+class _View:
+    """A view of the engine's, readable on the instance, empty before ``run()``; a strategy that assigns the name has its own attribute from then on."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, strategy: BaseStrategy | None, owner: type) -> Any:
+        return self if strategy is None else strategy.__dict__.get("_views", _NOTHING).get(self._name, _NOTHING)
+
+
 @dataclass(frozen=True)
 class Levels:
     """One book as arrays, best first.
@@ -86,6 +96,10 @@ class BaseStrategy:
         Everything else about the current event: seq, exch_ns, recv_ns, pub_ns, delivered_ns, bid_len, ask_len, flags (recovered, fused, deep), exact integers.
     tick_cnt, quote_cnt : int
         Events so far.
+    orders : mapping
+        Own orders by ``order_id``, as the engine knows them now (`aats.trade_views.OrderView`): open ones, and the last 4096 closed ones.
+    positions : mapping
+        What was traded by cid (`aats.trade_views.Position`), exact decimals.
     level_num : int
         Of the last trade symbol, else of the last symbol added.
     manager : TradeService
@@ -106,6 +120,8 @@ class BaseStrategy:
     manager: Any = None
     tick_cnt: ClassVar[Any] = _Count("tick_cnt")
     quote_cnt: ClassVar[Any] = _Count("quote_cnt")
+    orders: ClassVar[Any] = _View("orders")
+    positions: ClassVar[Any] = _View("positions")
 
     def init_strategy(
         self, si: Mapping[Any, SymbolInfo], trade_cid: Any, trade_symbol: str | None, trade_exchange: str | None, manager: Any
@@ -122,15 +138,29 @@ class BaseStrategy:
     def send_order(self, order: Order) -> int:
         """Send an order and return its ``order_id``.
 
+        What becomes of it comes by callbacks, after the running one has returned; also a refusal: onOrderRejected with ``msg`` and ``code``.
+        The `Order` is read once and never written.
+
         Raises
         ------
         OrderError
-            It is no `Order`, its symbol was not added for trading, or ``run()`` has not begun.
+            It is no `Order`, price or size is of a type that is no number, its symbol was not added for trading, or ``run()`` has not begun or is over.
+        ValueError
+            Its side or tif was set to something unknown.
+
+        Notes
+        -----
+        Threads: from another thread the order is queued to the loop, and the id returned at once.
         """
         return int(self._engine("send_order").send_order(order))
 
     def send_cancel_order(self, order_id: int) -> None:
-        """Ask for an order to be canceled."""
+        """Ask for an order to be canceled; onOrderCancelRejected if there is no such order, or it is closed.  Harmless after ``run()``.
+
+        Threads: as `send_order`.
+        """
+        if self.__dict__.get("_link") is None and "_counts" in self.__dict__:
+            return  # the run is over, and nothing is open
         self._engine("send_cancel_order").send_cancel_order(order_id)
 
     def set_timer(self, name: Any, every_ms: float) -> None:
@@ -160,6 +190,8 @@ class BaseStrategy:
 
     def _engine(self, what: str) -> Any:
         link = self.__dict__.get("_link")
+        if link is None and "_counts" in self.__dict__:
+            raise OrderError(f"{what} after run(): the strategy is not connected to a market any more")
         if link is None:
             raise OrderError(f"{what} before run(): the strategy is not connected to a market yet")
         return link

@@ -18,7 +18,6 @@ import logging
 import os
 import secrets
 import signal
-import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -302,11 +301,11 @@ class Feed:
     def _resolve(self) -> None:
         _, host, port, _ = self.endpoints.stream_parts()
         try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            address = venue.resolve(host, port)
         except OSError as exc:
             self._put(lib.AATS_MAIL_NO_ADDRESS, 0, 0, str(exc).encode())
             return
-        self._put(lib.AATS_MAIL_ADDRESS, 0, 0, str(found[secrets.randbelow(len(found))][4][0]).encode())
+        self._put(lib.AATS_MAIL_ADDRESS, 0, 0, address.encode())
 
     # ------------------------------------------------------------------------------------------------------ commands
 

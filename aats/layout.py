@@ -23,6 +23,7 @@ __all__ = [
     "CTL",
     "CTL_OFFSET",
     "DIR",
+    "FEE",
     "HIST",
     "LAYOUT_HASH",
     "LEVEL",
@@ -30,6 +31,9 @@ __all__ = [
     "MD",
     "MD_OFFSET",
     "NAME_MAX",
+    "OEV",
+    "ORDER",
+    "POS",
     "REC",
     "SEG",
     "SEG_MAGIC",
@@ -43,9 +47,15 @@ __all__ = [
     "DirState",
     "Flag",
     "Kind",
+    "Liquidity",
     "MdCounter",
     "MdHist",
     "Mode",
+    "OrderEvent",
+    "OrderFlag",
+    "OrderSide",
+    "OrderState",
+    "OrderTif",
     "RecKind",
     "Role",
     "Side",
@@ -159,6 +169,10 @@ TOP = dtype_of("aats_top_t")
 DIR = dtype_of("aats_dir_t")
 LINK = dtype_of("aats_link_t")
 HIST = dtype_of("aats_hist_t")
+ORDER = dtype_of("aats_order_t")
+OEV = dtype_of("aats_oev_t")
+POS = dtype_of("aats_pos_t")
+FEE = dtype_of("aats_fee_t")
 
 #: Where the struct of each kind begins in its segment: behind the common head.
 CTL_OFFSET = MD_OFFSET = TD_OFFSET = SEG.itemsize
@@ -339,6 +353,20 @@ class TdCounter(IntEnum):
     CALLBACKS = lib.AATS_TDC_CALLBACKS
     MSG_NEW = lib.AATS_TDC_MSG_NEW
     TIMERS = lib.AATS_TDC_TIMERS
+    ORDERS = lib.AATS_TDC_ORDERS
+    ACKED = lib.AATS_TDC_ACKED
+    REJECTED = lib.AATS_TDC_REJECTED
+    FILLS = lib.AATS_TDC_FILLS
+    FILLED = lib.AATS_TDC_FILLED
+    CANCELED = lib.AATS_TDC_CANCELED
+    CLOSED = lib.AATS_TDC_CLOSED
+    CANCELS = lib.AATS_TDC_CANCELS
+    UNKNOWN = lib.AATS_TDC_UNKNOWN
+    FOREIGN = lib.AATS_TDC_FOREIGN
+    DISCONNECTS = lib.AATS_TDC_DISCONNECTS
+    RECONCILED = lib.AATS_TDC_RECONCILED
+    VENUE_ERRORS = lib.AATS_TDC_VENUE_ERRORS
+    STRANGE = lib.AATS_TDC_STRANGE
 
 
 class MdHist(IntEnum):
@@ -353,3 +381,73 @@ class TdHist(IntEnum):
 
     PUB_DELIVERED = lib.AATS_HIST_TD_PUB_DELIVERED
     RECV_DELIVERED = lib.AATS_HIST_TD_RECV_DELIVERED
+    DELIVERED_DECIDED = lib.AATS_HIST_TD_DELIVERED_DECIDED
+    DECIDED_SENT = lib.AATS_HIST_TD_DECIDED_SENT
+    SENT_ACKED = lib.AATS_HIST_TD_SENT_ACKED
+    RECV_SENT = lib.AATS_HIST_TD_RECV_SENT
+    ACKED_FILLED = lib.AATS_HIST_TD_ACKED_FILLED
+
+
+class OrderSide(IntEnum):
+    """Side of an order."""
+
+    BUY = lib.AATS_SIDE_BUY
+    SELL = lib.AATS_SIDE_SELL
+
+
+class OrderTif(IntEnum):
+    """What becomes of an order's rest; POS is post only."""
+
+    IOC = lib.AATS_TIF_IOC
+    POS = lib.AATS_TIF_POS
+    GTC = lib.AATS_TIF_GTC
+    FOK = lib.AATS_TIF_FOK
+    MARKET = lib.AATS_TIF_MARKET
+
+
+class OrderState(IntEnum):
+    """Where in its life an order is; csrc/order/machine.h has the picture."""
+
+    FREE = lib.AATS_ORD_FREE
+    NEW = lib.AATS_ORD_NEW
+    LIVE = lib.AATS_ORD_LIVE
+    ENDING = lib.AATS_ORD_ENDING
+    CLOSED = lib.AATS_ORD_CLOSED
+
+
+class OrderFlag(IntFlag):
+    """Flags of an order."""
+
+    UNKNOWN = lib.AATS_OF_UNKNOWN
+    MARGIN = lib.AATS_OF_MARGIN
+    REPLAYED = lib.AATS_OF_REPLAYED
+    ADOPTED = lib.AATS_OF_ADOPTED
+    FITTED = lib.AATS_OF_FITTED
+
+
+class OrderEvent(IntEnum):
+    """Order events, in the words of the callbacks."""
+
+    CREATED = lib.AATS_OEV_CREATED
+    ACKED = lib.AATS_OEV_ACKED
+    REJECTED = lib.AATS_OEV_REJECTED
+    EXEC = lib.AATS_OEV_EXEC
+    CANCEL_CREATED = lib.AATS_OEV_CANCEL_CREATED
+    CANCEL_ACKED = lib.AATS_OEV_CANCEL_ACKED
+    CANCEL_REJECTED = lib.AATS_OEV_CANCEL_REJECTED
+    CANCELED = lib.AATS_OEV_CANCELED
+    CLOSED = lib.AATS_OEV_CLOSED
+    UNKNOWN = lib.AATS_OEV_UNKNOWN
+    AMENDED = lib.AATS_OEV_AMENDED
+    AMEND_REJECTED = lib.AATS_OEV_AMEND_REJECTED
+    DISCONNECT = lib.AATS_OEV_DISCONNECT
+    RECONNECT = lib.AATS_OEV_RECONNECT
+    RECONCILED = lib.AATS_OEV_RECONCILED
+
+
+class Liquidity(IntEnum):
+    """Which side of a trade an order was."""
+
+    NONE = lib.AATS_LIQ_NONE
+    MAKER = lib.AATS_LIQ_MAKER
+    TAKER = lib.AATS_LIQ_TAKER

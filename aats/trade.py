@@ -1,17 +1,19 @@
 """The trade process, market side: which feed serves which symbol, the segment, the C loop, and what is done between its events.
 
-For: `TradeService.run`.  Not for settings and their checks (``aats.trade_service``), nor for starting feeds: a `Feeds` that can is handed in.
+For: `TradeService.run`.  Not for settings and their checks (``aats.trade_service``), nor for orders: those have a desk (``aats.trade_orders``) and a way out
+(``aats.trade_leave``).
 
 ::
 
     choose feeds -> map segments -> reader (C) -> loop (C): events -> callbacks
                                                     |
-                                                    +-- hook, once a second, at a command, and every 20 ms while a feed is down:
-                                                        reap, obey STOP, look for a feed's next generation and map it
+                                                    +-- hook, once a second, at a command, at mail of an order session, and every 20 ms while a feed is
+                                                        down: reap, obey STOP, look for a feed's next generation and map it, the desk's chores
 """
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import time
@@ -22,19 +24,27 @@ from typing import Any
 
 from aats import control
 from aats._ffi import check, ffi, lib, text, types
+from aats.base.order import Order
 from aats.base.symbolinfo import SymbolInfo
 from aats.base_strategy import BaseStrategy
+from aats.config import Limits
 from aats.control import Feed
 from aats.errors import AatsError, ConfigError, OrderError, ShmError
 from aats.layout import HIST, TD_OFFSET, Command, Mode, Role, State, TdHist, Wait
 from aats.shm import Segment
+from aats.trade_leave import Leaving, Presses
+from aats.trade_orders import ORDER_CALLBACKS, Desk
+from aats.trade_views import OrdersView
 
 __all__ = ["CALLBACKS", "Session", "Symbol", "choose", "modes_for", "own_callbacks"]
 
 log = logging.getLogger("aats.trade")
 
 #: What the loop calls, in its order (csrc/py/loop.c).
-CALLBACKS = ("onQuote", "onTick", "onNotify", "onBbo", "onL2", "onTimer", "onBookInvalid", "onLap", "onFeedDown", "onFeedUp")
+CALLBACKS = (
+    *("onQuote", "onTick", "onNotify", "onBbo", "onL2", "onTimer", "onBookInvalid", "onLap", "onFeedDown", "onFeedUp"),
+    *ORDER_CALLBACKS,
+)
 
 _TAKE = {"TICK": 1, "BBO": 2, "L2": 4}
 _WHY_SZ = 400
@@ -94,6 +104,9 @@ class Link:
     def __init__(self, session: Session, index: int) -> None:
         self._session = session
         self._index = index
+        if session.desk is not None:  # straight into C
+            self.send_order = functools.partial(session.loop.send_order, index)
+            self.send_cancel_order = functools.partial(session.loop.send_cancel_order, index)
 
     @property
     def quote_cnt(self) -> int:
@@ -107,11 +120,14 @@ class Link:
         self._session.loop.set_timer(self._index, name, every_ms)
 
     def send_order(self, order: Any) -> int:
-        self._session.check_order(order)
-        raise OrderError("orders come with the order session, which this version does not have yet")
+        """Refuse: nothing is traded here."""
+        if not isinstance(order, Order):
+            raise OrderError(f"send_order takes an Order, this is {type(order).__name__}: {order!r}")
+        raise OrderError(f"{order.symbol}.{order.exchange} was not added with add_trade_symbol")
 
     def send_cancel_order(self, order_id: int) -> None:
-        raise OrderError("orders come with the order session, which this version does not have yet")
+        """Refuse likewise."""
+        raise OrderError(f"order {order_id!r} cannot be canceled: no symbol was added with add_trade_symbol")
 
 
 class Session:
@@ -132,8 +148,12 @@ class Session:
     ----------
     si : dict
         SymbolInfo by cid.
+    desk : Desk or None
+        Its orders, where something is traded.
     stop_reason : str
         Why `run` returned.
+    begun : bool
+        `run` was called.
 
     Notes
     -----
@@ -152,7 +172,10 @@ class Session:
     ) -> None:
         self.symbols = list(symbols)
         self.strategies = list(strategies)
+        self.desk: Desk | None = None
         self.stop_reason = ""
+        self.begun = False
+        self._leaving: Leaving | None = None
         self.si: dict[Any, SymbolInfo] = {}
         self._feeds: list[str] = []
         self._segments: list[Segment | None] = []
@@ -255,14 +278,22 @@ class Session:
                     f"ask for at most {entry.level_num}, or start the feed with {symbol.level_num}"
                 )
 
+    def trade_with(self, desk: Desk) -> None:
+        """Send orders through `desk`, which is closed with this session.  Before `connect`."""
+        self.desk = desk
+        desk.connect(self.loop, [symbol.port for symbol in self.symbols], {symbol.port: symbol.cid for symbol in self.symbols})
+
     def connect(self, manager: Any) -> None:
-        """Hand every strategy what it needs: si, the trade symbols, its link and event; take its timers."""
+        """Hand every strategy what it needs: si, the trade symbols, its link and event, its orders; take its timers."""
         traded = [symbol for symbol in self.symbols if symbol.trade]
         last = traded[-1] if traded else None
         si = MappingProxyType(self.si)
         cid, symbol, exchange = (last.cid, last.symbol, last.exchange) if last is not None else (None, None, None)
         for strategy in self.strategies:
-            link = Link(self, self.loop.add(own_callbacks(strategy)))
+            index = self.loop.add(own_callbacks(strategy))
+            link = Link(self, index)
+            if self.desk is not None:
+                strategy.__dict__["_views"] = {"orders": OrdersView(self.loop, index), "positions": self.desk.positions}
             strategy.event = self.loop.event()
             strategy.trade_cids = [symbol.cid for symbol in traded]
             strategy.level_num = (last or self.symbols[-1]).level_num
@@ -271,30 +302,52 @@ class Session:
             for name, every_ms in strategy.__dict__.pop("_timers", {}).items():
                 link.set_timer(name, every_ms)
 
-    def check_order(self, order: Any) -> None:
-        """Refuse what ``send_order`` itself refuses."""
-        from aats.base.order import Order
-
-        if not isinstance(order, Order):
-            raise OrderError(f"send_order takes an Order, this is {type(order).__name__}: {order!r}")
-        port = f"{order.symbol}.{order.exchange}"
-        if port not in [symbol.port for symbol in self.symbols if symbol.trade]:
-            raise OrderError(f"{port} was not added with add_trade_symbol")
-
     # ------------------------------------------------------------------------------------------------------- the run
+
+    def wait_ready(self, wait_s: float) -> bool:
+        """Wait until orders can be sent, if any are to be; False if `stop` came first.
+
+        Raises
+        ------
+        ConfigError
+            They cannot: the text has the session's reason.
+        """
+        return self.desk is None or self.desk.wait_ready(wait_s, self._still_wanted)
+
+    def _still_wanted(self) -> bool:
+        self.member.beat()
+        self.member.tick()
+        waiting = self.member.poll_command()
+        if waiting is not None:
+            self._obey(*waiting)
+        return not self.stop_reason
 
     def run(self) -> None:
         """Deliver events until `stop`, or until something is raised."""
-        self.loop.run()
+        self.begun = True
+        if not self.stop_reason:
+            self.loop.run()
 
     def stop(self, reason: str) -> None:
-        """End `run` after the event in hand; any thread, any number of times."""
+        """End `run` after the event in hand; any thread, any number of times.  Leaving goes on all the same."""
         self.stop_reason = self.stop_reason or reason
-        self.loop.stop()
+        if self._leaving is None:
+            self.loop.stop()
+
+    def leave_market(self, limits: Limits, presses: Presses, *, patient: bool) -> None:
+        """Close, cancel and verify all orders (``aats.trade_leave``).  After the strategies' ``close()``."""
+        if self.desk is None:
+            return
+        self._leaving = Leaving(self.member.name, self.desk, self.loop, limits, presses)
+        self._leaving.run(patient=patient)
 
     def _hook(self) -> None:
         try:
             self._chores()
+            if self.desk is not None:
+                self.desk.chores()
+            if self._leaving is not None:
+                self._leaving.look()
         except (AatsError, OSError) as exc:  # housekeeping must not end a run; it comes again
             log.warning("%s: %s", self.member.name, exc)
 
@@ -346,6 +399,9 @@ class Session:
         if self._closed:
             return
         self._closed = True
+        if self.desk is not None:
+            self.loop.end_trade()
+            self.desk.close()
         for strategy in self.strategies:
             link = strategy.__dict__.pop("_link", None)
             if link is not None:

@@ -21,12 +21,12 @@ import re
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from aats import config, control, control_client, shm
+from aats import config, control, control_client, keys, shm
 from aats.base.const import NetWorkType, TradeType, member
 from aats.base_strategy import BaseStrategy
 from aats.config import FeedConfig
@@ -37,6 +37,8 @@ from aats.feed import Feed as InlineFeed
 from aats.layout import Mode, Wait
 from aats.table import Table
 from aats.trade import Session, Symbol, choose, modes_for, wait_for
+from aats.trade_leave import Presses
+from aats.trade_orders import Desk, Market
 
 __all__ = ["TradeService"]
 
@@ -75,6 +77,8 @@ class TradeService:
         Name of the feed that serves all symbols, or ``'inline'``: the feed runs inside this process.  Default: chosen for each symbol.
     wait : str, default 'adaptive'
         How the loop waits: ``'adaptive'``, ``'spin'``, ``'yield'``, ``'sleep'``.
+    strict : bool, default False
+        Refuse a float price or size that is no multiple of tick or lot, instead of moving it to the passive side.
 
     Notes
     -----
@@ -91,12 +95,14 @@ class TradeService:
         name: str | None = None,
         feed: str | None = None,
         wait: str = "adaptive",
+        strict: bool = False,
     ) -> None:
         self.sym_cid_map = check_symbol_map(sym_cid_map, "TradeService")
         self.verbose = verbose
         self.name = shm.label_of(name) if name is not None else _script_name()
         self.strategies: list[BaseStrategy] = []
         self._feed = feed
+        self._strict = bool(strict)
         if wait != "adaptive" and wait.upper() not in Wait.__members__:
             raise ConfigError(f"TradeService: wait must be 'adaptive', 'spin', 'yield' or 'sleep'; it is {wait!r}")
         self._wait = Wait.NONE if wait == "adaptive" else Wait[wait.upper()]
@@ -129,7 +135,7 @@ class TradeService:
         self._exchange(exchange, "config_exchange").trade_type = kind
 
     def set_apikey(self, exchange: str, key: str, secret: str, password: str = "", subaccount: str = "") -> None:
-        """Give the API key of an exchange; it is never printed."""
+        """Give the API key of an exchange; it is never printed.  Not called: the environment, then the key file (``aats.keys``)."""
         one = self._exchange(exchange, "set_apikey")
         for what, value in (("key", key), ("secret", secret), ("password", password), ("subaccount", subaccount)):
             if not isinstance(value, str):
@@ -214,34 +220,39 @@ class TradeService:
         if self._session is not None:
             raise RuntimeError(f"{self!r}: run() was called already")
         symbols = self._checked()
+        credentials = self._credentials(symbols)
         collecting = gc.isenabled()
         session = self._session = self._open(symbols)
         reason, started = "", False
         failure: BaseException | None = None
-        try:
-            session.serve_from(self._find_feeds(symbols))
-            session.connect(self)
-            gc.collect()
-            gc.freeze()
-            gc.disable()
-            with self._terminated_by_signal(session):
-                started = True
-                for strategy in self.strategies:
-                    strategy.onStart()
-                session.ready(f"{', '.join(type(one).__name__ for one in self.strategies)}: {' '.join(symbol.port for symbol in symbols)}")
-                session.run()
-            reason = session.stop_reason or "stop"
-        except (KeyboardInterrupt, SystemExit) as exc:  # asked for, not a fault
-            reason, failure = "interrupt" if isinstance(exc, KeyboardInterrupt) else "exit", exc
-        except BaseException as exc:
-            reason, failure = f"{type(exc).__name__}: {exc}", exc
-            if started:  # before that it is a setting, which the caller is told
-                log.exception("%s: an exception ends the run", self.name)
-        finally:
-            self._shut(session, reason, self.strategies if started else [])
-            gc.unfreeze()
-            if collecting:
-                gc.enable()
+        with self._terminated_by_signal(session):
+            try:
+                chosen = self._find_feeds(symbols)
+                session.serve_from(chosen)
+                self._open_desk(session, symbols, chosen, credentials)
+                session.connect(self)
+                gc.collect()
+                gc.freeze()
+                gc.disable()
+                if session.wait_ready(config.limits().order_ready_ms / 1000):
+                    started = True
+                    for strategy in self.strategies:
+                        strategy.onStart()
+                    classes = ", ".join(type(one).__name__ for one in self.strategies)
+                    session.ready(f"{classes}: {' '.join(symbol.port for symbol in symbols)}")
+                    session.run()
+                reason = session.stop_reason or "stop"
+            except (KeyboardInterrupt, SystemExit) as exc:  # asked for, not a fault
+                reason, failure = "interrupt" if isinstance(exc, KeyboardInterrupt) else "exit", exc
+            except BaseException as exc:
+                reason, failure = f"{type(exc).__name__}: {exc}", exc
+                if started:  # before that it is a setting, which the caller is told
+                    log.exception("%s: an exception ends the run", self.name)
+            finally:
+                self._shut(session, reason, self.strategies if started else [])
+                gc.unfreeze()
+                if collecting:
+                    gc.enable()
         if failure is not None:
             raise failure
 
@@ -260,18 +271,67 @@ class TradeService:
             raise
 
     def _shut(self, session: Session, reason: str, strategies: Sequence[BaseStrategy]) -> None:
-        """Let every strategy close, tell it, and give everything back, whatever they raise."""
-        say = log.info if self.verbose else log.debug
-        say("%s: ends: %s", self.name, reason)
-        for strategy in strategies:
-            for what, args in (("close", ()), ("onStop", (reason,))):
-                try:
-                    getattr(strategy, what)(*args)
-                except BaseException:
-                    log.exception("%s: %s.%s failed", self.name, type(strategy).__name__, what)
-        session.close()
-        self._close_inline()
+        """Let every strategy close, leave the market, tell the strategies, and give everything back, whatever they raise."""
+        self._say("%s: ends: %s", self.name, reason)
+        presses = Presses()
+        with presses.counted():
+            closed = [self._call(presses, strategy, "close") for strategy in strategies]
+            own = [type(strategy).close is not BaseStrategy.close for strategy in strategies]
+            try:
+                session.leave_market(config.limits(), presses, patient=any(own) and all(closed))
+            except BaseException:  # the rest is given back all the same
+                log.exception("%s: leaving the market failed", self.name)
+            for strategy in strategies:
+                self._call(presses, strategy, "onStop", reason)
+            session.close()
+            self._close_inline()
         self._session = None
+
+    def _call(self, presses: Presses, strategy: BaseStrategy, what: str, *args: Any) -> bool:
+        """Call a method of the user's at the end; return whether it went well."""
+        try:
+            with presses.breakable():
+                getattr(strategy, what)(*args)
+        except BaseException:
+            log.exception("%s: %s.%s failed", self.name, type(strategy).__name__, what)
+            return False
+        return True
+
+    @property
+    def _say(self) -> Callable[..., None]:
+        return log.info if self.verbose else log.debug
+
+    # --------------------------------------------------------------------------------------------------------- orders
+
+    def _credentials(self, symbols: Sequence[Symbol]) -> dict[str, keys.Credentials]:
+        """Return the key of each exchange where orders go to a venue; asked for before anything is started."""
+        out = {}
+        for exchange in dict.fromkeys(symbol.exchange for symbol in symbols if symbol.trade and symbol.mode != Mode.PAPER):
+            one = self._exchanges[exchange]
+            assert one.trade_type is not None  # else it could not be traded
+            out[exchange] = keys.find(exchange, one.trade_type.value, given=(one.key, one.secret) if one.key else None)
+        return out
+
+    def _open_desk(
+        self, session: Session, symbols: Sequence[Symbol], chosen: Mapping[str, Feed], credentials: Mapping[str, keys.Credentials]
+    ) -> None:
+        markets = []
+        for exchange in dict.fromkeys(symbol.exchange for symbol in symbols if symbol.trade):
+            traded = [symbol for symbol in symbols if symbol.trade and symbol.exchange == exchange]
+            one = self._exchanges[exchange]
+            markets.append(
+                Market(
+                    exchange,
+                    traded[0].mode,
+                    chosen[traded[0].port].mode if traded[0].mode == Mode.PAPER else traded[0].mode,
+                    [symbol.port for symbol in traded],
+                    credentials.get(exchange),
+                    one.taker_fee,
+                    one.maker_fee,
+                )
+            )
+        if markets:
+            session.trade_with(Desk(self.name, session.segment, markets, strict=self._strict, say=self._say))
 
     def _close_inline(self) -> None:
         for feed, server in self._inline:
@@ -283,11 +343,17 @@ class TradeService:
 
     @contextlib.contextmanager
     def _terminated_by_signal(self, session: Session) -> Iterator[None]:
-        """Make SIGTERM end the run, where nobody else has taken it."""
+        """Make SIGTERM end the run, where nobody else has taken it; before the loop runs it is a SystemExit."""
         if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
             yield
             return
-        signal.signal(signal.SIGTERM, lambda *_: session.stop("SIGTERM"))
+
+        def terminate(*_: object) -> None:
+            session.stop("SIGTERM")
+            if not session.begun:
+                sys.exit(128 + signal.SIGTERM)
+
+        signal.signal(signal.SIGTERM, terminate)
         try:
             yield
         finally:
@@ -340,9 +406,7 @@ class TradeService:
             if symbol.port not in chosen:
                 raise ConfigError(f"{symbol.port} ({symbol.mode.name.lower()}): no feed has it{self._running_feeds()}")
             feed = chosen[symbol.port]
-            (log.info if self.verbose else log.debug)(
-                "%s: %s from feed %s (%s, pid %d)", self.name, symbol.port, feed.name, feed.mode.name.lower(), feed.pid
-            )
+            self._say("%s: %s from feed %s (%s, pid %d)", self.name, symbol.port, feed.name, feed.mode.name.lower(), feed.pid)
         return chosen
 
     def _chosen(self, symbols: Sequence[Symbol]) -> dict[str, Feed]:
@@ -369,11 +433,9 @@ class TradeService:
         """Ask the control server, started where none listens, for feeds with these symbols; returns when their books are synchronised."""
         for venue in dict.fromkeys(symbol.exchange for symbol in missing):
             wanted = [symbol for symbol in missing if symbol.exchange == venue]
-            mode = modes_for(wanted[0].mode)[0]
+            mode = _mode_to_start(wanted[0].mode)
             feed = _feed_config(venue, mode, wanted, venue.lower() if mode == Mode.DIRECT else f"{venue.lower()}-{mode.name.lower()}")
-            (log.info if self.verbose else log.debug)(
-                "%s: asks for feed %s: %s", self.name, feed.name, " ".join(symbol.port for symbol in wanted)
-            )
+            self._say("%s: asks for feed %s: %s", self.name, feed.name, " ".join(symbol.port for symbol in wanted))
             try:
                 control_client.ensure(*self._control)
                 request = {"op": "start_market", "namespace": shm.namespace(), "config": feed.tables()}
@@ -391,7 +453,7 @@ class TradeService:
         try:
             for venue in dict.fromkeys(symbol.exchange for symbol in symbols):
                 wanted = [symbol for symbol in symbols if symbol.exchange == venue]
-                feed = InlineFeed(_feed_config(venue, modes_for(wanted[0].mode)[0], wanted, f"{self.name}-{venue.lower()}"), inline=True)
+                feed = InlineFeed(_feed_config(venue, _mode_to_start(wanted[0].mode), wanted, f"{self.name}-{venue.lower()}"), inline=True)
                 server = threading.Thread(target=_serve, args=(feed,), name=f"aats-control-{venue.lower()}", daemon=True)
                 self._inline.append((feed, server))
                 feed.start()
@@ -405,6 +467,13 @@ class TradeService:
 def _serve(feed: InlineFeed) -> None:
     while not feed.stopping:
         feed.serve()
+
+
+def _mode_to_start(mode: Mode) -> Mode:
+    """Return the mode of a feed that has to be started: the best for `mode`; for paper trading the one that AATS_MODE names, if it may serve."""
+    fit = modes_for(mode)
+    asked = config.environment()["AATS_MODE"][0]
+    return Mode[asked.upper()] if mode == Mode.PAPER and asked and Mode[asked.upper()] in fit else fit[0]
 
 
 def _feed_config(venue: str, mode: Mode, symbols: Sequence[Symbol], name: str) -> FeedConfig:

@@ -36,6 +36,8 @@ C_SYSTEM = {
     "netinet/in.h": ("io",),
     "arpa/inet.h": ("io",),
     "openssl/ssl.h": ("io",),
+    "openssl/evp.h": ("proto", "io"),
+    "openssl/pem.h": ("proto", "io"),
     "time.h": ("base", "io", "shm", "py"),
     "pthread.h": ("io", "shm", "py"),
 }
@@ -66,9 +68,11 @@ PYTHON_UNITS = {
     "aats.venue": ("aats.base", "aats.config"),
     "aats.instruments": ("aats.venue",),
     "aats.orders": ("aats.instruments",),
+    "aats.keys": ("aats.config",),
+    "aats.journal": ("aats.layout", "aats.config"),
     # The processes.
     "aats.base_strategy": ("aats.base", "aats.layout"),
-    "aats.trade": ("aats.books", "aats.orders", "aats.control", "aats.stats", "aats.base_strategy"),
+    "aats.trade": ("aats.books", "aats.orders", "aats.journal", "aats.keys", "aats.control", "aats.stats", "aats.base_strategy"),
     "aats.feed": ("aats.control", "aats.stats", "aats.instruments"),
     "aats.net": ("aats.control", "aats.stats", "aats.config"),
     # The public face over them, and what stands beside it.
@@ -82,7 +86,7 @@ PYTHON_UNITS = {
     "aats.demo": ("aats.trade_service", "aats.market_service", "aats.control_service", "aats.tape"),
     "aats.bench": ("aats.trade_service", "aats.market_service", "aats.control_service", "aats.tape"),
     # The simulated exchange knows nothing of its client.
-    "aats.sim": ("aats.errors",),
+    "aats.sim": ("aats._ffi",),
     "aats.cli": ("aats.demo", "aats.bench", "aats.sim"),
     # The package itself only names what others import; it is imported by users, examples and the command line.
     "aats": ("aats.cli",),
@@ -102,7 +106,7 @@ EXAMPLES_MAY = (
 )
 
 #: What tools may import: what they show, and each other.  Two drive the tests and may see them.
-TOOLS_MAY = ("aats.layout", "aats.shm", "aats.errors", "tools")
+TOOLS_MAY = ("aats.layout", "aats.shm", "aats.errors", "aats.journal", "tools")
 TOOLS_THAT_DRIVE_TESTS = ("tools.faults", "tools.sabotage")
 
 # ------------------------------------------------------------------------------------------------------------- C

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import re
 import signal
@@ -19,6 +20,8 @@ from tests.live.conftest import own_world  # noqa: F401  (a fixture)
 from tests.live.looks import READY_S, ROOT, eventually, free_port, tool
 from tests.live.procs import FeedProc, Sim
 
+NUMBER = r"[0-9]+(?:\.[0-9]+)?"
+
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 
 
@@ -30,12 +33,23 @@ def demo() -> Iterator[FeedProc]:
         yield feed
 
 
+@pytest.fixture
+def exchange(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sim]:
+    """Run an exchange whose printed lines were pasted, and a feed on it."""
+    with Sim("--symbols", "BTCUSDT,ETHUSDT") as sim:
+        for name, value in sim.env.items():
+            monkeypatch.setenv(name, value)
+        with FeedProc(sim, ["BTCUSDT:5"]) as feed:
+            feed.wait_live()
+            yield sim
+
+
 class Example:
     """An example in a process of its own."""
 
-    def __init__(self, name: str, *words: str) -> None:
+    def __init__(self, name: str, *words: str, **env_: str) -> None:
         command = [sys.executable, str(ROOT / "examples" / name), *words]
-        env = {**os.environ, "PYTHONPATH": str(ROOT)}
+        env = {**os.environ, "PYTHONPATH": str(ROOT), **env_}
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
 
     def __enter__(self) -> Example:
@@ -61,7 +75,15 @@ class Example:
 
 
 def test_every_example_is_tested_here() -> None:
-    assert [path.stem for path in EXAMPLES] == ["market_service", "poll_numpy", "print_book", "strategy"]
+    assert [path.stem for path in EXAMPLES] == [
+        "market_service",
+        "poll_numpy",
+        "print_book",
+        "simple_maker",
+        "simple_taker",
+        "strategy",
+        "trade_numpy",
+    ]
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
@@ -125,6 +147,76 @@ def test_strategy(demo: FeedProc) -> None:
         assert all(re.fullmatch(r"quote [\d.]+ [\d.]+|trade (buy|sell) [\d.]+ at [\d.]+", line) for line in lines), lines
         assert {line.split()[0] for line in lines} == {"quote", "trade"}
         assert one.end(signal.SIGINT).splitlines()[-1] == "closing"
+
+
+def test_simple_taker(exchange: Sim) -> None:
+    with Example("simple_taker.py", EVERY_S="0.5") as one:
+        lines = one.lines(3)
+        for line in lines:
+            assert re.fullmatch(rf"(buy|sell) 0\.001 at {NUMBER}, fee {NUMBER} (BTC|USDT)", line), lines
+        assert [line.split()[0] for line in lines] == ["buy", "sell", "buy"]
+        assert one.end(signal.SIGINT).splitlines()[-1] == "closing"
+    assert open_at(exchange) == []
+
+
+def test_simple_maker(exchange: Sim) -> None:
+    with Example("simple_maker.py") as one:
+        seen: set[str] = set()
+        deadline = time.monotonic() + READY_S
+        while not {"buy stands", "sell stands", "buy canceled"} <= seen and time.monotonic() < deadline:
+            (line,) = one.lines(1)
+            found = re.fullmatch(rf"(buy|sell) 0\.001 at {NUMBER} (stands|filled|canceled|filled in part|rejected: .*)", line)
+            assert found is not None, line
+            seen.add(f"{found[1]} {found[2]}")
+        assert {"buy stands", "sell stands", "buy canceled"} <= seen
+        assert len(open_at(exchange)) <= 2
+        rest = one.end(signal.SIGINT).splitlines()
+        assert "closing" in rest
+    assert open_at(exchange) == []
+
+
+def test_simple_maker_by_its_file(exchange: Sim) -> None:
+    command = [sys.executable, "-m", "aats.cli", "trade", str(ROOT / "examples" / "simple_maker.toml")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    try:
+        assert process.stdout is not None
+        assert re.fullmatch(rf"(buy|sell) 0\.001 at {NUMBER} stands", process.stdout.readline().strip())
+        process.send_signal(signal.SIGINT)
+        out, errors = process.communicate(timeout=READY_S)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 0 and "closing" in out and "Traceback" not in errors
+    assert open_at(exchange) == []
+
+
+def test_trade_numpy(exchange: Sim) -> None:
+    with Example("trade_numpy.py") as one:
+        for line in one.lines(2):
+            assert re.fullmatch(rf"imbalance [+-]\d\.\d\d: (bought|sold) (nothing|{NUMBER}) at {NUMBER}", line), line
+        one.end(signal.SIGINT)
+    assert open_at(exchange) == []
+
+
+def test_the_readmes_first_strategy_that_trades(exchange: Sim, tmp_path: Path) -> None:
+    blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(encoding="utf-8"), re.S | re.M)
+    (block,) = [one for one in blocks if "class Taker" in one]
+    file = tmp_path / "readme.py"
+    file.write_text(block)
+    with Example(str(file), PYTHONUNBUFFERED="1") as one:
+        fill, closed = one.lines(2)
+        assert re.fullmatch(rf"0\.001 at {NUMBER} fee {NUMBER} BTC", fill), fill
+        assert closed == "closed: filled"
+        one.process.send_signal(signal.SIGINT)
+        one.process.communicate(timeout=READY_S)
+    assert open_at(exchange) == []
+
+
+def open_at(exchange: Sim) -> list[str]:
+    """Ask the exchange what is open on the account that the examples use."""
+    done = tool("orders", "--venue", "BINANCE", "--mode", "sim", "--json")
+    assert done.returncode == 0, done.stderr
+    return [one["client_id"] for one in json.loads(done.stdout)]
 
 
 def test_market_service(monkeypatch: pytest.MonkeyPatch) -> None:

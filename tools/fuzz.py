@@ -26,6 +26,7 @@ import json
 import os
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -136,12 +137,73 @@ def _payload_seeds() -> Iterator[bytes]:
     yield from payloads()
 
 
+def _journal_seeds() -> Iterator[bytes]:
+    """Give journals with a checksum as csrc/journal/journal.h has it: START, then records of every size class."""
+    for sizes in ((5,), (24, 0, 0), (8, 448, 768, 0, 0), (976, 976)):
+        journal = b""
+        for number, size in enumerate(sizes, 1):
+            kind, body = min(number, 6), bytes(range(256)) * 4
+            payload = body[:size].ljust((size + 7) // 8 * 8, b"\0")
+            head = struct.pack("<IIQqQq", 48 + len(payload), kind, number, 1_700_000_000_000_000_000, 7, number)
+            check = 14695981039346656037
+            for (word,) in struct.iter_unpack("<Q", head + payload):
+                check = (check ^ word) * 1099511628211 % 2**64
+            journal += head + check.to_bytes(8, "little") + payload
+        yield journal
+
+
+def _order_seeds() -> Iterator[bytes]:
+    """Yield the answers and events of an order session, built of the fields that Binance's have."""
+    ours = "00112233445566770000000000000001"
+    order = (
+        f'"symbol":"BTCUSDT","orderId":40,"clientOrderId":"{ours}","price":"64200.1","origQty":"0.01","executedQty":"0.004",'
+        '"timeInForce":"IOC","transactTime":1785312000301,"expiryReason":"X"'
+    )
+    trade = '"price":"64200.1","qty":"0.004","commission":"-0.1","commissionAsset":"BTC"'
+    results = [
+        '{"serverTime":1785312000123}',
+        '{"subscriptionId":0}',
+        '{"balances":[{"asset":"BTC","free":"123456789012345.5","locked":"0"}]}',
+        f'[{{{trade},"id":5,"orderId":40,"time":1785312000301,"isMaker":true}}]',
+        f'[{{"orderListId":1,"contingencyType":"OCO"}},{{{order},"origClientOrderId":"x","status":"CANCELED"}}]',
+    ]
+    for status in ("NEW", "FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED"):
+        results.append(f'{{{order},"status":"{status}","origClientOrderId":"{ours}","fills":[{{{trade},"tradeId":5}}]}}')
+    limits = '[{"rateLimitType":"ORDERS","interval":"SECOND","intervalNum":10,"limit":50,"count":3}]'
+    for result in (*results, f"[{results[-1]}]"):
+        yield f'{{"id":7,"status":200,"result":{result},"rateLimits":{limits}}}'.encode()
+    for code in (-1003, -1007, -1021, -2010, -2011, -2013, -2015):
+        text = f'"code":{code},"msg":"Order would \\u00e9","data":{{"serverTime":1,"retryAfter":2}}'
+        yield f'{{"id":null,"status":400,"error":{{{text}}}}}'.encode()
+    for kind, status in (("NEW", "NEW"), ("TRADE", "FILLED"), ("CANCELED", "CANCELED"), ("EXPIRED", "EXPIRED"), ("REJECTED", "REJECTED")):
+        yield (
+            f'{{"subscriptionId":0,"event":{{"e":"executionReport","E":1,"s":"BTCUSDT","c":"{ours}","C":"","f":"IOC","x":"{kind}","X":"{status}",'
+            '"r":"NONE","i":40,"l":"0.004","z":"0.004","L":"64200","n":"0","N":null,"T":1785312000301,"t":5,"m":true}}'
+        ).encode()
+    yield b'{"event":{"e":"outboundAccountPosition","E":1,"u":1,"B":[{"a":"USDT","f":"1.5","l":"2"}]}}'
+    yield b'{"event":{"e":"serverShutdown","E":1}}'
+
+
+def _session_seeds() -> Iterator[bytes]:
+    """Yield an order session's answers and events in frames, as if they were about the orders that the target has under way."""
+    texts = []
+    for number, seed in enumerate(_order_seeds()):
+        text = seed.replace(b"00112233445566770000000000000001", b"1111222233334444000000000000000%d" % (1 + number % 3))
+        texts.append(text.replace(b'"id":7,', b'"id":%d,' % (6 + number % 3)))
+        yield _frame(texts[-1])
+    yield b"".join(_frame(text) for text in texts)
+    yield _frame(b'{"subscriptionId":0,"event":{"e":"eventStreamTerminated","E":1785312001020}}')
+    yield _frame(b'{"event":{"e":"serverShutdown","E":1770123456789}}') + _frame((1001).to_bytes(2, "big") + b"bye", 0x88)
+
+
 #: What a target's name asks for; every other target gets payloads.
 SEEDS: dict[str, Callable[[], Iterator[bytes]]] = {
+    "session": _session_seeds,
     "ws": _ws_seeds,
     "feed": _ws_seeds,
     "http": _http_seeds,
     "num": _number_seeds,
+    "journal": _journal_seeds,
 }
 
 

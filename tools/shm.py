@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
+from decimal import Decimal
 from typing import Any
 
 from aats import shm
@@ -40,7 +41,6 @@ from aats.layout import (
     RecKind,
     Role,
     State,
-    TdCounter,
     Wait,
     Why,
 )
@@ -75,8 +75,7 @@ def contents(segment: Segment, levels: int = 5) -> dict[str, Any]:
     if kind == Kind.MD:
         return md(segment, levels)
     if kind == Kind.TD:
-        counters = segment.array(TD, TD_OFFSET)[0]["counters"]
-        return {"counters": {one.name.lower(): int(counters[one]) for one in TdCounter}, "histograms": hists(segment)}
+        return td(segment)
     return {}
 
 
@@ -150,6 +149,32 @@ def md(segment: Segment, levels: int) -> dict[str, Any]:
     }
 
 
+def td(segment: Segment) -> dict[str, Any]:
+    trading = shm.Trading(segment)  # offsets are checked here
+    head = segment.array(TD, TD_OFFSET)[0].copy()
+    newest = trading.newest
+    return {
+        "successor": segment.successor,
+        "instance": f"{trading.instance:016x}",
+        "geometry": {key: int(head[key]) for key in ("pos_cap", "order_cap", "oev_depth", "ctl_slot")},
+        "head": newest,
+        "counters": trading.counters(),
+        "positions": [asdict(one) for one in trading.positions()],
+        "fees": trading.fees(),
+        "orders": [asdict(one) for one in trading.orders()],
+        "events": [order_event(one) for one in trading.events(max(0, newest - 10))[0]],
+        "busy": trading.busy,
+        "histograms": hists(segment),
+    }
+
+
+def order_event(one: Any) -> dict[str, Any]:
+    """Return an order event in one line's worth: of its order only what changes."""
+    row = asdict(one)
+    order = row.pop("order") or {}
+    return {**row, **{key: order[key] for key in ("order_id", "symbol", "state", "cum_size") if key in order}}
+
+
 def control_table(segment: Segment) -> Segment | None:
     """Return the control table of the segment's namespace, None if there is none."""
     here = shm.names(ns=segment.name.namespace, kind=Kind.CTL, uid=segment.name.uid)
@@ -196,6 +221,8 @@ def check(segment: Segment, header: shm.Header) -> Iterator[str]:
     """Yield what is wrong inside a segment of our layout; nothing if it is whole."""
     if header.generation != segment.name.generation:
         yield f"header says generation {header.generation}, the name {segment.name.generation}"
+    if segment.name.kind == "td":
+        yield from check_td(segment)
     if segment.name.kind != "md":
         return
     head = segment.array(MD, MD_OFFSET)[0]
@@ -216,6 +243,29 @@ def check(segment: Segment, header: shm.Header) -> Iterator[str]:
         sym = int(entry["r"]["sym"])
         if sym != NO_SYMBOL and sym >= int(head["dir_cnt"]):
             yield f"record {int(entry['r']['rec'])} is of symbol {sym}, the directory has {int(head['dir_cnt'])}"
+
+
+def check_td(segment: Segment) -> Iterator[str]:
+    """Yield what is wrong inside a trade process's segment."""
+    trading = shm.Trading(segment)
+    ids = [(one.instance, one.order_id) for one in trading.orders()]
+    for instance, order_id in sorted(one for one in set(ids) if ids.count(one) > 1):
+        yield f"order {order_id} of instance {instance:016x} stands in more than one slot"
+    for order in trading.orders():
+        if Decimal(order.cum_size) > Decimal(order.size):
+            yield f"order {order.order_id} is filled by {order.cum_size} of {order.size}"
+    closed: set[tuple[int, int]] = set()
+    for event in trading.events()[0]:
+        if event.kind != "closed" or event.order is None:
+            continue
+        whose = (event.order.instance, event.order.order_id)
+        if whose in closed:
+            yield f"order {event.order.order_id} was closed twice, again by event {event.seq}"
+        closed.add(whose)
+    trading.positions()
+    trading.fees()
+    if trading.busy:
+        yield f"{trading.busy} looks found a slot in the middle of a write: its writer died there"
 
 
 # ---------------------------------------------------------------------------------------------------------- printing
@@ -276,13 +326,15 @@ def do_watch(args: argparse.Namespace) -> int:
     while True:
         inside = contents(segment)
         counters = dict(inside.get("counters", {}))
-        if "head" in inside:
+        if "ring_position" in inside:
             counters["ring"] = inside["ring_position"]
         moved = {key: value - before.get(key, 0) for key, value in counters.items() if value != before.get(key, 0)} if before else {}
         line: dict[str, Any] = {
             "per_s": moved,
             "books": {one["symbol"]: "valid" if one["valid"] else one["why"] for one in inside.get("books", ())},
         }
+        if "orders" in inside:
+            line = {"per_s": moved, "orders": [f"{one['order_id']} {one['symbol']} {one['state']}" for one in inside["orders"]]}
         if "slots" in inside:
             line = {"slots": {f"{one['role']} {one['name']}": f"{one['state']} {one['heartbeat_ms']} ms" for one in inside["slots"]}}
         print(json.dumps(line) if args.json else "  ".join(f"{key}: {value}" for key, value in line.items()), flush=True)

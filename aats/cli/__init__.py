@@ -16,7 +16,7 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 
-from aats.cli import book, doctor, processes, settings
+from aats.cli import book, doctor, orders, processes, settings, trade
 from aats.errors import AatsError
 
 __all__ = ["main"]
@@ -24,7 +24,7 @@ __all__ = ["main"]
 #: Commands whose arguments another module reads: module, and what it is for.
 PASSED_ON = {
     "sim": ("aats.sim.command", "the simulated exchange: recorded or generated markets, faults on demand"),
-    "demo": ("aats.demo", "simulated exchange, feed, strategy and a live view, in one go"),
+    "demo": ("aats.demo", "simulated exchange, feed, two strategies that trade and a live view, in one go"),
     "tape": ("aats.tape", "recorded traffic: check FILE... through the same parser and book"),
 }
 
@@ -32,7 +32,9 @@ PASSED_ON = {
 def parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
     top = argparse.ArgumentParser(
-        prog="aats", description="Order books and trades of crypto exchanges in shared memory.", epilog="`aats COMMAND --help` says more."
+        prog="aats",
+        description="Order books and trades of crypto exchanges in shared memory, and orders back.",
+        epilog="`aats COMMAND --help` says more.",
     )
     top.add_argument("--version", action="store_true", help="version of the package and of its shared-memory layout")
     commands = top.add_subparsers(dest="command", metavar="COMMAND")
@@ -41,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
     )
     feed.add_argument("file", metavar="FILE.toml", help="see `aats config show FILE.toml` for all settings")
     feed.set_defaults(run=_feed)
-    for module in (processes, book, doctor, settings):
+    for module in (trade, processes, book, orders, doctor, settings):
         module.add_commands(commands)
     for name, (_, purpose) in PASSED_ON.items():
         commands.add_parser(name, help=purpose, add_help=False)

@@ -8,6 +8,7 @@ For: everything that creates or maps a segment, and the tools that look at one. 
     create.py   create, create_md, create_td, create_ctl: reserved before mapped, magic last
     header.py   the part of a header that every version has: for segments of other layouts
     look.py     a book with its validity, a symbol list, histograms, slots: consistent copies
+    td.py       Trading: orders, order events, positions and fees of a trade process: consistent copies
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from aats.shm.look import (
 )
 from aats.shm.names import SHM_DIR, SegmentName, boot_id, label_of, names, namespace, unlink
 from aats.shm.segment import Segment, attach
+from aats.shm.td import Trading
 
 __all__ = [
     "SHM_DIR",
@@ -38,6 +40,7 @@ __all__ = [
     "Segment",
     "SegmentName",
     "Symbol",
+    "Trading",
     "attach",
     "book",
     "boot_id",

@@ -16,7 +16,7 @@ import posix_ipc
 
 from aats._ffi import check, ffi, lib
 from aats.errors import ConfigError, ShmError
-from aats.layout import CTL_OFFSET, HIST, TD, TD_OFFSET, Kind, Mode, TdHist
+from aats.layout import CTL_OFFSET, TD, TD_OFFSET, Kind, Mode
 from aats.shm.names import SHM_DIR, SegmentName, boot_id, unlink
 from aats.shm.segment import Segment, map_fd
 
@@ -175,17 +175,38 @@ def create_md(
     return create(Kind.MD, label, size, generation=generation, owner=owner, ns=ns, fill=fill)
 
 
-def create_td(label: str, *, ctl_slot: int = 0, generation: int | None = None, owner: int = 0, ns: str | None = None) -> Segment:
-    """Make the segment ``td.<label>`` of a trade process: counters and histograms."""
-    stats_off = TD_OFFSET + TD.itemsize
-    size = stats_off + int(lib.AATS_TD_HISTS) * HIST.itemsize
+def create_td(
+    label: str,
+    *,
+    positions: int = int(lib.AATS_TD_POSITIONS),
+    orders: int = int(lib.AATS_TD_ORDERS),
+    events: int = int(lib.AATS_TD_EVENTS),
+    ctl_slot: int = 0,
+    generation: int | None = None,
+    owner: int = 0,
+    ns: str | None = None,
+) -> Segment:
+    """Make the segment ``td.<label>`` of a trade process: counters, histograms, positions, fees, orders and their events.
+
+    Parameters
+    ----------
+    positions : int
+        Symbols that it can trade, up to 1024.
+    orders : int
+        Orders that can be open at a time.
+    events : int
+        Order events that the ring remembers, a power of two.
+    """
+    size = int(lib.aats_td_size(positions, orders, events))
+    if size == 0:
+        raise ConfigError(
+            f"td segment {label!r}: positions {positions} (1 to {lib.AATS_DIR_MAX}), orders {orders} (1 to {lib.AATS_TD_ORDERS_MAX}), "
+            f"events {events} (a power of two up to {lib.AATS_TD_EVENTS_MAX}): at least one is out of its range"
+        )
 
     def fill(segment: Segment) -> None:
-        td = segment.array(TD, TD_OFFSET)
-        td["stats_off"], td["ctl_slot"] = stats_off, ctl_slot
-        for at, hop in enumerate(TdHist):
-            hist = segment.pointer("aats_hist_t", stats_off + at * HIST.itemsize)
-            check(lib.aats_hist_init(hist, hop.name.lower().encode()), f"{segment.name}: histogram {hop.name}")
+        check(lib.aats_td_init(segment._base, segment.size, positions, orders, events), f"{segment.name}: its geometry cannot be written")
+        segment.array(TD, TD_OFFSET)["ctl_slot"] = ctl_slot
 
     return create(Kind.TD, label, size, generation=generation, owner=owner, ns=ns, fill=fill)
 

@@ -29,16 +29,29 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from aats.sim import control
+from aats.sim.accounts import Account, Ledger
+from aats.sim.amounts import E16, text8, text16
+from aats.sim.answer import error_body
+from aats.sim.auth import DEFAULT_KEY, Keyring
 from aats.sim.connection import MESSAGE_MAX, SECOND_NS, Connection, HttpRequest, Limits
 from aats.sim.faults import Faults
 from aats.sim.hub import Hub
-from aats.sim.market import Market
-from aats.sim.rest import TIME_UNIT_MSG, Rest, error_body, strip_host
+from aats.sim.limits import Weights
+from aats.sim.market import Event, Market
+from aats.sim.methods import Methods
+from aats.sim.orders import Desk
+from aats.sim.rest import TIME_UNIT_MSG, Rest, strip_host
+from aats.sim.rest_orders import RestOrders
 from aats.sim.streams import text_frame
+from aats.sim.user_data import UserData
+from aats.sim.ws_api import WsApi
 
 __all__ = ["Exchange"]
 
 _COUNTERS = ("opened", "upgraded", "http_requests", "control_errors", "bytes_out")
+FEES = (100_000, 100_000)  # maker and taker, parts at 1e-8: 0.1 percent each
+BASE_DEPOSIT, QUOTE_DEPOSIT = 100 * E16, 1_000_000 * E16
+
 _CUTS = ("inbound_cut", "pong_cut", "life_cut", "slow_cut")
 
 
@@ -57,6 +70,13 @@ class Exchange:
         Shape of stream errors: nested `{"error":{..},"id":..}` as seen live, or flat as documented.
     close_on_garbage
         Whether a stream name without the form of one ends the connection after its error, as seen live.
+    keys
+        API key to secret, or to the PEM text of an Ed25519 key; each is an account.  None: one account, whose key and
+        secret are both `aats-sim`.
+    deposits
+        Asset to amount at 1e-16, in place of the default of that asset for every account.
+    fees
+        Maker and taker fee in parts of the notional at 1e-8.
 
     Notes
     -----
@@ -73,6 +93,9 @@ class Exchange:
         limits: Limits | None = None,
         flat_errors: bool = False,
         close_on_garbage: bool = True,
+        keys: Mapping[str, str] | None = None,
+        deposits: Mapping[str, int] | None = None,
+        fees: tuple[int, int] = FEES,
     ) -> None:
         self.market = market
         self.faults = faults or Faults()
@@ -81,12 +104,34 @@ class Exchange:
         self.close_on_garbage = close_on_garbage
         self.now_ns = now_ns
         self.counters: dict[str, int] = dict.fromkeys(_COUNTERS + _CUTS, 0)
-        self.rest = Rest(market, self.faults, self.state, weight_limit=self.limits.weight_per_min)
+        self.weights = Weights(self.limits.weight_per_min)
+        orders_limits = (self.limits.orders_10s, self.limits.orders_day)
+        self.rest = Rest(market, self.faults, self.state, self.weights, orders_limits=orders_limits)
         self.hub = Hub(
             market,
             self.faults,
             keep_trade=self.rest.keep_trade,
             close=lambda conn: self._close(conn, 1001, "going away"),
+            cut=lambda conn: self._begin_end(conn, 0),
+            played=lambda event: self.desk.feed(event),
+        )
+        self.ledger = Ledger({**_deposits(market), **(deposits or {})}, fees)
+        self.keyring = Keyring()
+        for name, secret in (keys or {DEFAULT_KEY: DEFAULT_KEY}).items():
+            self.keyring.add(name, secret, self.ledger.open())
+        self.users = UserData(self.hub.send, lambda conn: self._begin_end(conn, 0))
+        self.desk = Desk(market, self.ledger, tell=self.users.tell, publish=self._publish, limits=orders_limits)
+        methods = Methods(self.desk, self.weights)
+        self.rest.orders = RestOrders(methods, self.keyring, self.faults, self.users)
+        self.ws_api = WsApi(
+            methods,
+            self.rest,
+            self.keyring,
+            self.faults,
+            self.users,
+            self.weights,
+            send=self.hub.send,
+            close=lambda conn: self._close(conn, 1008, "disconnected"),
             cut=lambda conn: self._begin_end(conn, 0),
         )
         self._conns: dict[int, Connection] = {}
@@ -121,6 +166,7 @@ class Exchange:
         self.now_ns = now_ns = max(self.now_ns, now_ns)
         if market:
             self.hub.run(now_ns)
+        self.users.run(now_ns)
         for conn in list(self._conns.values()):
             if conn.out_sz > self.limits.out_bytes:
                 self._cut_slow(conn)
@@ -154,11 +200,12 @@ class Exchange:
         if conn is not None:
             conn.live = False
             self.hub.leave_all(conn)
+            self.users.leave(conn)
 
     def next_deadline(self, *, market: bool = True) -> int | None:
         """Return the next moment at which `advance` or `take` has something to do, or None."""
         market_ns = self.hub.next_ns() if market else None
-        times = [] if market_ns is None else [market_ns]
+        times = [time_ns for time_ns in (market_ns, self.users.next_ns()) if time_ns is not None]
         for conn in self._conns.values():
             if conn.live:
                 times.append(self._alive_ns(conn))
@@ -178,7 +225,9 @@ class Exchange:
         for conn in self._conns.values():
             if conn.live:
                 data = b'{"e":"serverShutdown","E":%d}' % (self.now_ns // (1000 if conn.micros else 1_000_000))
-                if conn.wrapped:
+                if conn.api is not None:
+                    data = b'{"event":%b}' % data
+                elif conn.wrapped:
                     data = b'{"stream":"!serverShutdown","data":%b}' % data
                 self.hub.send(conn, text_frame(data))
                 if lead_ns:
@@ -196,11 +245,49 @@ class Exchange:
             "depth_frames": self.hub.depth_frames,
             "connections": len(self._conns),
             "subscriptions": self.hub.subscribers(),
-            "used_weight": self.rest.used_weight,
+            "used_weight": self.weights.used,
+            "accounts": [self._account_state(key.name, key.account) for key in self.keyring.names()],
+            "orders_placed": self.desk.placed,
+            "fills": self.desk.fill_count,
+            "audit": self.ledger.audit(),
             "faults": {kind: n for kind, n in self.faults.counts.items() if n},
             "market": {"held": self.market.held, "ended": self.market.ended},
             "last_ids": {name: self.market.snapshot(name, 0).last_id for name in self.market.symbols},
         }
+
+    def revoke(self, name: str, now_ns: int) -> bool:
+        """Take an API key back, as its owner or the venue may at any time; False if there is none of that name."""
+        self.now_ns = max(self.now_ns, now_ns)
+        return self.ws_api.revoke(name, self.now_ns)
+
+    def _account_state(self, name: str, account: Account) -> Mapping[str, Any]:
+        return {
+            "key": name[:8],
+            "balances": {asset: [text16(free), text16(locked)] for asset, (free, locked) in account.balances.items()},
+            "open_orders": [
+                {
+                    "orderId": order.id,
+                    "clientOrderId": order.client_id,
+                    "symbol": order.symbol,
+                    "side": "BUY" if order.buys else "SELL",
+                    "price": text8(order.px),
+                    "origQty": text8(order.qty),
+                    "executedQty": text8(order.cum),
+                    "status": order.status,
+                }
+                for order in account.open.values()
+            ],
+            "orders": len(account.orders),
+            "fills": len(account.fills),
+        }
+
+    def _publish(self, events: list[Event]) -> None:
+        self.hub.publish(events, self.now_ns)
+
+    def _to_now(self) -> None:
+        """Bring the market to this moment, so that an order meets it as it is; one by demand has its clients' pace."""
+        if not self.market.by_demand:
+            self.hub.run(self.now_ns)
 
     # -- HTTP ----------------------------------------------------------------------------------------------------------
 
@@ -217,7 +304,8 @@ class Exchange:
 
     def _answer(self, conn: Connection, request: HttpRequest) -> None:
         self.counters["http_requests"] += 1
-        answer = self.rest.handle(request.method, request.target, request.headers, self.now_ns)
+        self._to_now()
+        answer = self.rest.handle(request.method, request.target, request.headers, self.now_ns, request.body)
         conn.respond(answer, self.now_ns)
 
     # -- WebSocket: upgrade and messages -------------------------------------------------------------------------------
@@ -240,7 +328,8 @@ class Exchange:
         """Judge an upgrade: faults and limits first, then the path, then the handshake itself."""
         path, _, query_text = request.path.partition("?")
         query = {key: values[-1] for key, values in parse_qs(query_text, keep_blank_values=True).items()}
-        head, streams = control.streams_of(strip_host(unquote(path)), query)
+        path = strip_host(unquote(path)).rstrip("/") or "/"
+        head, streams = control.streams_of(path, query)
         unit = query.get("timeUnit", "MILLISECOND").upper()
         connects = self._connects
         while connects and connects[0] <= self.now_ns - 300 * SECOND_NS:
@@ -254,7 +343,7 @@ class Exchange:
             refusal = 429, error_body(-1003, "Too many connection attempts.").decode()
         elif unit not in ("MILLISECOND", "MICROSECOND"):
             refusal = 400, error_body(-1194, TIME_UNIT_MSG).decode()
-        elif head not in ("/ws", "/stream"):
+        elif head not in ("/ws", "/stream", "/ws-api/v3"):
             refusal = 404, f"This simulated exchange has no WebSocket at {head}.\n"
         elif len(streams) > self.limits.streams:
             refusal = 400, f"More than {self.limits.streams} streams.\n"
@@ -270,6 +359,8 @@ class Exchange:
         conn.micros = unit == "MICROSECOND"
         conn.opened_ns = self.now_ns
         conn.ping_ns = self.now_ns + self.limits.ping_ns
+        if head == "/ws-api/v3":
+            self.ws_api.connected(conn, query, self.now_ns)
         for name in streams:
             self.hub.join(conn, name, self.now_ns)
 
@@ -282,7 +373,7 @@ class Exchange:
         while recent and recent[0] <= self.now_ns - SECOND_NS:
             recent.popleft()
         recent.append(self.now_ns)
-        if len(recent) > self.limits.inbound_per_s:
+        if len(recent) > self.limits.inbound_per_s and conn.api is None:
             self.counters["inbound_cut"] += 1
             self._close(conn, 1008, "Too many requests")
         elif frame.opcode is Opcode.PONG:
@@ -299,6 +390,11 @@ class Exchange:
         if not frame.fin:
             return
         message, conn.parts = conn.parts, b""
+        if conn.api is not None:
+            conn.flush_ws()
+            self._to_now()
+            self.ws_api.message(conn, conn.api, message if conn.is_text else b"", self.now_ns)
+            return
         reply, garbage = control.answer(self, conn, message if conn.is_text else b"")
         conn.flush_ws()
         self.hub.send(conn, text_frame(reply))
@@ -349,5 +445,13 @@ class Exchange:
     def _begin_end(self, conn: Connection, after_ns: int) -> None:
         conn.live = False
         self.hub.leave_all(conn)
+        self.users.leave(conn)
         end_ns = self.now_ns + after_ns
         conn.end_ns = end_ns if conn.end_ns is None else min(conn.end_ns, end_ns)
+
+
+def _deposits(market: Market) -> dict[str, int]:
+    """Return what every account begins with: a lot of each base asset, a larger one of what is only a quote asset."""
+    deposits = {symbol.quote: QUOTE_DEPOSIT for symbol in market.symbols.values()}
+    deposits.update({symbol.base: BASE_DEPOSIT for symbol in market.symbols.values()})
+    return deposits

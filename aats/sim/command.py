@@ -19,6 +19,8 @@ from typing import Any
 
 from aats.errors import AatsError, ConfigError
 from aats.sim import certs
+from aats.sim.amounts import E8, e8, is_decimal
+from aats.sim.auth import DEFAULT_KEY, parse_keys
 from aats.sim.binance import Exchange
 from aats.sim.connection import Limits
 from aats.sim.faults import KINDS, Faults
@@ -32,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
     """Return the argument parser; `aats sim` shows its help."""
     p = argparse.ArgumentParser(
         prog="aats sim",
-        description="A simulated exchange that speaks the Binance Spot dialect (market side) on localhost, with TLS.",
+        description="A simulated exchange that speaks the Binance Spot dialect on localhost, with TLS: market data, orders, accounts.",
     )
     p.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
     p.add_argument("--port", type=int, default=0, help="port to listen on (default: a free one)")
@@ -53,7 +55,20 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--plain", action="store_true", help="no TLS")
     p.add_argument("--certs", metavar="DIR", help="folder for the certificates (default: a temporary one)")
     p.add_argument("--wrong-cert", choices=certs.WRONGS[1:], default="", help="serve a certificate that clients must refuse")
-    p.add_argument("--key", action="append", default=[], metavar="KEY:SECRET", help="an account's key (kept for the order side)")
+    p.add_argument(
+        "--key",
+        action="append",
+        default=[],
+        metavar="KEY:SECRET",
+        help=f"an account's API key; SECRET may be @FILE: a PEM file with an Ed25519 key, or a file with the secret; or env:NAME, a "
+        f"variable with all that; repeat for more accounts (default: {DEFAULT_KEY}:{DEFAULT_KEY})",
+    )
+    p.add_argument("--balance", action="append", default=[], metavar="ASSET=AMOUNT", help="what every account begins with; repeatable")
+    p.add_argument("--fees", default="0.001,0.001", metavar="MAKER,TAKER", help="parts of the notional (default %(default)s)")
+    p.add_argument(
+        "--orders-limit", type=int, default=Limits.orders_10s, metavar="N", help="unfilled orders of an account in 10 s (default %(default)s)"
+    )
+    p.add_argument("--mode", choices=("sim", "sandbox"), default="sim", help="whose variables are printed (default %(default)s)")
     p.add_argument("--seconds", type=float, default=0, help="end after this time (default: never)")
     p.add_argument("--parent-pid", type=int, default=0, help="end when this process is no longer the parent")
     p.add_argument("--json", action="store_true", help="one JSON object when ready, one with the counters at the end")
@@ -74,22 +89,40 @@ def make_market(args: argparse.Namespace) -> Market:
     return TapeMarket(args.tape, speed=speed, loop=not args.once, retime=not args.recorded_times, hold=not args.no_hold)
 
 
-def parse_keys(texts: Sequence[str]) -> dict[str, str]:
-    """Return key -> secret; the error for a malformed one does not repeat it."""
-    keys: dict[str, str] = {}
-    for number, text in enumerate(texts, 1):
-        key, colon, secret = text.partition(":")
-        if not (key and colon and secret):
-            raise ConfigError(f"--key number {number}: expected KEY:SECRET")
-        keys[key] = secret
-    return keys
+def parse_deposits(texts: Sequence[str]) -> dict[str, int]:
+    """Return asset to amount at 1e-16 of `ASSET=AMOUNT` texts."""
+    deposits: dict[str, int] = {}
+    for text in texts:
+        asset, _, amount = text.partition("=")
+        try:
+            if not (asset.isalnum() and is_decimal(amount)):
+                raise ValueError
+            deposits[asset.upper()] = e8(amount) * E8
+        except ValueError:
+            raise ConfigError(f"--balance {text!r}: expected ASSET=AMOUNT, an amount with at most 8 decimals") from None
+    return deposits
 
 
-def endpoints(server: SimServer, ca: str, *, plain: bool) -> dict[str, Any]:
+def parse_fees(text: str) -> tuple[int, int]:
+    """Return maker and taker fee at 1e-8 of `MAKER,TAKER`."""
+    parts = text.split(",")
+    try:
+        if len(parts) != 2 or not all(is_decimal(part) for part in parts):
+            raise ValueError
+        maker, taker = (e8(part) for part in parts)
+    except ValueError:
+        maker = taker = E8
+    if maker >= E8 or taker >= E8:
+        raise ConfigError(f"--fees {text!r}: expected MAKER,TAKER, parts of the notional below 1 with at most 8 decimals, such as 0.001,0.001")
+    return maker, taker
+
+
+def endpoints(server: SimServer, ca: str, *, plain: bool, mode: str = "sim") -> dict[str, Any]:
     """Return what a client needs to find this server: the content of the ready line."""
     where = f"localhost:{server.port}"
     rest, stream = (f"http://{where}", f"ws://{where}") if plain else (f"https://{where}", f"wss://{where}")
-    env = {"AATS_MODE": "sim", "AATS_ENDPOINT_BINANCE_SIM_REST": rest, "AATS_ENDPOINT_BINANCE_SIM_STREAM": stream}
+    word = f"AATS_ENDPOINT_BINANCE_{mode.upper()}"
+    env = {"AATS_MODE": mode, f"{word}_REST": rest, f"{word}_STREAM": stream, f"{word}_WSAPI": stream}
     if not plain:
         env["AATS_CAFILE"] = ca
     symbols = list(server.exchange.market.symbols)
@@ -98,6 +131,7 @@ def endpoints(server: SimServer, ca: str, *, plain: bool) -> dict[str, Any]:
         "port": server.port,
         "rest": rest,
         "stream": stream,
+        "wsapi": stream,
         "ca": ca,
         "symbols": symbols,
         "env": env,
@@ -118,8 +152,21 @@ def print_ready(ready: dict[str, Any], *, as_json: bool) -> None:
 async def serve(args: argparse.Namespace, folder: str) -> None:
     """Serve until a signal, --seconds or the parent's end."""
     market = make_market(args)
-    limits = Limits(connects_per_5min=args.connects, weight_per_min=args.weight, out_bytes=args.out_bytes)
-    exchange = Exchange(market, faults=Faults.parse(args.fault), limits=limits, flat_errors=args.flat_errors)
+    limits = Limits(
+        connects_per_5min=args.connects,
+        weight_per_min=args.weight,
+        out_bytes=args.out_bytes,
+        orders_10s=args.orders_limit,
+    )
+    exchange = Exchange(
+        market,
+        faults=Faults.parse(args.fault),
+        limits=limits,
+        flat_errors=args.flat_errors,
+        keys=parse_keys(args.key),
+        deposits=parse_deposits(args.balance),
+        fees=parse_fees(args.fees),
+    )
     files = None if args.plain else certs.make(folder, wrong=args.wrong_cert)
     server = SimServer(exchange, files.server_context() if files else None, parent_pid=args.parent_pid)
     loop = asyncio.get_running_loop()
@@ -132,7 +179,7 @@ async def serve(args: argparse.Namespace, folder: str) -> None:
         raise ConfigError(f"cannot listen on {args.host} port {args.port}: {why}") from None
     for note in getattr(market, "notes", []):
         print(f"aats sim: tape: {note}", file=sys.stderr)
-    print_ready(endpoints(server, str(files.ca) if files else "", plain=args.plain), as_json=args.json)
+    print_ready(endpoints(server, str(files.ca) if files else "", plain=args.plain, mode=args.mode), as_json=args.json)
     if args.seconds > 0:
         loop.call_later(args.seconds, server.stop)
     await server.run()
@@ -144,7 +191,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run `aats sim`; return its exit status: 0 clean end, 1 a setting that cannot work, 2 wrong usage."""
     args = parser().parse_args(argv)
     try:
-        parse_keys(args.key)
         with contextlib.ExitStack() as stack:
             folder = args.certs or stack.enter_context(tempfile.TemporaryDirectory(prefix="aats-sim-"))
             asyncio.run(serve(args, folder))

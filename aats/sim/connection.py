@@ -11,17 +11,23 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 import h11
 from websockets.exceptions import InvalidState
 from websockets.server import ServerProtocol
 
+from aats.sim.answer import Answer
 from aats.sim.faults import Lane
-from aats.sim.rest import WEIGHT_LIMIT, Answer
+from aats.sim.limits import ORDERS_10S, ORDERS_DAY, WEIGHT_LIMIT
+
+if TYPE_CHECKING:
+    from aats.sim.ws_api import Session
 
 SECOND_NS = 1_000_000_000
 HEAD_MAX = 65_536  # 1024 streams fit in one path
 MESSAGE_MAX = 1 << 20
+LOST_NS = 3600 * SECOND_NS  # how long a client may wait for an answer that never comes
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,8 @@ class Limits:
     streams: int = 1024
     connects_per_5min: int = 300
     weight_per_min: int = WEIGHT_LIMIT
+    orders_10s: int = ORDERS_10S  # unfilled orders of an account
+    orders_day: int = ORDERS_DAY
     close_ns: int = SECOND_NS  # how long a close handshake may take
     out_bytes: int = 16 << 20  # a client that lets more than this pile up is cut off
 
@@ -49,6 +57,7 @@ class HttpRequest:
     method: str
     target: str
     headers: dict[str, str]
+    body: bytes = b""
     upgrade: bytes = b""
 
 
@@ -66,10 +75,12 @@ class Connection:
         self.lane = Lane()
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_MAX)
         self._request: h11.Request | None = None  # its body has not ended
+        self._body = b""
         # the rest belongs to WebSocket connections
         self.wrapped = False
         self.micros = False
         self.streams: dict[str, None] = {}
+        self.api: Session | None = None  # set on connections of the WebSocket API
         self.pings: dict[bytes, int] = {}  # payload -> when sent; answered ones are gone
         self.ping_ns = 0
         self.inbound: deque[int] = deque()  # when the messages of the last second came
@@ -128,7 +139,12 @@ class Connection:
         while True:
             event = http.next_event()
             if isinstance(event, h11.Request):
-                self._request = event
+                self._request, self._body = event, b""
+            elif isinstance(event, h11.Data):
+                self._body += event.data
+                if len(self._body) > MESSAGE_MAX:
+                    self.refuse_http(413, 0)
+                    return
             elif isinstance(event, h11.EndOfMessage) and self._request is not None:
                 request, self._request = self._request, None
                 headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers}
@@ -136,7 +152,7 @@ class Connection:
                 if headers.get("upgrade", "").lower() == "websocket":
                     head = b"".join(b"%b: %b\r\n" % field for field in request.headers.raw_items())
                     upgrade = b"GET %b HTTP/1.1\r\n%b\r\n" % (request.target, head) + http.trailing_data[0]
-                yield HttpRequest(request.method.decode(), request.target.decode("latin-1"), headers, upgrade)
+                yield HttpRequest(request.method.decode(), request.target.decode("latin-1"), headers, self._body, upgrade)
                 if upgrade or self.end_ns is not None:
                     return
                 if http.our_state is h11.MUST_CLOSE or http.their_state is h11.MUST_CLOSE:
@@ -147,7 +163,12 @@ class Connection:
                 return
 
     def respond(self, answer: Answer, now_ns: int) -> None:
-        """Queue the answer to the request that was yielded last."""
+        """Queue the answer to the request that was yielded last, or do to it what its faults want."""
+        if answer.lost or answer.dropped:
+            self.end_ns = now_ns + (LOST_NS if answer.lost else 0)
+            return
+        if answer.late_ns:
+            self.lane.stalled_until_ns = now_ns + answer.late_ns
         fields = [("Content-Type", answer.content_type), ("Content-Length", str(len(answer.body))), *answer.headers]
         status = HTTPStatus(answer.status)
         http = self._http

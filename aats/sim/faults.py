@@ -1,4 +1,4 @@
-"""Faults that the simulated exchange makes on purpose: to depth frames, to snapshots, to upgrades.
+"""Faults that the simulated exchange makes on purpose: to depth frames, snapshots, upgrades, orders.
 
 A fault is a kind and a number: `drop=50` drops every 50th depth frame *that would be sent to a client*, counted on each
 connection from 1, so that two runs with the same frames have the same faults.  Nothing here is random.
@@ -21,6 +21,14 @@ connection from 1, so that two runs with the same frames have the same faults.  
     kind       what happens to the N-th WebSocket upgrade
     ws-403, ws-429, ws-503                       that status instead of 101
 
+    kind          what happens to the N-th new order (order.place, POST /api/v3/order) that is well signed
+    order-lost    it is taken, its answer is never sent; its events are
+    order-late    it is taken, its answer comes 0.3 s later, after its events
+    order-unsure  it is taken, the answer is 504 with -1007, its account's events come 0.3 s later
+    order-cut     it is taken, and the connection that brought it ends before any answer
+    order-5xx     it is not taken, the answer is 503
+    user-cut      it is taken and answered, its first events are lost: connections that would get them end
+
 Damage by `corrupt` is always of a kind that text alone reveals: a digit changed into another digit cannot be seen by
 any client of a venue without checksums, and cannot happen below TLS.
 """
@@ -36,9 +44,11 @@ from aats.errors import ConfigError
 FRAME_KINDS = ("drop", "dup", "swap", "close", "cut", "stall", "corrupt")
 SNAPSHOT_KINDS = ("snap-old", "snap-429", "snap-403", "snap-503", "snap-html", "snap-cut")
 UPGRADE_KINDS = ("ws-403", "ws-429", "ws-503")
-KINDS = FRAME_KINDS + SNAPSHOT_KINDS + UPGRADE_KINDS
+ORDER_KINDS = ("order-lost", "order-late", "order-unsure", "order-cut", "order-5xx", "user-cut")
+KINDS = FRAME_KINDS + SNAPSHOT_KINDS + UPGRADE_KINDS + ORDER_KINDS
 
 STALL_NS = 3_000_000_000
+LATE_NS = 300_000_000  # what order-late and order-unsure take
 
 
 @dataclass
@@ -64,7 +74,7 @@ class Faults:
 
     Notes
     -----
-    `counts` has one entry a kind.  `next_snapshots` and `next_upgrades` are queues for tests: kinds (or "ok") that the
+    `counts` has one entry a kind.  `next_snapshots`, `next_upgrades` and `next_orders` are queues for tests: kinds (or "ok") that the
     coming requests get before the plan is asked.
     """
 
@@ -77,8 +87,10 @@ class Faults:
         self.counts = dict.fromkeys(KINDS, 0)
         self.next_snapshots: deque[str] = deque()
         self.next_upgrades: deque[str] = deque()
+        self.next_orders: deque[str] = deque()
         self._snapshots = 0
         self._upgrades = 0
+        self._orders = 0
         self._frames = [(kind, self.every[kind]) for kind in FRAME_KINDS if kind in self.every]
 
     @classmethod
@@ -142,6 +154,11 @@ class Faults:
         """Return the fault of this upgrade request, or "" for none."""
         self._upgrades += 1
         return self._choose(self.next_upgrades, UPGRADE_KINDS, self._upgrades)
+
+    def order(self) -> str:
+        """Return the fault of this new order, or "" for none."""
+        self._orders += 1
+        return self._choose(self.next_orders, ORDER_KINDS, self._orders)
 
     def _choose(self, queue: deque[str], kinds: tuple[str, ...], count: int) -> str:
         if queue:

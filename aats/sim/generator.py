@@ -11,6 +11,9 @@ one: orders come at random moments near the touch, market orders eat levels, eac
 Promises: a book is never crossed or one-sided and keeps `depth` levels a side (fewer where prices end at zero); trade
 ids are consecutive; an interval without a change sends nothing.  A level born and gone within one interval is sent with
 quantity zero though nobody ever saw it, as the real venue does.
+
+Own orders (pit.py) are part of the market: the book shows public and own quantity together, the flow hits own orders at
+their place in the queue, and what own orders take is gone.  Without own orders nothing of this leaves a trace.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from aats.errors import ConfigError
 from aats.sim.market import (
@@ -27,6 +31,7 @@ from aats.sim.market import (
     DEPTH_NS,
     TRADE,
     Event,
+    Floor,
     Level,
     Market,
     Snapshot,
@@ -34,6 +39,9 @@ from aats.sim.market import (
     book_ticker_text,
     depth_text,
 )
+
+if TYPE_CHECKING:
+    from aats.sim.pit import Pit
 
 NEVER = 1 << 62  # ns
 QUOTES = ("USDT", "USDC", "FDUSD", "TUSD", "BUSD", "USD", "EUR", "BTC", "ETH", "BNB", "TRY", "BRL", "GBP", "AUD", "JPY")
@@ -155,14 +163,25 @@ class Generator(Market):
     def snapshot(self, symbol: str, limit: int) -> Snapshot:
         return self._makers[symbol].snapshot(limit)
 
+    def touch(self, symbol: str) -> tuple[int, int]:
+        maker = self._makers[symbol]
+        bid, _, ask, _ = maker.touch()
+        return bid * maker.px_unit, ask * maker.px_unit
+
+    def floor(self, symbol: str) -> Floor:
+        return self._makers[symbol]
+
 
 def _decimal(value: int, dec: int) -> str:
     scale = 10**dec
     return f"{value // scale}.{value % scale:0{dec}d}{'0' * (8 - dec)}" if dec else f"{value}.00000000"
 
 
-class _Maker:
-    """One symbol's book and order flow.  Prices are ticks, quantities lots; text is made on the way out."""
+class _Maker(Floor):
+    """One symbol's book and order flow.  Prices are ticks, quantities lots; text is made on the way out.
+
+    `bids` and `asks` are the public's levels, `bid` and `ask` their best; `own` is what own orders show beside them.
+    """
 
     def __init__(self, seed: int, spec: Spec, depth: int, rate: int) -> None:
         rng = random.Random(f"{seed}/{spec.name}")
@@ -187,6 +206,11 @@ class _Maker:
         self.changed: tuple[dict[int, int], dict[int, int]] = ({}, {})
         self.phase_ns = 0
         self.event_ns = self.flush_ns = self.next_ns = NEVER
+        self.now_ns = 0
+        self.px_unit, self.qty_unit = 10 ** (8 - spec.px_dec), 10 ** (8 - spec.qty_dec)
+        self.pit: Pit | None = None  # where own orders are matched, once there is one
+        self.own: tuple[dict[int, int], dict[int, int]] = ({}, {})
+        self._before = self.touch()
 
     def begin(self, now_ns: int) -> None:
         self.event_ns = now_ns + 1 + int(self.random() * self.gap_ns) if self.gap_ns else NEVER
@@ -200,15 +224,99 @@ class _Maker:
                 self.flush_ns = NEVER
             else:
                 self._order(self.event_ns, out)
-                if self.flush_ns == NEVER and self.last_id != self.sent_id:
-                    self.flush_ns = self.event_ns - (self.event_ns - self.phase_ns) % DEPTH_NS + DEPTH_NS
+                self._arrange_flush(self.event_ns)
                 self.event_ns += 1 + int(self.random() * 2 * self.gap_ns)
             self.next_ns = min(self.event_ns, self.flush_ns)
 
     def snapshot(self, limit: int) -> Snapshot:
-        bids = [self._level(px, self.bids[px]) for px in sorted(self.bids, reverse=True)[:limit]]
-        asks = [self._level(px, self.asks[px]) for px in sorted(self.asks)[:limit]]
+        sides = [self.bids, self.asks]
+        for at, own in enumerate(self.own):
+            if own:
+                sides[at] = {**sides[at], **{px: qty + sides[at].get(px, 0) for px, qty in own.items()}}
+        bids = [self._level(px, sides[0][px]) for px in sorted(sides[0], reverse=True)[:limit]]
+        asks = [self._level(px, sides[1][px]) for px in sorted(sides[1])[:limit]]
         return Snapshot(self.last_id, bids, asks)
+
+    def touch(self) -> tuple[int, int, int, int]:
+        """Return best bid and ask with their quantities, public and own together."""
+        bid, ask, own_bids, own_asks = self.bid, self.ask, *self.own
+        if own_bids:
+            bid = max(bid, max(own_bids))
+        if own_asks:
+            ask = min(ask, min(own_asks))
+        return bid, self.bids.get(bid, 0) + own_bids.get(bid, 0), ask, self.asks.get(ask, 0) + own_asks.get(ask, 0)
+
+    def _arrange_flush(self, t_ns: int) -> None:
+        if self.flush_ns == NEVER and self.last_id != self.sent_id:
+            self.flush_ns = t_ns - (t_ns - self.phase_ns) % DEPTH_NS + DEPTH_NS
+
+    def _tell_touch(self, t_ns: int, before: tuple[int, int, int, int], out: list[Event]) -> None:
+        touch = self.touch()
+        if touch != before:
+            bid, bid_qty, ask, ask_qty = touch
+            text = book_ticker_text(self.name, self.last_id, self._level(bid, bid_qty), self._level(ask, ask_qty))
+            out.append(Event(t_ns, self.name, BOOK_TICKER, self.streams[BOOK_TICKER], text, last_id=self.last_id))
+
+    # -- own orders: what a pit calls, at 1e-8 ---------------------------------------------------------------------------
+
+    def attach(self, pit: Pit) -> None:
+        self.pit = pit
+        for is_ask, side in ((False, self.bids), (True, self.asks)):
+            for px, qty in side.items():
+                pit.level(is_ask, px * self.px_unit, qty * self.qty_unit, self.now_ns)
+
+    def before(self) -> None:
+        self._before = self.touch()
+
+    def after(self, t_ns: int, out: list[Event]) -> None:
+        self._tell_touch(t_ns, self._before, out)
+        self._arrange_flush(t_ns)
+        self.next_ns = min(self.event_ns, self.flush_ns)
+
+    def own_trade(self, t_ns: int, px: int, qty: int, buys: bool, out: list[Event]) -> int:
+        self._print(t_ns, px // self.px_unit, [qty // self.qty_unit], buys, out)
+        return self.trade_id
+
+    def taken(self, is_ask: bool, px: int, qty: int, t_ns: int) -> None:
+        self.now_ns = t_ns
+        at, lots = px // self.px_unit, qty // self.qty_unit
+        there = (self.asks if is_ask else self.bids)[at]
+        if lots < there:
+            self._set(is_ask, at, there - lots)
+        else:
+            if self.pit is not None:
+                self.pit.level(is_ask, px, 0, t_ns)  # what comes here next is new
+            self._remove(is_ask, at)
+
+    def show(self, is_ask: bool, px: int, qty: int) -> None:
+        at, lots = px // self.px_unit, qty // self.qty_unit
+        own = self.own[is_ask]
+        if own.get(at, 0) == lots:
+            return
+        if lots:
+            own[at] = lots
+        else:
+            del own[at]
+        self.last_id += 1
+        self.changed[is_ask][at] = (self.asks if is_ask else self.bids).get(at, 0) + lots
+
+    def _meet(self, t_ns: int, buys: bool, limit: int, left: int, out: list[Event], *, at_limit: bool) -> int:
+        """Let `left` lots of the flow trade with own orders better than `limit`, or at it too; return what is left."""
+        own = self.own[buys]
+        while left and own:
+            px = min(own) if buys else max(own)
+            if (px > limit if buys else px < limit) or (px == limit and not at_limit):
+                break
+            gave = self._hit(t_ns, buys, px, left, out)
+            if not gave:
+                break
+            left -= gave
+        return left
+
+    def _hit(self, t_ns: int, buys: bool, px: int, lots: int, out: list[Event]) -> int:
+        if self.pit is None:
+            return 0
+        return self.pit.hit(buys, px * self.px_unit, lots * self.qty_unit, t_ns, out) // self.qty_unit
 
     # -- the book ------------------------------------------------------------------------------------------------------
 
@@ -237,6 +345,9 @@ class _Maker:
             side.pop(px, None)
         self.last_id += 1
         self.changed[is_ask][px] = qty
+        if self.pit is not None:
+            self.changed[is_ask][px] += self.own[is_ask].get(px, 0)
+            self.pit.level(is_ask, px * self.px_unit, qty * self.qty_unit, self.now_ns)
 
     def _remove(self, is_ask: bool, px: int) -> None:
         """Delete a level, find the next best, and keep the side at its depth by a new level at its far end."""
@@ -261,18 +372,16 @@ class _Maker:
     # -- the flow ------------------------------------------------------------------------------------------------------
 
     def _order(self, t_ns: int, out: list[Event]) -> None:
-        touch = (self.bid, self.bids[self.bid], self.ask, self.asks[self.ask])
+        self.now_ns = t_ns
+        touch = self.touch()
         what, is_ask = self.random(), self.random() < 0.5
         if what < 0.12:
             self._take(t_ns, is_ask, out)
         else:
-            self._rest(what, is_ask)
-        bid, ask = self.bid, self.ask
-        if touch != (bid, self.bids[bid], ask, self.asks[ask]):
-            text = book_ticker_text(self.name, self.last_id, self._level(bid, self.bids[bid]), self._level(ask, self.asks[ask]))
-            out.append(Event(t_ns, self.name, BOOK_TICKER, self.streams[BOOK_TICKER], text, last_id=self.last_id))
+            self._rest(t_ns, what, is_ask, out)
+        self._tell_touch(t_ns, touch, out)
 
-    def _rest(self, what: float, is_ask: bool) -> None:
+    def _rest(self, t_ns: int, what: float, is_ask: bool, out: list[Event]) -> None:
         """Two to five limit orders placed, changed or cancelled around one distance from the touch."""
         side = self.asks if is_ask else self.bids
         r = self.random()
@@ -288,7 +397,10 @@ class _Maker:
             if px in side and what > 0.55 and len(side) > 2:
                 self._remove(is_ask, px)
             else:
-                self._set(is_ask, px, self._qty())
+                qty = self._meet(t_ns, not is_ask, px, self._qty(), out, at_limit=True)
+                if not qty:
+                    continue
+                self._set(is_ask, px, qty)
                 if is_ask:
                     self.ask, self.high = min(self.ask, px), max(self.high, px)
                 else:
@@ -299,21 +411,32 @@ class _Maker:
         left = self._qty()
         for _ in range(4):
             px = self.ask if buys else self.bid
-            there = (self.asks if buys else self.bids)[px]
-            fill = min(left, there)
-            self._trades(t_ns, px, fill, buys, out)
-            if fill < there:
-                self._set(buys, px, there - fill)
-            else:
-                self._remove(buys, px)
+            left = self._meet(t_ns, buys, px, left, out, at_limit=False)
+            if not left:
+                return
+            there, own = (self.asks if buys else self.bids)[px], self.own[buys].get(px, 0)
+            fill = min(left, there + own)
             left -= fill
+            if own:
+                fill -= self._hit(t_ns, buys, px, fill, out)
+            if fill:
+                self._trades(t_ns, px, fill, buys, out)
+                if fill < there:
+                    self._set(buys, px, there - fill)
+                else:
+                    self._remove(buys, px)
             if not left:
                 return
 
     def _trades(self, t_ns: int, px: int, qty: int, buys: bool, out: list[Event]) -> None:
-        """The maker of a buy is the seller: `m` (buyer was the maker) is false when the aggressor bought."""
-        parts = [qty] if qty < 4 or self.random() < 0.7 else [qty // 3, qty - qty // 3]
-        ms, maker, text = t_ns // 1_000_000, "false" if buys else "true", self._level(px, qty)
+        self._print(t_ns, px, [qty] if qty < 4 or self.random() < 0.7 else [qty // 3, qty - qty // 3], buys, out)
+
+    def _print(self, t_ns: int, px: int, parts: list[int], buys: bool, out: list[Event]) -> None:
+        """Write one trade a part, and one aggregate of them all.
+
+        The maker of a buy is the seller: `m` (buyer was the maker) is false when the aggressor bought.
+        """
+        ms, maker, text = t_ns // 1_000_000, "false" if buys else "true", self._level(px, sum(parts))
         first = self.trade_id + 1
         for part in parts:
             self.trade_id += 1

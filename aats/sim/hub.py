@@ -27,6 +27,7 @@ class Hub:
         keep_trade: Callable[[Event], None],
         close: Callable[[Connection], None],
         cut: Callable[[Connection], None],
+        played: Callable[[Event], None],
     ) -> None:
         self.market = market
         self.frames = 0
@@ -35,6 +36,7 @@ class Hub:
         self._keep_trade = keep_trade
         self._close = close
         self._cut = cut
+        self._played = played
         self._subs: dict[str, dict[int, Connection]] = {}  # stream -> who receives it
         self._derived: dict[str, dict[str, Derived]] = {}  # symbol -> stream -> its maker
 
@@ -117,6 +119,7 @@ class Hub:
             return
         for event in self.market.advance(now_ns):
             self._publish(event, now_ns)
+            self._played(event)
 
     # -- delivery ------------------------------------------------------------------------------------------------------
 
@@ -125,6 +128,11 @@ class Hub:
         if conn.live:
             self.frames += 1
             conn.put(frame)
+
+    def publish(self, events: list[Event], now_ns: int) -> None:
+        """Deliver what an own order made of the market."""
+        for event in events:
+            self._publish(event, now_ns)
 
     def _publish(self, event: Event, now_ns: int) -> None:
         if event.kind == TRADE:

@@ -17,7 +17,10 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from aats.sim.pit import Pit
 
 Level = tuple[str, str]  # price, absolute quantity; quantity zero deletes
 
@@ -100,6 +103,38 @@ class Event:
         return _TIMES.sub(widen, self.data)
 
 
+class Floor(ABC):
+    """One symbol of a market that own orders are part of: what their matching (pit.py) tells it.
+
+    Prices and quantities are integers at 1e-8, on the symbol's grid.  A pit that has attached itself is told the public
+    quantity of each level that changes, and is asked to `hit` its orders when the market's flow meets them.
+    """
+
+    @abstractmethod
+    def attach(self, pit: Pit) -> None:
+        """Take this pit for all own orders, and tell it every level there is."""
+
+    @abstractmethod
+    def before(self) -> None:
+        """Begin an action of an own order."""
+
+    @abstractmethod
+    def after(self, t_ns: int, out: list[Event]) -> None:
+        """End it: add what the public sees of it beyond its trades."""
+
+    @abstractmethod
+    def own_trade(self, t_ns: int, px: int, qty: int, buys: bool, out: list[Event]) -> int:
+        """Add a trade of an own order to the public's trades; return its id.  `buys`: the taker bought."""
+
+    @abstractmethod
+    def taken(self, is_ask: bool, px: int, qty: int, t_ns: int) -> None:
+        """Take off the public's level what an own order has taken."""
+
+    @abstractmethod
+    def show(self, is_ask: bool, px: int, qty: int) -> None:
+        """Show this quantity of own orders at a price, beside the public's."""
+
+
 class Market(ABC):
     """A source of events in virtual time.  Nothing here reads a clock: time is what `start` and `advance` are told.
 
@@ -131,6 +166,14 @@ class Market(ABC):
     @abstractmethod
     def snapshot(self, symbol: str, limit: int) -> Snapshot:
         """Return the best `limit` levels a side of `symbol` (KeyError if unknown) as of the last advance."""
+
+    @abstractmethod
+    def touch(self, symbol: str) -> tuple[int, int]:
+        """Return best bid and best ask at 1e-8, 0 for an empty side."""
+
+    def floor(self, symbol: str) -> Floor | None:
+        """Return where own orders become part of this market; None if it plays on unaltered."""
+        return None
 
 
 def px_rank(text: str) -> int:

@@ -1,15 +1,16 @@
-"""REST of the Binance Spot dialect, market side: a request in, an answer out.
+"""REST of the Binance Spot dialect: a request in, an answer out.
 
     GET /api/v3/ ping time exchangeInfo depth trades ticker/bookTicker
+    orders and accounts                                               signed: rest_orders.py
     GET /sapi/... /fapi/v1/exchangeInfo /dapi/v1/exchangeInfo        what ccxt asks at its start, answered empty
     GET /sim/state                                                    the simulator's own: counters as JSON, weight 0
 
 No sockets, no HTTP syntax: binary framing and keep-alive are the connection's (binance.py).  A first path segment that
 looks like a host name is dropped, so that one server stands for several hosts: /api.binance.com/api/v3/ping.
 
-Weights are charged as the venue charges them (one minute aligned to the clock, all clients together: they share one
-address) and shown in X-MBX-USED-WEIGHT-1M.  Above the limit: 429 with Retry-After; a client that goes on: 418.
-Order and account paths are known by name and refused with one clear sentence: this is the market side.
+Weights are charged as the venue charges them (all clients together: they share one address) and shown in
+X-MBX-USED-WEIGHT-1M.  Above the limit: 429 with Retry-After; a client that goes on: 418.  What the venue has and this
+exchange has not is refused with one clear sentence.
 """
 
 from __future__ import annotations
@@ -17,28 +18,27 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote
 
 import orjson
 
+from aats.sim.answer import Answer, error_body
 from aats.sim.faults import Faults
 from aats.sim.instruments import symbol_info
+from aats.sim.limits import ORDERS_10S, ORDERS_DAY, Refusal, Weights, rate
 from aats.sim.market import Event, Market, Symbol, snapshot_text
 
-MINUTE_NS = 60_000_000_000
-WEIGHT_LIMIT = 6000
-BAN_AFTER = 50  # refused requests in one minute that turn 429 into 418
-BAN_NS = 120_000_000_000
+if TYPE_CHECKING:
+    from aats.sim.rest_orders import RestOrders
+
 TRADES_KEPT = 1000
 DEPTH_MAX = 5000
 TIME_UNIT_MSG = "Invalid value for time unit; expected either MICROSECOND or MILLISECOND."
-BAN_MSG = "Way too much request weight used; IP banned. Please use WebSocket Streams to avoid bans."
 OLD_IDS = 1 << 20  # how far back a snapshot of the fault snap-old lies
 
 _HOST_SEGMENT = re.compile(r"/(?:[A-Za-z0-9\-]+\.)+[A-Za-z]{2,}(?::\d+)?(?=/|\Z)")
-_UNSERVED = re.compile(r"/(?:api/v3/(?:order|openOrders|allOrders|account|myTrades|myFilters|orderList|sor|userDataStream)|sapi)\b")
+_UNSERVED = re.compile(r"/(?:api/v3/(?:order|allOrderList|openOrderList|myFilters|myAllocations|myPreventedMatches|sor|userDataStream)|sapi)")
 _EMPTY: dict[str, bytes] = {
     "/sapi/v1/capital/config/getall": b"[]",
     "/sapi/v1/margin/allPairs": b"[]",
@@ -47,30 +47,6 @@ _EMPTY: dict[str, bytes] = {
     "/dapi/v1/exchangeInfo": b'{"symbols":[]}',
 }
 _HTML = b"<html><head><title>%b</title></head><body><center><h1>%b</h1></center></body></html>\n"
-
-
-@dataclass
-class Answer:
-    """One HTTP answer.  `cut` asks the connection to send half of the body and end."""
-
-    status: int
-    body: bytes
-    headers: list[tuple[str, str]] = field(default_factory=list)
-    content_type: str = "application/json;charset=UTF-8"
-    cut: bool = False
-
-
-class Refusal(Exception):
-    """An error answer of the venue: HTTP status, its code, its message."""
-
-    def __init__(self, status: int, code: int, msg: str) -> None:
-        super().__init__(msg)
-        self.answer = Answer(status, error_body(code, msg))
-
-
-def error_body(code: int, msg: str) -> bytes:
-    """Return Binance's JSON error body."""
-    return orjson.dumps({"code": code, "msg": msg})
 
 
 def strip_host(path: str) -> str:
@@ -93,17 +69,16 @@ class Rest:
         market: Market,
         faults: Faults,
         state: Callable[[], Mapping[str, Any]],
+        weights: Weights,
         *,
-        weight_limit: int = WEIGHT_LIMIT,
+        orders_limits: tuple[int, int] = (ORDERS_10S, ORDERS_DAY),
     ) -> None:
         self._market = market
         self._faults = faults
         self._state = state
-        self.weight_limit = weight_limit
-        self.used_weight = 0
-        self._minute = -1
-        self._refused = 0
-        self._banned_until_ns = 0
+        self._weights = weights
+        self._orders_limits = orders_limits
+        self.orders: RestOrders | None = None  # the signed half, set by the exchange
         self._now_ns = 0
         self._micros = False
         self._trades: dict[str, deque[Event]] = {name: deque(maxlen=TRADES_KEPT) for name in market.symbols}
@@ -120,61 +95,44 @@ class Rest:
         """Remember a trade event for GET /trades."""
         self._trades[event.symbol].append(event)
 
-    def handle(self, method: str, target: str, headers: Mapping[str, str], now_ns: int) -> Answer:
+    def handle(self, method: str, target: str, headers: Mapping[str, str], now_ns: int, body: bytes = b"") -> Answer:
         """Answer one request.  `headers` has lower-case names."""
         path, _, query_text = target.partition("?")
         path = strip_host(unquote(path))
-        query = dict(parse_qsl(query_text, keep_blank_values=True))
         if path == "/sim/state":
             return Answer(200, orjson.dumps(dict(self._state()), option=orjson.OPT_INDENT_2))
         if path in _EMPTY and method == "GET":
             return Answer(200, _EMPTY[path])
-        self._now_ns = now_ns
+        weights = self._weights
         try:
-            self._admit(now_ns)
-            entry = self._paths.get(path)
-            if entry is None or method != "GET":
-                answer = self._unknown(method, path)
+            weights.admit(now_ns)
+            unit = headers.get("x-mbx-time-unit", "MILLISECOND").upper()
+            if unit not in ("MILLISECOND", "MICROSECOND"):
+                raise Refusal(400, -1194, TIME_UNIT_MSG)
+            micros = unit == "MICROSECOND"
+            name = self.orders.method_of(method, path) if self.orders is not None else None
+            if name is not None and self.orders is not None:
+                answer = self.orders.answer(name, query_text, body.decode("latin-1"), headers, now_ns, micros=micros)
+            elif path in self._paths and method == "GET":
+                answer = self.public(path, dict(parse_qsl(query_text, keep_blank_values=True)), now_ns, micros=micros)
             else:
-                unit = headers.get("x-mbx-time-unit", "MILLISECOND").upper()
-                if unit not in ("MILLISECOND", "MICROSECOND"):
-                    raise Refusal(400, -1194, "Invalid value for time unit; expected either MICROSECOND or MILLISECOND.")
-                self._micros = unit == "MICROSECOND"
-                if entry[0] is not None:
-                    self._charge(entry[0])
-                answer = entry[1](query)
+                answer = self._unknown(method, path)
         except Refusal as refusal:
-            answer = refusal.answer
-        answer.headers.append(("X-MBX-USED-WEIGHT", str(self.used_weight)))
-        answer.headers.append(("X-MBX-USED-WEIGHT-1M", str(self.used_weight)))
+            data = refusal.data if refusal.code in (-2021, -2022) else None
+            answer = Answer(refusal.status, error_body(refusal.code, refusal.msg, data))
+        answer.headers.append(("X-MBX-USED-WEIGHT", str(weights.used)))
+        answer.headers.append(("X-MBX-USED-WEIGHT-1M", str(weights.used)))
         if answer.status in (418, 429):
-            free_ns = self._banned_until_ns if answer.status == 418 else (self._minute + 1) * MINUTE_NS
-            answer.headers.append(("Retry-After", str(max(1, -(-(free_ns - now_ns) // 1_000_000_000)))))
+            answer.headers.append(("Retry-After", str(weights.retry_after_s(answer.status))))
         return answer
 
-    # -- weights -------------------------------------------------------------------------------------------------------
-
-    def _admit(self, now_ns: int) -> None:
-        minute = now_ns // MINUTE_NS
-        if minute != self._minute:
-            self._minute, self.used_weight, self._refused = minute, 0, 0
-        if now_ns < self._banned_until_ns:
-            raise Refusal(418, -1003, BAN_MSG)
-
-    def _charge(self, weight: int) -> None:
-        self.used_weight += weight
-        if self.used_weight <= self.weight_limit:
-            return
-        self._refused += 1
-        if self._refused > BAN_AFTER:
-            self._banned_until_ns = self._now_ns + BAN_NS
-            raise Refusal(418, -1003, BAN_MSG)
-        limit = self.weight_limit
-        raise Refusal(
-            429,
-            -1003,
-            f"Too much request weight used; current limit is {limit} request weight per 1 MINUTE. Please use WebSocket Streams.",
-        )
+    def public(self, path: str, query: dict[str, str], now_ns: int, *, micros: bool) -> Answer:
+        """Answer a request for market data; `path` is one of those above.  Refusal for what the venue refuses."""
+        self._now_ns, self._micros = now_ns, micros
+        weight, answer = self._paths[path]
+        if weight is not None:
+            self._weights.charge(weight)
+        return answer(query)
 
     # -- paths ---------------------------------------------------------------------------------------------------------
 
@@ -182,7 +140,7 @@ class Rest:
         if _UNSERVED.match(path):
             return Answer(
                 404,
-                error_body(-1100, f"This simulated exchange serves market data only: {method} {path} is not served."),
+                error_body(-1100, f"This simulated exchange does not serve {method} {path}."),
             )
         return Answer(404, error_body(-5000, f"Path {path}, Method {method} is invalid"))
 
@@ -192,7 +150,7 @@ class Rest:
     def _depth(self, query: dict[str, str]) -> Answer:
         symbol = self._symbol(query)
         limit = min(_int(query, "limit", 100), DEPTH_MAX)
-        self._charge(5 if limit <= 100 else 25 if limit <= 500 else 50 if limit <= 1000 else 250)
+        self._weights.charge(5 if limit <= 100 else 25 if limit <= 500 else 50 if limit <= 1000 else 250)
         fault = self._faults.snapshot()
         if fault == "snap-429":
             raise Refusal(429, -1003, "Too many requests queued.")
@@ -225,7 +183,7 @@ class Rest:
 
     def _book_ticker(self, query: dict[str, str]) -> Answer:
         names, single = self._names(query)
-        self._charge(2 if single else 4)
+        self._weights.charge(2 if single else 4)
         rows = []
         for name in names:
             top = self._market.snapshot(name, 1)
@@ -243,10 +201,10 @@ class Rest:
                     "timezone": "UTC",
                     "serverTime": self._stamp(),
                     "rateLimits": [
-                        _rate("REQUEST_WEIGHT", "MINUTE", 1, self.weight_limit),
-                        _rate("ORDERS", "SECOND", 10, 100),
-                        _rate("ORDERS", "DAY", 1, 200_000),
-                        _rate("RAW_REQUESTS", "MINUTE", 5, 300_000),
+                        rate("REQUEST_WEIGHT", "MINUTE", 1, self._weights.limit),
+                        rate("ORDERS", "SECOND", 10, self._orders_limits[0]),
+                        rate("ORDERS", "DAY", 1, self._orders_limits[1]),
+                        rate("RAW_REQUESTS", "MINUTE", 5, 300_000),
                     ],
                     "exchangeFilters": [],
                     "symbols": [symbol_info(self._market.symbols[name]) for name in names],
@@ -303,7 +261,3 @@ def _int(query: Mapping[str, str], key: str, default: int) -> int:
     if value < 1:
         raise Refusal(400, -1130, f"Data sent for parameter '{key}' is not valid.")
     return value
-
-
-def _rate(kind: str, interval: str, num: int, limit: int) -> dict[str, Any]:
-    return {"rateLimitType": kind, "interval": interval, "intervalNum": num, "limit": limit}

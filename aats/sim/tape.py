@@ -121,6 +121,10 @@ class TapeMarket(Market):
         bids, asks = self._books[symbol].top(limit)
         return Snapshot(self._ids[symbol], bids, asks)
 
+    def touch(self, symbol: str) -> tuple[int, int]:
+        book = self._books[symbol]
+        return max(book.bids, default=0) // 10_000, min(book.asks, default=0) // 10_000
+
     def advance(self, now_ns: int) -> list[Event]:
         if self.held:
             if self._hold:

@@ -6,10 +6,10 @@ The data plane of the same venue is csrc/venue/<venue>.c.  `connect` gives the c
 from __future__ import annotations
 
 from aats.errors import ConfigError
-from aats.venue.base import Endpoints, Instrument, SnapshotRefused, VenueClient
+from aats.venue.base import Endpoints, Instrument, OrderLimits, SnapshotRefused, VenueClient, resolve
 from aats.venue.binance import BinanceClient
 
-__all__ = ["CLIENTS", "Endpoints", "Instrument", "SnapshotRefused", "VenueClient", "client_class"]
+__all__ = ["CLIENTS", "Endpoints", "Instrument", "OrderLimits", "SnapshotRefused", "VenueClient", "client_class", "resolve"]
 
 CLIENTS: dict[str, type[VenueClient]] = {"BINANCE": BinanceClient}
 

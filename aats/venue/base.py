@@ -6,6 +6,8 @@ Not for market data (C) nor for deciding when a snapshot is needed (the feed).  
 from __future__ import annotations
 
 import abc
+import secrets
+import socket
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -14,7 +16,7 @@ from urllib.parse import urlsplit
 
 from aats.errors import ConfigError, FeedError
 
-__all__ = ["Budget", "Endpoints", "Instrument", "SnapshotRefused", "VenueClient"]
+__all__ = ["Budget", "Endpoints", "Instrument", "OrderLimits", "SnapshotRefused", "VenueClient", "resolve"]
 
 
 class SnapshotRefused(FeedError):
@@ -32,6 +34,35 @@ class SnapshotRefused(FeedError):
 
 
 @dataclass(frozen=True)
+class OrderLimits:
+    """What a venue demands of an order beside tick and lot; 0: no such rule.
+
+    Attributes
+    ----------
+    min_notional_market, max_notional_market : bool
+        Whether the bound holds for market orders too.
+    bid_up, bid_down, ask_up, ask_down : Decimal
+        Percent price: a buy's (sell's) price must lie between reference times down and reference times up.
+    """
+
+    min_px: Decimal = Decimal(0)
+    max_px: Decimal = Decimal(0)
+    min_qty: Decimal = Decimal(0)
+    max_qty: Decimal = Decimal(0)
+    market_lot: Decimal = Decimal(0)
+    market_min_qty: Decimal = Decimal(0)
+    market_max_qty: Decimal = Decimal(0)
+    min_notional: Decimal = Decimal(0)
+    max_notional: Decimal = Decimal(0)
+    min_notional_market: bool = False
+    max_notional_market: bool = False
+    bid_up: Decimal = Decimal(0)
+    bid_down: Decimal = Decimal(0)
+    ask_up: Decimal = Decimal(0)
+    ask_down: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True)
 class Instrument:
     """One symbol as its venue describes it; prices and quantities are exact decimals."""
 
@@ -42,6 +73,7 @@ class Instrument:
     tick: Decimal
     lot: Decimal
     trading: bool
+    limits: OrderLimits = OrderLimits()
 
 
 @dataclass(frozen=True)
@@ -50,14 +82,29 @@ class Endpoints:
 
     rest: str
     stream: str
+    wsapi: str = ""
 
     def stream_parts(self) -> tuple[bool, str, int, str]:
         """Return (tls, host, port, path before the venue's own) of the stream address."""
-        parts = urlsplit(self.stream)
-        if parts.scheme not in ("ws", "wss") or not parts.hostname:
-            raise ConfigError(f"stream endpoint {self.stream!r} must look like wss://HOST:PORT or ws://HOST:PORT")
-        tls = parts.scheme == "wss"
-        return tls, parts.hostname, parts.port or (443 if tls else 80), parts.path.rstrip("/")
+        return _parts(self.stream, "stream")
+
+    def wsapi_parts(self) -> tuple[bool, str, int, str]:
+        """Return (tls, host, port, path) of the address that orders go to; path "" is the venue's own."""
+        return _parts(self.wsapi, "order")
+
+
+def _parts(address: str, what: str) -> tuple[bool, str, int, str]:
+    parts = urlsplit(address)
+    if parts.scheme not in ("ws", "wss") or not parts.hostname:
+        raise ConfigError(f"{what} endpoint {address!r} must look like wss://HOST:PORT or ws://HOST:PORT")
+    tls = parts.scheme == "wss"
+    return tls, parts.hostname, parts.port or (443 if tls else 80), parts.path.rstrip("/")
+
+
+def resolve(host: str, port: int) -> str:
+    """Return one of a host's addresses as text, by chance; it may take seconds.  Raises OSError."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return str(found[secrets.randbelow(len(found))][4][0])
 
 
 class Budget:

@@ -13,7 +13,7 @@ import httpx
 import orjson
 
 from aats.errors import ConfigError, FeedError
-from aats.venue.base import Budget, Endpoints, Instrument, SnapshotRefused, VenueClient
+from aats.venue.base import Budget, Endpoints, Instrument, OrderLimits, SnapshotRefused, VenueClient
 
 __all__ = ["BinanceClient"]
 
@@ -31,8 +31,10 @@ class BinanceClient(VenueClient):
 
     name = "BINANCE"
     _HOSTS = {
-        "direct": Endpoints("https://api.binance.com", "wss://stream.binance.com:9443"),
-        "sandbox": Endpoints("https://testnet.binance.vision", "wss://stream.testnet.binance.vision"),
+        "direct": Endpoints("https://api.binance.com", "wss://stream.binance.com:9443", "wss://ws-api.binance.com:443"),
+        "sandbox": Endpoints(
+            "https://testnet.binance.vision", "wss://stream.testnet.binance.vision", "wss://ws-api.testnet.binance.vision"
+        ),
     }
 
     def __init__(self, endpoints: Endpoints, *, cafile: str = "", timeout_s: float = 5.0) -> None:
@@ -135,4 +137,34 @@ def _instrument(row: dict[str, Any]) -> Instrument:
         tick=Decimal(filters.get("PRICE_FILTER", {}).get("tickSize", "0")),
         lot=Decimal(filters.get("LOT_SIZE", {}).get("stepSize", "0")),
         trading=row.get("status") == "TRADING",
+        limits=_limits(filters),
+    )
+
+
+def _limits(filters: dict[Any, dict[str, Any]]) -> OrderLimits:
+    """Read the filters of orders (4); one that is absent demands nothing."""
+
+    def number(kind: str, key: str) -> Decimal:
+        return Decimal(filters.get(kind, {}).get(key) or "0")
+
+    notional = filters.get("NOTIONAL", {})
+    older = filters.get("MIN_NOTIONAL", {})
+    band = "PERCENT_PRICE_BY_SIDE" if "PERCENT_PRICE_BY_SIDE" in filters else "PERCENT_PRICE"
+    up, down = ("{}MultiplierUp", "{}MultiplierDown") if band == "PERCENT_PRICE_BY_SIDE" else ("multiplierUp", "multiplierDown")
+    return OrderLimits(
+        min_px=number("PRICE_FILTER", "minPrice"),
+        max_px=number("PRICE_FILTER", "maxPrice"),
+        min_qty=number("LOT_SIZE", "minQty"),
+        max_qty=number("LOT_SIZE", "maxQty"),
+        market_lot=number("MARKET_LOT_SIZE", "stepSize"),
+        market_min_qty=number("MARKET_LOT_SIZE", "minQty"),
+        market_max_qty=number("MARKET_LOT_SIZE", "maxQty"),
+        min_notional=number("NOTIONAL", "minNotional") if notional else number("MIN_NOTIONAL", "minNotional"),
+        max_notional=number("NOTIONAL", "maxNotional"),
+        min_notional_market=bool(notional.get("applyMinToMarket", older.get("applyToMarket", False))),
+        max_notional_market=bool(notional.get("applyMaxToMarket", False)),
+        bid_up=number(band, up.format("bid")),
+        bid_down=number(band, down.format("bid")),
+        ask_up=number(band, up.format("ask")),
+        ask_down=number(band, down.format("ask")),
     )

@@ -5,37 +5,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/conn.h"
 #include "base/atomics.h"
 #include "base/clock.h"
 #include "base/errors.h"
-#include "io/tcp.h"
-#include "io/tls.h"
 #include "io/udp.h"
 #include "shm/md.h"
 #include "shm/ring.h"
 #include "shm/segment.h"
 
-#define READS_A_PASS 16             /* socket reads of one connection before the others have their turn */
-#define STOP_NS      2000000000
-#define YIELD_NS     200000         /* DECISIONS: yield 200 us, then sleep */
-#define SLEEP_US     500            /* a connection that can be read ends the sleep earlier */
-#define RESOLVE_NS   60000000000    /* an address is asked for anew when it is older */
-
-typedef struct {
-    int active;
-    aats_tcp_t tcp;
-    aats_tls_t *tls;
-    int opened;
-} conn_t;
+#define STOP_NS  2000000000
+#define YIELD_NS 200000 /* DECISIONS: yield 200 us, then sleep */
+#define SLEEP_US 500    /* a connection that can be read ends the sleep earlier */
 
 struct aats_host {
     aats_feed_t *feed;
     aats_host_opts_t opts;
     aats_tls_ctx_t *tls_ctx;
-    conn_t conns[AATS_LINK_MAX];
-    char ip[64];             /* "" until the control plane has resolved the name */
-    int64_t resolved_mono_ns;
-    int64_t resolving_mono_ns;
+    aats_conn_t conns[AATS_LINK_MAX];
+    aats_addr_t addr;
     uint64_t stop;           /* any thread stores 1 */
     uint64_t wait;
     int64_t idle_since_mono_ns;
@@ -47,6 +35,20 @@ struct aats_host {
     aats_md_view_t const *view;
     uint8_t datagram[sizeof(aats_wire_t) + 1024];
 };
+
+/* ---- the feed, as a connection sees it ---- */
+
+static int    f_want(void *f, int link) { return aats_feed_want(f, link); }
+static void   f_connecting(void *f, int link) { aats_feed_connecting(f, link); }
+static void   f_opened(void *f, int link) { aats_feed_opened(f, link); }
+static void   f_closed(void *f, int link, char const *why) { aats_feed_closed(f, link, why); }
+static size_t f_room(void *f, int link, uint8_t **at) { return aats_feed_room(f, link, at); }
+static int    f_received(void *f, int link, size_t n, int64_t recv_ns) { return aats_feed_received(f, link, n, recv_ns); }
+static size_t f_output(void *f, int link, uint8_t const **at) { return aats_feed_output(f, link, at); }
+static void   f_sent(void *f, int link, size_t n) { aats_feed_sent(f, link, n); }
+static void   f_forget(void *f) { aats_feed_forget_address(f); }
+
+static aats_conn_face_t const FACE = {f_want, f_connecting, f_opened, f_closed, f_room, f_received, f_output, f_sent, f_forget};
 
 /* ---- network: step 6 ---- */
 
@@ -97,6 +99,7 @@ aats_host_t *aats_host_new(aats_feed_t *feed, aats_host_opts_t const *opts, char
     h->wait = opts->wait ? opts->wait : AATS_WAIT_SLEEP;
     h->view = aats_feed_view(feed);
     h->udp.fd = -1;
+    for (int i = 0; i < AATS_LINK_MAX; i++) h->conns[i] = (aats_conn_t){.face = &FACE, .self = feed, .link = i};
     aats_feed_set_clock(feed, aats_now_ns);
     if (!opts->plain && aats_tls_ctx_open(&h->tls_ctx, opts->ca_file, why, why_sz) != AATS_OK) {
         aats_host_free(h);
@@ -109,18 +112,10 @@ aats_host_t *aats_host_new(aats_feed_t *feed, aats_host_opts_t const *opts, char
     return h;
 }
 
-static void close_conn(conn_t *c)
-{
-    if (!c->active) return;
-    aats_tls_close(c->tls);
-    aats_tcp_close(&c->tcp);
-    memset(c, 0, sizeof *c);
-}
-
 void aats_host_free(aats_host_t *h)
 {
     if (!h) return;
-    for (int i = 0; i < AATS_LINK_MAX; i++) close_conn(&h->conns[i]);
+    for (int i = 0; i < AATS_LINK_MAX; i++) aats_conn_close(&h->conns[i]);
     if (h->net) aats_udp_close(&h->udp);
     aats_tls_ctx_close(h->tls_ctx);
     aats_feed_free(h->feed);
@@ -133,141 +128,19 @@ void aats_host_stop(aats_host_t *h) { aats_store_release(&h->stop, 1); }
 
 /* ---- connections ---- */
 
-/* A name is resolved by the control plane, where waiting is allowed; a fresh address is used at once. */
-static int have_address(aats_host_t *h)
-{
-    char const *ip = aats_feed_address(h->feed, &h->resolved_mono_ns);
-    if (ip && h->mono_ns - h->resolved_mono_ns < RESOLVE_NS) {
-        snprintf(h->ip, sizeof h->ip, "%s", ip);
-        return 1;
-    }
-    if (!h->resolving_mono_ns || h->mono_ns - h->resolving_mono_ns > 5000000000) {
-        h->resolving_mono_ns = h->mono_ns;
-        aats_mailbox_put(aats_feed_out(h->feed), AATS_MAIL_RESOLVE, 0, 0, h->opts.host, strlen(h->opts.host));
-    }
-    return 0;
-}
-
-static void begin_connect(aats_host_t *h, int i)
-{
-    conn_t *c = &h->conns[i];
-    if (!have_address(h)) return;
-    h->resolving_mono_ns = 0;
-    aats_feed_connecting(h->feed, i);
-    c->active = 1;
-    int e = aats_tcp_open(&c->tcp, h->ip, (uint16_t)h->opts.port, h->opts.busy_poll_us);
-    if (e == AATS_OK) e = h->opts.plain ? aats_tls_open_plain(&c->tls, h->opts.host) : aats_tls_open(&c->tls, h->tls_ctx, h->opts.host);
-    if (e != AATS_OK) {
-        char const *why = aats_tcp_error(&c->tcp);
-        aats_feed_closed(h->feed, i, why[0] ? why : "no memory for TLS");
-        aats_feed_forget_address(h->feed);
-        close_conn(c);
-    }
-}
-
-static int pump_out(aats_host_t *h, int i);
-
-/* What is still to go out goes out: after a refused certificate it is the alert that tells the peer why. */
-static void end(aats_host_t *h, int i, char const *why)
-{
-    char text[AATS_TLS_TEXT_SZ];
-    int never = !h->conns[i].opened;
-    pump_out(h, i);
-    snprintf(text, sizeof text, "%s", why && why[0] ? why : "closed");
-    close_conn(&h->conns[i]);
-    aats_feed_closed(h->feed, i, text);
-    if (never) aats_feed_forget_address(h->feed);
-}
-
-/* Steps 1 and 2: what the socket has, stamped, decrypted straight into the feed's buffer, one complete message after the other. */
-static int pump_in(aats_host_t *h, int i)
-{
-    conn_t *c = &h->conns[i];
-    int work = 0;
-    for (int k = 0; k < READS_A_PASS && c->active; k++) {
-        uint8_t *at;
-        size_t room = aats_tls_room(c->tls, &at);
-        int n = room ? aats_tcp_read(&c->tcp, at, room) : 0;
-        int64_t recv_ns = aats_now_ns();
-        if (n > 0) aats_tls_fed(c->tls, (size_t)n);
-        else if (n < 0 && n != AATS_E_MORE) aats_tls_feed_eof(c->tls);
-        if (!c->opened) {
-            int up = aats_tls_handshake(c->tls);
-            if (up == 1) {
-                c->opened = 1;
-                aats_feed_opened(h->feed, i);
-            } else if (up < 0) {
-                end(h, i, aats_tls_error(c->tls));
-                return work + 1;
-            }
-        }
-        int got = 0;
-        while (c->opened) {
-            uint8_t *plain;
-            size_t cap = aats_feed_room(h->feed, i, &plain);
-            got = cap ? aats_tls_read(c->tls, plain, cap) : 0;
-            if (got <= 0) break;
-            work += 1 + aats_feed_received(h->feed, i, (size_t)got, recv_ns);
-        }
-        if (got < 0 || (n < 0 && n != AATS_E_MORE)) {
-            char const *why = c->tcp.os_err ? aats_tcp_error(&c->tcp) : aats_tls_error(c->tls);
-            end(h, i, why[0] ? why : aats_tcp_error(&c->tcp));
-            return work + 1;
-        }
-        if (n <= 0) break;
-        work++;
-    }
-    return work;
-}
-
-/* Step 10, for the little that a feed sends: into TLS, then whatever TLS has for the socket. */
-static int pump_out(aats_host_t *h, int i)
-{
-    conn_t *c = &h->conns[i];
-    uint8_t const *at;
-    size_t n;
-    int work = 0;
-    if (c->opened && (n = aats_feed_output(h->feed, i, &at)) > 0) {
-        int took = aats_tls_write(c->tls, at, n);
-        if (took > 0) aats_feed_sent(h->feed, i, (size_t)took), work++;
-    }
-    while ((n = aats_tls_pending(c->tls, &at)) > 0) {
-        int took = aats_tcp_write(&c->tcp, at, n);
-        if (took == AATS_E_MORE) break;
-        if (took < 0) return work; /* the next read tells why */
-        aats_tls_sent(c->tls, (size_t)took);
-        work++;
-    }
-    return work;
-}
-
 static int step_conn(aats_host_t *h, int i)
 {
-    conn_t *c = &h->conns[i];
-    int want = aats_feed_want(h->feed, i), work = 0;
-    if (want == AATS_FEED_CONNECT && !c->active) begin_connect(h, i);
-    if (!c->active) {
-        if (want == AATS_FEED_CLOSE) aats_feed_closed(h->feed, i, "closed");
-        return 0;
+    aats_conn_t *c = &h->conns[i];
+    int64_t since;
+    if (aats_conn_idle(c)) {
+        char const *known = aats_feed_address(h->feed, &since);
+        if (aats_addr_have(&h->addr, known, since, h->mono_ns, aats_feed_out(h->feed), h->opts.host)) {
+            aats_conn_to_t to = {.ip = h->addr.ip, .host = h->opts.host, .port = (uint16_t)h->opts.port,
+                                 .busy_poll_us = h->opts.busy_poll_us, .tls = h->tls_ctx};
+            aats_conn_open(c, &to);
+        }
     }
-    int up = aats_tcp_connected(&c->tcp);
-    if (up < 0) {
-        end(h, i, aats_tcp_error(&c->tcp));
-        return 1;
-    }
-    if (up == 0) {
-        if (want == AATS_FEED_CLOSE) end(h, i, "gave up connecting");
-        return 0;
-    }
-    work += pump_in(h, i);
-    if (c->active) work += pump_out(h, i);
-    if (c->active && aats_feed_want(h->feed, i) == AATS_FEED_CLOSE) {
-        aats_tls_shutdown(c->tls);
-        pump_out(h, i);
-        end(h, i, "closed by us");
-        work++;
-    }
-    return work;
+    return aats_conn_step(c);
 }
 
 int aats_host_step(aats_host_t *h)
@@ -295,13 +168,7 @@ static void rest(aats_host_t *h, int worked)
     }
     aats_tcp_wait_t fds[AATS_LINK_MAX];
     size_t cnt = 0;
-    for (int i = 0; i < AATS_LINK_MAX; i++) {
-        conn_t *c = &h->conns[i];
-        if (!c->active) continue;
-        uint8_t const *at;
-        int out = aats_tcp_connected(&c->tcp) == 0 || aats_tls_pending(c->tls, &at) > 0;
-        fds[cnt++] = (aats_tcp_wait_t){.fd = c->tcp.fd, .want = AATS_WANT_READ | (out ? AATS_WANT_WRITE : 0)};
-    }
+    for (int i = 0; i < AATS_LINK_MAX; i++) cnt += (size_t)aats_conn_waits(&h->conns[i], &fds[cnt]);
     int64_t us = (aats_feed_next_mono_ns(h->feed) - h->mono_ns) / 1000;
     aats_tcp_wait(fds, cnt, us < SLEEP_US ? (us < 0 ? 0 : us) : SLEEP_US);
 }

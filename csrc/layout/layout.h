@@ -211,7 +211,10 @@ enum {
 };
 
 enum { AATS_HIST_MD_RECV_PUB = 0, AATS_HIST_MD_EXCH_RECV = 1 };
-enum { AATS_HIST_TD_PUB_DELIVERED = 0, AATS_HIST_TD_RECV_DELIVERED = 1 };
+enum {
+    AATS_HIST_TD_PUB_DELIVERED = 0, AATS_HIST_TD_RECV_DELIVERED = 1, AATS_HIST_TD_DELIVERED_DECIDED = 2, AATS_HIST_TD_DECIDED_SENT = 3,
+    AATS_HIST_TD_SENT_ACKED = 4, AATS_HIST_TD_RECV_SENT = 5, AATS_HIST_TD_ACKED_FILLED = 6
+};
 #define AATS_MD_HISTS 4
 #define AATS_TD_HISTS 16
 #define AATS_HIST_BUCKETS 2304
@@ -291,22 +294,165 @@ typedef struct {
     uint32_t rec_cap;
 } aats_wire_t;
 
-/* aats_td_t -- of a trade process's segment; at 256.  Orders, positions and order events join it with the order session. */
+/* ---- orders: a trade process's segment td.<name> ------------------------------------------------------------------------------------
+ *
+ *   0          aats_seg_t
+ *   256        aats_td_t     geometry, counters                                    trade loop
+ *   pos_off    aats_pos_t x pos_cap      one a traded symbol, seqlock each         trade loop
+ *   fee_off    aats_fee_t x AATS_FEE_CAP fees paid, by asset, seqlock each         trade loop
+ *   order_off  aats_order_t x order_cap  orders that are not closed, seqlock each  trade loop
+ *   oev_off    aats_oev_t x oev_depth    ring of order events, seqlock each        trade loop
+ *   stats_off  aats_hist_t x AATS_TD_HISTS                                         trade loop
+ */
+
+enum { AATS_SIDE_BUY = 1, AATS_SIDE_SELL = 2 };
+enum { AATS_TIF_IOC = 1, AATS_TIF_POS = 2, AATS_TIF_GTC = 3, AATS_TIF_FOK = 4, AATS_TIF_MARKET = 5 };
+
+/* States of an order; the table of transitions is in order/machine.c. */
+enum {
+    AATS_ORD_FREE = 0,
+    AATS_ORD_NEW = 1,     /* Created was told; no word of the venue yet */
+    AATS_ORD_LIVE = 2,    /* the venue has it (Acked was told) */
+    AATS_ORD_ENDING = 3,  /* the venue has ended it, but fills that it counts have not all come */
+    AATS_ORD_CLOSED = 4   /* Closed was queued; the slot is free once it is delivered */
+};
+enum { AATS_CXL_NONE = 0, AATS_CXL_ASKED = 1 };
+
+#define AATS_OF_UNKNOWN  1  /* its outcome is being asked for */
+#define AATS_OF_MARGIN   2
+#define AATS_OF_REPLAYED 4  /* told again after a restart */
+#define AATS_OF_ADOPTED  8  /* taken over from an earlier run */
+#define AATS_OF_FITTED   16 /* a float price or size was moved to the tick or lot */
+
+/* a signed 128-bit integer: hi * 2^64 + lo */
+typedef struct {
+    uint64_t lo;
+    int64_t hi;
+} aats_i128_t;
+
+/* aats_order_t -- one order; 448 bytes.  px_i at px_exp, qty_i at qty_exp, notionals at px_exp + qty_exp. */
+typedef struct {
+    uint64_t stamp;       /* seqlock: odd while it is written */
+    int64_t order_id;     /* ours, from the constructor of Order */
+    uint64_t instance;    /* upper half of the client id; the lower is order_id */
+    uint16_t sym;         /* index of the segment's position table */
+    uint8_t side;         /* AATS_SIDE_* */
+    uint8_t tif;          /* AATS_TIF_* */
+    uint8_t state;        /* AATS_ORD_* */
+    uint8_t cancel;       /* AATS_CXL_* */
+    uint8_t strategy;     /* whose it is, in the order of add_strategy */
+    uint8_t flags;        /* AATS_OF_* */
+    int32_t px_exp;
+    int32_t qty_exp;
+    int64_t px_i;         /* 0: market */
+    int64_t qty_i;
+    int64_t cum_qty_i;    /* sum of the fills told */
+    int64_t end_qty_i;    /* ENDING: what the fills must sum up to */
+    aats_i128_t cum_notional;
+    int64_t created_ns;   /* decided */
+    int64_t sent_ns;
+    int64_t acked_ns;
+    int64_t filled_ns;    /* of the last fill */
+    int64_t closed_ns;
+    uint32_t code;        /* AATS_OC_*: why it was refused or ended */
+    uint32_t fill_cnt;
+    uint64_t end_code;    /* ENDING: AATS_OC_* of the end */
+    char symbol[48];      /* "BTCUSDT.BINANCE" */
+    char remote_id[40];
+    char msg[160];
+    uint64_t pad[7];
+} aats_order_t;
+
+/* order events, in the words of the callbacks */
+enum {
+    AATS_OEV_CREATED = 1, AATS_OEV_ACKED = 2, AATS_OEV_REJECTED = 3, AATS_OEV_EXEC = 4, AATS_OEV_CANCEL_CREATED = 5, AATS_OEV_CANCEL_ACKED = 6,
+    AATS_OEV_CANCEL_REJECTED = 7, AATS_OEV_CANCELED = 8, AATS_OEV_CLOSED = 9, AATS_OEV_UNKNOWN = 10, AATS_OEV_AMENDED = 11,
+    AATS_OEV_AMEND_REJECTED = 12, AATS_OEV_DISCONNECT = 13, AATS_OEV_RECONNECT = 14, AATS_OEV_RECONCILED = 15
+};
+enum { AATS_LIQ_NONE = 0, AATS_LIQ_MAKER = 1, AATS_LIQ_TAKER = 2 };
+
+/* aats_oev_t -- one order event: what a callback is told, with the order as it is then; 768 bytes. */
+typedef struct {
+    uint64_t stamp;       /* 2n+1 while event n is written, 2n+2 once stable */
+    uint64_t seq;         /* n */
+    int64_t ns;           /* when it was queued */
+    int64_t venue_ns;     /* the venue's own time, 0 if none */
+    uint32_t kind;        /* AATS_OEV_* */
+    uint32_t code;        /* AATS_OC_* of this event */
+    int64_t fill_px_i;    /* EXEC */
+    int64_t fill_qty_i;
+    int64_t fee_i;        /* EXEC, at fee_exp; negative: a rebate */
+    int32_t fee_exp;
+    uint32_t liquidity;   /* EXEC: AATS_LIQ_* */
+    uint64_t trade_id;    /* EXEC */
+    char fee_asset[16];
+    char msg[160];
+    uint64_t pad[8];
+    aats_order_t order;   /* DISCONNECT, RECONNECT, RECONCILED: all zero but symbol, which holds the exchange's name */
+} aats_oev_t;
+
+/* aats_pos_t -- what was traded of one symbol since the process began, and what its account held then; 384 bytes. */
+typedef struct {
+    uint64_t stamp;
+    char symbol[48];
+    char base[16];
+    char quote[16];
+    int32_t px_exp;
+    int32_t qty_exp;
+    int32_t fee_exp;
+    uint32_t known;            /* 1: start_base and start_quote were told by the venue */
+    aats_i128_t start_base;    /* at qty_exp: balance, free and locked, when the session first was ready */
+    aats_i128_t start_quote;   /* at qty_exp */
+    aats_i128_t bought;        /* at qty_exp */
+    aats_i128_t sold;
+    aats_i128_t bought_notional; /* at px_exp + qty_exp */
+    aats_i128_t sold_notional;
+    aats_i128_t fee_base;      /* at fee_exp: fees taken in the base asset */
+    aats_i128_t fee_quote;
+    uint64_t orders, acked, rejected, filled, canceled, closed, fills; /* counts; filled: orders that ended whole */
+    uint64_t pad[12];
+} aats_pos_t;
+
+/* aats_fee_t -- fees paid in one asset; 64 bytes. */
+#define AATS_FEE_CAP 16
+typedef struct {
+    uint64_t stamp;
+    char asset[16]; /* "" : not used yet */
+    aats_i128_t amount;
+    int64_t fee_exp;
+    uint64_t pad[2];
+} aats_fee_t;
+
 enum {
     AATS_TDC_QUOTES = 0, AATS_TDC_TICKS = 1, AATS_TDC_BBOS = 2, AATS_TDC_L2S = 3, AATS_TDC_INVALID = 4, AATS_TDC_LAPS = 5, AATS_TDC_MISSED = 6,
     AATS_TDC_MISSED_TICKS = 7, AATS_TDC_FEED_DOWN = 8, AATS_TDC_FEED_UP = 9, AATS_TDC_CALLBACKS = 10, AATS_TDC_MSG_NEW = 11, AATS_TDC_TIMERS = 12,
-    AATS_TDC_CNT = 16
+    AATS_TDC_ORDERS = 13, AATS_TDC_ACKED = 14, AATS_TDC_REJECTED = 15, AATS_TDC_FILLS = 16, AATS_TDC_FILLED = 17, AATS_TDC_CANCELED = 18,
+    AATS_TDC_CLOSED = 19, AATS_TDC_CANCELS = 20, AATS_TDC_UNKNOWN = 21, AATS_TDC_FOREIGN = 22, AATS_TDC_DISCONNECTS = 23, AATS_TDC_RECONCILED = 24,
+    AATS_TDC_VENUE_ERRORS = 25, AATS_TDC_STRANGE = 26, /* STRANGE: venue messages that could not be read or fit no state */
+    AATS_TDC_CNT = 32
 };
+
+/* aats_td_t -- of a trade process's segment; at 256. */
 typedef struct {
-    uint64_t counters[16];
+    uint64_t counters[32];
     uint64_t stats_off;
     uint64_t ctl_slot;
-    uint64_t pad[6];
+    uint64_t pos_off, fee_off, order_off, oev_off;
+    uint32_t pos_cap, order_cap, oev_depth; /* oev_depth: a power of two */
+    uint32_t pos_cnt;
+    uint64_t instance;   /* of this process's client ids */
+    uint64_t pad0[7];
+    uint64_t oev_head;   /* events so far; writer's own line from here */
+    uint64_t pad1[7];
 } aats_td_t;
 /* cdef-end */
 
 _Static_assert(sizeof(aats_seg_t) == 256, "published layout");
 _Static_assert(sizeof(aats_slot_t) == 1024, "published layout");
+_Static_assert(sizeof(aats_order_t) == 448, "published layout");
+_Static_assert(sizeof(aats_oev_t) == 768, "published layout");
+_Static_assert(sizeof(aats_pos_t) == 384, "published layout");
+_Static_assert(sizeof(aats_fee_t) == 64, "published layout");
 _Static_assert(sizeof(aats_ctl_t) == 128, "published layout");
 _Static_assert(sizeof(aats_rec_t) == 96, "published layout");
 _Static_assert(sizeof(aats_rec5_t) == 256, "published layout");

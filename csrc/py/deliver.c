@@ -1,6 +1,7 @@
 #include "py/loop.h"
 
 #include "base/clock.h"
+#include "py/order_msg.h"
 #include "shm/stats.h"
 #include "shm/valid.h"
 
@@ -79,6 +80,7 @@ static int deliver_invalid(loop_t *l, aats_info_t *info)
 
 static int deliver_feed(loop_t *l, int which)
 {
+    if (l->leaving) return 0;
     PyObject *name = PyList_GetItem(l->feeds, l->now.ev.feed);
     PyObject *second = NULL;
     if (!name) return -1;
@@ -105,32 +107,46 @@ static void take_times(loop_t *l)
     if (l->recv_delivered) aats_hist_record(l->recv_delivered, l->now.delivered_ns - ev->rec->recv_ns);
 }
 
-int aats_loop_deliver(loop_t *l)
+/* to_trader shows a traded symbol's market to the trader: reference prices, and what paper trading fills by. */
+static void to_trader(loop_t *l)
+{
+    aats_event_t const *ev = &l->now.ev;
+    int const sym = ev->sub >= 0 ? l->desk.syms[ev->sub] : -1;
+    if (sym < 0) return;
+    if (ev->kind == AATS_EV_QUOTE)
+        aats_trader_quote(l->desk.trader, sym, ev->bids, ev->bid_len, ev->asks, ev->ask_len, 1, l->now.delivered_ns);
+    else if (ev->kind == AATS_EV_INVALID)
+        aats_trader_quote(l->desk.trader, sym, NULL, 0, NULL, 0, 0, l->now.delivered_ns);
+    else if (ev->kind == AATS_EV_TICK)
+        aats_trader_tick(l->desk.trader, sym, ev->flags & AATS_F_BUYER ? AATS_SIDE_BUY : AATS_SIDE_SELL, ev->rec->px_i,
+                         ev->rec->qty_i, l->now.delivered_ns);
+}
+
+static int deliver_event(loop_t *l)
 {
     aats_event_t const *ev = &l->now.ev;
     aats_info_t *info = ev->sub >= 0 ? (aats_info_t *)PyList_GET_ITEM(l->infos, ev->sub) : NULL;
-    take_times(l);
     switch (ev->kind) {
     case AATS_EV_QUOTE:
         if (ev->flags & AATS_F_RECOVERED) aats_info_rules(info, aats_reader_sub(l->reader, ev->sub));
         aats_info_quote(info, ev);
         l->quote_cnt++, aats_loop_count(l, AATS_TDC_QUOTES);
-        return deliver_quote(l);
+        return l->leaving ? 0 : deliver_quote(l);
     case AATS_EV_TICK:
         aats_info_tick(info, ev);
         l->tick_cnt++, aats_loop_count(l, AATS_TDC_TICKS);
-        return deliver_message(l, ON_TICK, aats_tick_msg, 1);
+        return l->leaving ? 0 : deliver_message(l, ON_TICK, aats_tick_msg, 1);
     case AATS_EV_BBO:
         aats_info_bbo(info, ev);
         aats_loop_count(l, AATS_TDC_BBOS);
-        return deliver_message(l, ON_BBO, aats_bbo_msg, 0);
+        return l->leaving ? 0 : deliver_message(l, ON_BBO, aats_bbo_msg, 0);
     case AATS_EV_L2:
         aats_loop_count(l, AATS_TDC_L2S);
-        return deliver_message(l, ON_L2, aats_l2_msg, 0);
+        return l->leaving ? 0 : deliver_message(l, ON_L2, aats_l2_msg, 0);
     case AATS_EV_INVALID:
         aats_info_invalid(info);
         aats_loop_count(l, AATS_TDC_INVALID);
-        return deliver_invalid(l, info);
+        return l->leaving ? 0 : deliver_invalid(l, info);
     case AATS_EV_LAP:
         aats_loop_count(l, AATS_TDC_LAPS);
         aats_add_relaxed(&l->counters[AATS_TDC_MISSED], ev->missed);
@@ -143,4 +159,73 @@ int aats_loop_deliver(loop_t *l)
         aats_loop_count(l, AATS_TDC_FEED_UP);
         return deliver_feed(l, ON_FEED_UP);
     }
+}
+
+int aats_loop_deliver(loop_t *l)
+{
+    take_times(l);
+    if (l->desk.trader) to_trader(l);
+    l->delivering = 1;
+    int const rc = deliver_event(l);
+    l->delivering = 0;
+    return rc;
+}
+
+/* ---- order events ------------------------------------------------------------------------------------------------ */
+
+static char const *const order_types[] = {
+    "", "onOrderCreated", "onOrderAcked", "onOrderRejected", "onOrderExec", "onOrderCancelCreated", "onOrderCancelAcked",
+    "onOrderCancelRejected", "onOrderCanceled", "onOrderClosed", "onOrderUnknown", "onOrderAmended", "onOrderAmendRejected",
+};
+
+/* of the session of an exchange: to everybody */
+static int deliver_session(loop_t *l, aats_oev_t const *ev)
+{
+    if (l->leaving > 1) return 0;
+    PyObject *exchange = PyUnicode_FromString(ev->order.symbol);
+    int rc = exchange ? 0 : -1;
+    for (int i = 0; rc == 0 && i < l->strategy_cnt; i++) {
+        PyObject *fn = l->strategies[i].on[ON_ORDER + ev->kind - 1];
+        if (fn) rc = aats_loop_call(l, fn, exchange, NULL);
+    }
+    Py_XDECREF(exchange);
+    return rc;
+}
+
+/* tell_fitted says once a symbol that a float was moved to the tick or lot. */
+static int tell_fitted(loop_t *l, aats_oev_t const *ev)
+{
+    uint64_t const bit = (uint64_t)1 << (ev->order.sym & 63);
+    if (!(ev->order.flags & AATS_OF_FITTED) || l->desk.fitted & bit) return 0;
+    l->desk.fitted |= bit;
+    char const *msg = ev->msg[0] ? ev->msg : ev->order.msg;
+    PyObject *got = PyObject_CallFunction(PyTuple_GET_ITEM(l->desk.tools, TOOL_FITTED), "ss", ev->order.symbol, msg);
+    Py_XDECREF(got);
+    return got ? 0 : -1;
+}
+
+static int deliver_order(loop_t *l, aats_oev_t const *ev)
+{
+    aats_order_t const *o = &ev->order;
+    if (ev->kind == AATS_OEV_CREATED && tell_fitted(l, ev) < 0) return -1;
+    if (ev->kind == AATS_OEV_CLOSED && o->code != AATS_OC_DUPLICATE_ID)
+        l->desk.closed[(uint64_t)o->order_id % AATS_DESK_KEPT] = *o;
+    PyObject *fn = o->strategy < l->strategy_cnt ? l->strategies[o->strategy].on[ON_ORDER + ev->kind - 1] : NULL;
+    if (!fn) return 0;
+    PyObject *msg = aats_order_msg(ev, order_types[ev->kind]);
+    int const rc = msg ? aats_loop_call(l, fn, msg, NULL) : -1;
+    Py_XDECREF(msg);
+    return rc;
+}
+
+int aats_loop_deliver_orders(loop_t *l, int most)
+{
+    aats_oev_t *ev = &l->desk.ev;
+    int cnt = 0, rc = 0;
+    while (rc == 0 && cnt < most && !aats_load_relaxed(&l->stop) && aats_trader_event(l->desk.trader, ev)) {
+        cnt++;
+        if (ev->kind < AATS_OEV_CREATED || ev->kind > AATS_OEV_RECONCILED) continue;
+        rc = ev->kind >= AATS_OEV_DISCONNECT ? deliver_session(l, ev) : deliver_order(l, ev);
+    }
+    return rc < 0 ? -1 : cnt;
 }

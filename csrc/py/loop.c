@@ -17,6 +17,7 @@ static int some_loop_runs;
 
 static int run_alarms(loop_t *l, int64_t mono)
 {
+    if (l->leaving) return 0;
     for (int i = 0; i < l->alarm_cnt; i++) {
         alarm_t *t = &l->alarms[i];
         if (mono < t->due_mono_ns) continue;
@@ -43,10 +44,10 @@ static int feed_is_down(loop_t const *l)
 static int run_hook(loop_t *l, int64_t mono)
 {
     int const told = l->slot && aats_load_relaxed(&l->slot->cmd_seq) != aats_load_relaxed(&l->slot->ans_seq);
-    if (l->hook == Py_None || (mono < l->hook_mono_ns && !told)) return 0;
+    if (l->hook == Py_None || (mono < l->hook_mono_ns && !told && !aats_desk_mail(&l->desk))) return 0;
     PyObject *got = PyObject_CallNoArgs(l->hook);
     Py_XDECREF(got);
-    l->hook_mono_ns = mono + (feed_is_down(l) ? HOOK_DOWN_NS : HOOK_NS);
+    l->hook_mono_ns = mono + (l->hook_every_ns ? l->hook_every_ns : feed_is_down(l) ? HOOK_DOWN_NS : HOOK_NS);
     return got ? 0 : -1;
 }
 
@@ -89,13 +90,23 @@ static int step_hosts(loop_t *l)
     return work;
 }
 
-/* idle waits without the GIL until an event is there (l->have), chores are due, or it is told to stop. */
+/* orders_come steps the trader without the GIL: 1 when there is something that needs it. */
+static int orders_come(loop_t *l, int64_t mono, int *work)
+{
+    if (aats_load_relaxed(&l->desk.waiting)) return 1;
+    *work |= aats_desk_step_idle(&l->desk, mono);
+    return aats_trader_has_event(l->desk.trader);
+}
+
+/* idle waits without the GIL until an event is there (l->have), chores are due, or it is told to stop.  It sleeps for
+ * AATS_WAIT_SLEEP_NS at most, which is less than any deadline of the trader's. */
 static void idle(loop_t *l)
 {
     for (;;) {
         int64_t const mono = begin_pass(l);
         if (mono >= l->chore_mono_ns || aats_load_relaxed(&l->stop)) return;
-        int const work = step_hosts(l);
+        int work = step_hosts(l);
+        if (l->desk.trader && orders_come(l, mono, &work)) return;
         if (aats_reader_next(l->reader, mono, &l->now.ev)) {
             l->have = 1;
             return;
@@ -103,6 +114,19 @@ static void idle(loop_t *l)
         if (work) aats_wait_busy(&l->wait);
         else aats_wait_idle(&l->wait, mono);
     }
+}
+
+/* orders_pass: what other threads want, the trader's step when it is due, order events.  The work done, or -1. */
+static int orders_pass(loop_t *l, int64_t mono)
+{
+    aats_desk_t *d = &l->desk;
+    if (!d->trader) return 0;
+    if (aats_load_relaxed(&d->waiting)) aats_desk_wishes(d);
+    int const work = aats_desk_step(d, mono);
+    if (!aats_trader_has_event(d->trader)) return work;
+    int const told = aats_loop_deliver_orders(l, EVENTS_A_PASS);
+    if (told > 0 && !d->due_mono_ns) aats_desk_step(d, aats_mono_ns()); /* a callback sent something */
+    return told < 0 ? -1 : work + told;
 }
 
 static int pass(loop_t *l, int *empty)
@@ -115,12 +139,16 @@ static int pass(loop_t *l, int *empty)
         if (aats_loop_deliver(l) < 0) return -1;
         mono = aats_mono_ns();
     }
+    int orders = orders_pass(l, mono);
+    if (orders < 0) return -1;
+    work += orders;
     work += step_hosts(l);
     for (int i = 0; i < EVENTS_A_PASS && aats_reader_next(l->reader, mono, &l->now.ev); i++) {
         work = 1;
         if (aats_loop_deliver(l) < 0) return -1;
         if (aats_load_relaxed(&l->stop)) return 0;
         mono = aats_mono_ns();
+        if (orders_pass(l, mono) < 0) return -1;
     }
     if (work) {
         aats_wait_busy(&l->wait);
@@ -142,6 +170,7 @@ PyObject *aats_loop_run(loop_t *l, PyObject *args, PyObject *kw)
         return NULL;
     }
     some_loop_runs = l->running = 1;
+    l->desk.owner = PyThread_get_thread_ident();
     prctl(PR_SET_TIMERSLACK, 1000UL, 0, 0, 0); /* a sleep of 50 us is to be one */
     int empty = 0, rc = 0;
     l->chore_mono_ns = 0;

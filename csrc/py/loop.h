@@ -1,6 +1,8 @@
 /* loop.h -- the trade loop: one thread, in C, that polls, calls strategies, keeps timers, beats, and waits.
  *
- *     pass:  time -> heartbeat -> [chores, once a millisecond] -> [step of an inline feed] -> events, each to every strategy -> or wait
+ *     pass:   time -> heartbeat -> [chores, once a millisecond] -> orders -> [step of an inline feed] -> events -> or wait
+ *     orders: wishes of other threads -> the trader's step, each 5 us -> order events, each to the strategy that sent it
+ *     events: each to every strategy
  *
  * For: TradeService.run.  Not for finding feeds, mapping segments, logging or closing: Python does these between runs
  * and in the hook.
@@ -12,7 +14,11 @@
  *
  *   loop_type.c   the Python type: construction, strategies, timers, life
  *   loop.c        the run: passes, chores, waiting
- *   deliver.c     one event to every strategy
+ *   deliver.c     one event to every strategy; order events to theirs
+ *   orders.c      orders on their way into the trader
+ *
+ * A quote or trade of a traded symbol goes to the trader before it goes to a callback.  No order event is delivered
+ * inside a callback.  While it leaves (leaving()), the market is followed but not told, and order events go on.
  *
  * Owner of a loop_t: the thread in run(), with the GIL but for what idle() in loop.c touches. */
 #ifndef AATS_PY_LOOP_H
@@ -25,11 +31,16 @@
 #include "base/atomics.h"
 #include "py/event.h"
 #include "py/info.h"
+#include "py/orders.h"
 #include "py/shapes.h"
 #include "shm/control.h"
 
 /* What the loop calls, in the order of add()'s tuple (CALLBACKS in aats/trade.py). */
-enum { ON_QUOTE, ON_TICK, ON_NOTIFY, ON_BBO, ON_L2, ON_TIMER, ON_BOOK_INVALID, ON_LAP, ON_FEED_DOWN, ON_FEED_UP, ON_CNT };
+enum {
+    ON_QUOTE, ON_TICK, ON_NOTIFY, ON_BBO, ON_L2, ON_TIMER, ON_BOOK_INVALID, ON_LAP, ON_FEED_DOWN, ON_FEED_UP,
+    ON_ORDER, /* AATS_OEV_CREATED; the other order events follow in their own order */
+    ON_CNT = ON_ORDER + AATS_OEV_RECONCILED
+};
 
 typedef struct {
     PyObject *on[ON_CNT]; /* bound methods, NULL where the strategy has none of its own */
@@ -60,10 +71,14 @@ typedef struct {
     int strategy_cnt;
     double *flts; /* of the quote being delivered */
 
+    aats_desk_t desk;
+    int delivering; /* a callback of l->now.ev runs */
+    int leaving;    /* 1: the market is told no more; 2: nor the end of order sessions, good-bye was said */
+
     aats_event_now_t now;
     aats_wait_t wait;
     int64_t real_ns, mono_ns; /* both clocks at one moment; renewed each millisecond */
-    int64_t chore_mono_ns, hook_mono_ns, switch_mono_ns;
+    int64_t chore_mono_ns, hook_mono_ns, switch_mono_ns, hook_every_ns;
     alarm_t *alarms;
     int alarm_cnt;
     int running, other_threads, have, drain;
@@ -80,6 +95,10 @@ int aats_loop_call(loop_t *l, PyObject *fn, PyObject *a, PyObject *b);
 /* aats_loop_deliver gives l->now.ev to every strategy, the SymbolInfo first.  0, or -1 with the exception of a
  * callback. */
 int aats_loop_deliver(loop_t *l);
+
+/* aats_loop_deliver_orders gives up to `most` order events to their strategies: how many, or -1 with the exception of a
+ * callback.  It ends early where stop() was called. */
+int aats_loop_deliver_orders(loop_t *l, int most);
 
 /* The methods of the type that live in loop.c. */
 PyObject *aats_loop_run(loop_t *l, PyObject *args, PyObject *kw);

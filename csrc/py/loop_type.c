@@ -68,8 +68,8 @@ static PyObject *loop_new(PyTypeObject *type, PyObject *args, PyObject *kw)
 
 static PyObject *loop_add(loop_t *l, PyObject *callbacks)
 {
-    if (!PyTuple_Check(callbacks) || PyTuple_GET_SIZE(callbacks) != ON_CNT)
-        return PyErr_Format(PyExc_TypeError, "add() takes a tuple of %d callables or None", ON_CNT);
+    if (!PyTuple_Check(callbacks) || PyTuple_GET_SIZE(callbacks) > ON_CNT)
+        return PyErr_Format(PyExc_TypeError, "add() takes a tuple of up to %d callables or None", ON_CNT);
     if (l->running) return PyErr_Format(PyExc_RuntimeError, "strategies are added before run()");
     strategy_t *grown = PyMem_Realloc(l->strategies, (size_t)(l->strategy_cnt + 1) * sizeof *grown);
     if (!grown) return PyErr_NoMemory();
@@ -85,7 +85,7 @@ static PyObject *loop_add(loop_t *l, PyObject *callbacks)
             return NULL;
         }
     }
-    for (int i = 0; i < ON_CNT; i++) {
+    for (int i = 0; i < PyTuple_GET_SIZE(callbacks); i++) {
         PyObject *fn = PyTuple_GET_ITEM(callbacks, i);
         s->on[i] = fn == Py_None ? NULL : Py_NewRef(fn);
     }
@@ -142,6 +142,70 @@ static PyObject *loop_again(loop_t *l, PyObject *arg)
     Py_RETURN_NONE;
 }
 
+/* ---- orders ------------------------------------------------------------------------------------------------------ */
+
+static PyObject *loop_trade(loop_t *l, PyObject *args)
+{
+    if (l->running) return PyErr_Format(PyExc_RuntimeError, "trade() is called before run()");
+    if (aats_desk_open(&l->desk, args, l->sub_cnt) < 0) return NULL;
+    Py_RETURN_NONE;
+}
+
+static int strategy_of(loop_t *l, PyObject *const *args, Py_ssize_t cnt, Py_ssize_t want)
+{
+    long const strategy = cnt == want ? PyLong_AsLong(args[0]) : -1;
+    if (strategy >= 0 && strategy < l->strategy_cnt && l->desk.trader) return (int)strategy;
+    if (PyErr_Occurred()) return -1;
+    PyErr_SetString(PyExc_ValueError, l->desk.trader ? "takes the number of a strategy first" : "nothing is traded here");
+    return -1;
+}
+
+static PyObject *loop_send_order(loop_t *l, PyObject *const *args, Py_ssize_t cnt)
+{
+    int const strategy = strategy_of(l, args, cnt, 2);
+    if (strategy < 0) return NULL;
+    int const fresh = l->delivering && !(l->now.ev.flags & AATS_F_RECOVERED); /* an old record's age is no latency */
+    int64_t const recv_ns = fresh ? l->now.ev.rec->recv_ns : 0;
+    return aats_desk_send(&l->desk, strategy, args[1], recv_ns, l->delivering ? l->now.delivered_ns : 0);
+}
+
+static PyObject *loop_send_cancel_order(loop_t *l, PyObject *const *args, Py_ssize_t cnt)
+{
+    int const strategy = strategy_of(l, args, cnt, 2);
+    return strategy < 0 ? NULL : aats_desk_cancel(&l->desk, strategy, args[1]);
+}
+
+static PyObject *loop_order(loop_t *l, PyObject *order_id)
+{
+    if (!l->desk.closed) Py_RETURN_NONE;
+    return aats_desk_view(&l->desk, order_id);
+}
+
+static PyObject *loop_open_orders(loop_t *l, PyObject *strategy)
+{
+    if (!l->desk.trader) return PyList_New(0);
+    long const number = PyLong_AsLong(strategy);
+    return number == -1 && PyErr_Occurred() ? NULL : aats_desk_open_ids(&l->desk, (int)number);
+}
+
+static PyObject *loop_leaving(loop_t *l, PyObject *every_ms)
+{
+    double const ms = PyFloat_AsDouble(every_ms);
+    if (ms == -1.0 && PyErr_Occurred()) return NULL;
+    l->leaving++;
+    l->hook_every_ns = ms > 0 ? (int64_t)(ms * 1e6) : 0;
+    l->hook_mono_ns = 0;
+    Py_RETURN_NONE;
+}
+
+static PyObject *loop_end_trade(loop_t *l, PyObject *arg)
+{
+    (void)arg;
+    if (l->running) return PyErr_Format(PyExc_RuntimeError, "end_trade() inside run()");
+    aats_desk_clear(&l->desk);
+    Py_RETURN_NONE;
+}
+
 /* next() takes an event by itself, without strategies: for iterators. */
 static PyObject *loop_next(loop_t *l, PyObject *arg)
 {
@@ -168,6 +232,8 @@ static int loop_traverse(loop_t *l, visitproc visit, void *arg)
     Py_VISIT(l->hook);
     Py_VISIT(l->keep);
     Py_VISIT(l->event_type);
+    int const rc = aats_desk_traverse(&l->desk, visit, arg);
+    if (rc) return rc;
     for (int i = 0; i < l->strategy_cnt; i++)
         for (int k = 0; k < ON_CNT; k++) Py_VISIT(l->strategies[i].on[k]);
     for (int i = 0; i < l->alarm_cnt; i++) Py_VISIT(l->alarms[i].name);
@@ -191,6 +257,7 @@ static int loop_clear(loop_t *l)
     l->alarm_cnt = 0;
     for (int i = 0; i < alarms; i++) Py_CLEAR(l->alarms[i].name);
     Py_CLEAR(l->hook);
+    aats_desk_clear(&l->desk);
     return 0;
 }
 
@@ -206,6 +273,7 @@ static void loop_dealloc(loop_t *l)
     PyMem_Free(l->flts);
     PyMem_Free(l->alarms);
     PyMem_Free(l->hosts);
+    aats_desk_fini(&l->desk);
     type->tp_free((PyObject *)l);
     Py_DECREF(type);
 }
@@ -226,6 +294,18 @@ static PyMethodDef loop_methods[] = {
     {"again", (PyCFunction)loop_again, METH_NOARGS, "again(): forget stop()"},
     {"set_timer", (PyCFunction)loop_set_timer, METH_VARARGS, "set_timer(strategy, name, every_ms): 0 removes it"},
     {"next", (PyCFunction)loop_next, METH_NOARGS, "next() -> Event or None: take one event without run()"},
+    {"trade", (PyCFunction)loop_trade, METH_VARARGS,
+     "trade(trader, syms, symbols, tools, mails): orders go to this trader; syms: its index by sub, -1: none"},
+    {"send_order", (PyCFunction)(void (*)(void))loop_send_order, METH_FASTCALL,
+     "send_order(strategy, order) -> order_id"},
+    {"send_cancel_order", (PyCFunction)(void (*)(void))loop_send_cancel_order, METH_FASTCALL,
+     "send_cancel_order(strategy, order_id)"},
+    {"order", (PyCFunction)loop_order, METH_O,
+     "order(order_id) -> dict or None: what is known of an order, open or closed"},
+    {"open_orders", (PyCFunction)loop_open_orders, METH_O, "open_orders(strategy) -> list of ids, oldest first"},
+    {"leaving", (PyCFunction)loop_leaving, METH_O,
+     "leaving(every_ms): the market is told no more, the hook comes as often; once more: nor the end of order sessions"},
+    {"end_trade", (PyCFunction)loop_end_trade, METH_NOARGS, "end_trade(): forget the trader, which is about to be freed"},
     {"event", (PyCFunction)loop_event, METH_NOARGS, "event() -> Event: a view of whatever event is current"},
     {NULL, NULL, 0, NULL},
 };

@@ -16,46 +16,16 @@
 #include <string.h>
 
 #include "proto/json.h"
+#include "venue/binance_text.h"
 #include "venue/venue.h"
 
-#define PX_EXP  (-8)
-#define QTY_EXP (-8)
-
-#define IS(lit) AATS_JSON_IS(key, key_len, lit)
-
-/* A time is in ms up to the year 2262, where ns end, and in us from 1973 on; what is neither is no time (V-03). */
-static int64_t time_ns(uint64_t t)
-{
-    if (t <= INT64_MAX / 1000000) return (int64_t)t * 1000000;
-    return t >= 100000000000000ULL && t <= INT64_MAX / 1000 ? (int64_t)t * 1000 : 0;
-}
-
-static int take_u64(aats_json_t *j, uint32_t *seen, unsigned bit, uint64_t *out)
-{
-    aats_json_seen(j, seen, bit);
-    return aats_json_u64(j, out);
-}
-
-static int take_time(aats_json_t *j, uint32_t *seen, unsigned bit, int64_t *out)
-{
-    uint64_t t = 0;
-    aats_json_seen(j, seen, bit);
-    aats_json_u64(j, &t);
-    *out = time_ns(t);
-    return j->err;
-}
+#define PX_EXP  BINANCE_EXP
+#define QTY_EXP BINANCE_EXP
 
 static int take_sym(aats_json_t *j, uint32_t *seen, unsigned bit, aats_msg_t *m)
 {
     aats_json_seen(j, seen, bit);
     return aats_json_str(j, &m->sym, &m->sym_len);
-}
-
-/* Every wanted key must have come once. */
-static int whole(aats_json_t *j, uint32_t seen, uint32_t want)
-{
-    if (j->err) return j->err;
-    return (seen & want) == want ? AATS_OK : aats_json_fail(j, AATS_E_SHAPE);
 }
 
 /* {"e":"depthUpdate","E":1785312000112,"s":"BTCUSDT","U":61530118801,"u":61530118837,

@@ -74,7 +74,22 @@ def test_a_symbol_that_no_feed_has_is_refused_with_those_there_are(capsys: pytes
 def test_no_command_prints_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     status, out, _ = aats(capsys)
     assert status == 2
-    for command in ("control", "feed", "ps", "stop", "kill", "book", "doctor", "config", "sim", "demo", "tape"):
+    for command in (
+        "trade",
+        "orders",
+        "flatten",
+        "control",
+        "feed",
+        "ps",
+        "stop",
+        "kill",
+        "book",
+        "doctor",
+        "config",
+        "sim",
+        "demo",
+        "tape",
+    ):
         assert f"\n    {command} " in out
 
 

@@ -26,7 +26,7 @@ SHARED = [
     "aats_link_t",
     "aats_hist_t",
 ]
-SHARED += ["aats_md_t", "aats_td_t", "aats_level_t"]
+SHARED += ["aats_md_t", "aats_td_t", "aats_level_t", "aats_order_t", "aats_oev_t", "aats_pos_t", "aats_fee_t"]
 
 
 @pytest.mark.parametrize("name", SHARED)
@@ -68,6 +68,12 @@ def test_bytes_written_by_c_are_read_by_numpy(name: str) -> None:
         (layout.TdCounter, "AATS_TDC_"),
         (layout.MdHist, "AATS_HIST_MD_"),
         (layout.TdHist, "AATS_HIST_TD_"),
+        (layout.OrderSide, "AATS_SIDE_"),
+        (layout.OrderTif, "AATS_TIF_"),
+        (layout.OrderState, "AATS_ORD_"),
+        (layout.OrderFlag, "AATS_OF_"),
+        (layout.OrderEvent, "AATS_OEV_"),
+        (layout.Liquidity, "AATS_LIQ_"),
     ],
 )
 def test_an_enum_lists_all_constants_of_its_prefix(kind: type[enum.IntEnum], prefix: str) -> None:

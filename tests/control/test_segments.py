@@ -50,6 +50,12 @@ def test_a_geometry_out_of_range_is_refused_with_the_numbers(geometry: dict[str,
         shm.create_md("binance", **geometry)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("room", [{"positions": 0}, {"positions": 1025}, {"orders": 0}, {"orders": 65537}, {"events": 100}, {"events": 1}])
+def test_a_trade_segment_out_of_range_is_refused_with_the_numbers(room: dict[str, int]) -> None:
+    with pytest.raises(ConfigError, match=str(next(iter(room.values())))):
+        shm.create_td("maker", **room)
+
+
 def test_a_missing_segment_is_named() -> None:
     name = SegmentName.make(Kind.MD, "binance", 7)
     with pytest.raises(SegmentMissing, match=str(name)):

@@ -13,7 +13,9 @@ import subprocess
 import sys
 import termios
 import time
+from collections import Counter
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from aats import control
 from tests.live.looks import READY_S, ROOT, eventually, segments, tool
 
 SHORT = "binance-spot/cryptofeed/binance_spot_2021-08-14.jsonl.gz"
+BTCUSDT = "binance-spot/hftbacktest/btcusdt_20240808.gz"
 
 
 class Running:
@@ -42,15 +45,25 @@ class Running:
         self.children: list[psutil.Process] = []
 
     def wait_up(self) -> None:
-        """Wait until exchange, feed and strategy run and quotes are delivered."""
+        """Wait until exchange, feed and both strategies run and quotes are delivered."""
         eventually(
-            lambda: {"feed", "trade", "other"} <= {one["role"] for one in control.processes() if one["state"] == "RUN"},
+            lambda: (
+                self.process.poll() is not None
+                or {"feed", "trade", "other"} <= {one["role"] for one in control.processes() if one["state"] == "RUN"}
+            ),
             within_s=READY_S,
             why=self.said,
         )
-        eventually(lambda: any(one["role"] == "trade" and one["passes"] > 100 for one in control.processes()), why=self.said)
+        eventually(
+            lambda: (
+                self.process.poll() is not None or sum(one["role"] == "trade" and one["passes"] > 100 for one in control.processes()) == 2
+            ),
+            why=self.said,
+        )
+        if self.process.poll() is not None:
+            pytest.fail(f"it ended with status {self.process.returncode}: {self.process.communicate()}")
         self.children = psutil.Process(self.process.pid).children(recursive=True)
-        assert len(self.children) >= 3
+        assert len(self.children) >= 4
 
     def said(self) -> str:
         return f"{control.processes()}"
@@ -90,26 +103,101 @@ def check_summary(out: str, symbols: int) -> dict[str, Any]:
     assert all(one["state"] == "LIVE" and one["syncs"] >= 1 and one["updates"] > 0 for one in said["symbols"].values())
     assert said["gaps"] == said["laps"] == 0
     assert said["feed"]["parse_errors"] == said["feed"]["unknown"] == said["feed"]["proto_errors"] == 0
-    assert said["feed"]["quotes"] >= said["quotes"] > 0 and said["feed"]["ticks"] >= said["ticks"]
+    for one in said["strategies"].values():
+        assert said["feed"]["quotes"] >= one["quotes"] > 0 and said["feed"]["ticks"] >= one["ticks"]
+    assert said["quotes"] == sum(one["quotes"] for one in said["strategies"].values())
     assert said["events"] >= said["quotes"] + said["ticks"]
     for name in ("recv_pub", "pub_delivered", "recv_delivered"):
         hop = said["hops"][name]
         assert hop["count"] > 0 and 0 < hop["p50"] <= hop["p99"] <= hop["max"] < 10_000_000_000, name
+    check_money(said)
     return said
+
+
+def check_money(said: dict[str, Any]) -> None:
+    """Compute the sums again from the list of fills, to the last digit, and compare."""
+    position, cash = (Fraction(said["start"][name]) for name in ("position", "cash"))
+    fees: Counter[str] = Counter()
+    for fill in said["fills"]:
+        size, price, sign = Fraction(fill["size"]), Fraction(fill["price"]), {"buy": 1, "sell": -1}[fill["side"]]
+        assert Fraction(fill["notional"]) == size * price and fill["liquidity"] in ("maker", "taker")
+        position += sign * size
+        cash -= sign * size * price
+        fees[fill["fee_asset"]] += Fraction(fill["fee"])  # type: ignore[assignment]
+    base, quote = assets(said)
+    assert {name: Fraction(amount) for name, amount in said["fees"].items()} == dict(fees) and set(fees) <= {base, quote}
+    assert Fraction(said["position"]) == position - fees[base]
+    assert Fraction(said["cash"]) == cash - fees[quote]
+    start, last = Fraction(said["start"]["price"]), Fraction(said["last_price"])
+    worth = Fraction(said["start"]["cash"]) + Fraction(said["start"]["position"]) * start
+    assert Fraction(said["pnl"]) == Fraction(said["cash"]) + Fraction(said["position"]) * last - worth
+    assert start > 0 and last > 0
+    orders = said["orders"]
+    assert orders["created"] == orders["closed"] == sum(one["orders"]["closed"] for one in said["strategies"].values())
+    assert orders["acked"] + orders["rejected"] == orders["created"]
+    assert len({(fill["strategy"], fill["order_id"]) for fill in said["fills"]}) >= orders["filled"]
+    for text in (said["pnl"], said["cash"], said["position"], *said["fees"].values()):
+        assert isinstance(text, str) and "e" not in text.lower()
+
+
+def assets(said: dict[str, Any]) -> tuple[str, str]:
+    """Return base and quote of the symbol that is traded: the first one."""
+    name = next(iter(said["symbols"])).partition(".")[0]
+    assert all(fill["symbol"].partition(".")[0] == name for fill in said["fills"])
+    return next((name[: -len(quote)], quote) for quote in ("USDT", "BTC", "ETH", "BNB") if name.endswith(quote))
+
+
+def check_every_outcome(said: dict[str, Any]) -> None:
+    """Orders were accepted, filled, canceled; both strategies traded; each hop from tick to ack was measured."""
+    for outcome in ("acked", "filled", "canceled", "closed"):
+        assert said["orders"][outcome] > 0, (outcome, said["orders"])
+    assert {fill["strategy"] for fill in said["fills"]} >= {"taker"}
+    for name in ("delivered_decided", "decided_sent", "sent_acked", "recv_sent"):
+        assert said["hops"][name]["count"] > 0, name
 
 
 def test_demo_runs_and_its_numbers_are_sane(namespace: str) -> None:
     done = tool("demo", "--seconds", "4", "--json")
     assert done.returncode == 0 and done.stderr == ""
     said = check_summary(done.stdout, symbols=2)
-    assert 4 <= said["seconds"] < 30 and said["ticks"] > 0
+    assert 4 <= said["seconds"] < 40 and said["ticks"] > 0
     assert segments(namespace) == [] and control.processes() == []
+
+
+def test_demo_on_the_generator_shows_every_outcome_of_an_order(namespace: str) -> None:
+    done = tool("demo", "--seconds", "12", "--json")
+    assert done.returncode == 0, done.stderr
+    check_every_outcome(check_summary(done.stdout, symbols=2))
+    assert segments(namespace) == [] and control.processes() == []
+
+
+def test_demo_on_the_recorded_tape_shows_every_outcome_of_an_order(data_dir: Path, namespace: str) -> None:
+    done = tool("demo", "--seconds", "15", "--tape", str(data_dir / BTCUSDT), "--json")
+    assert done.returncode == 0, done.stderr
+    check_every_outcome(check_summary(done.stdout, symbols=1))
+    assert segments(namespace) == [] and control.processes() == []
+
+
+def test_demo_shows_its_keys_to_nobody(home: Path) -> None:
+    """They are in the children's environment only: on no command line, in no log, in no file of the run."""
+    with running("--json") as demo:
+        demo.wait_up()
+        keys = [
+            value for child in demo.children for name, value in child.environ().items() if name.startswith(("AATS_APIKEY", "AATS_SECRET"))
+        ]
+        lines = [" ".join(one.cmdline()) for one in (psutil.Process(demo.process.pid), *demo.children)]
+        assert len(keys) == 4 and not any(key in line for key in keys for line in lines)
+        demo.interrupt()
+        status, out, errors = demo.end()
+        assert status == 0
+        written = out + errors + "".join(path.read_text(errors="replace") for path in home.rglob("*") if path.is_file())
+        assert not any(key in written for key in keys)
 
 
 def test_demo_for_people_ends_with_a_summary(namespace: str) -> None:
     done = tool("demo", "--seconds", "2")
     assert done.returncode == 0 and done.stderr == ""
-    for word in ("BTCUSDT.BINANCE", "ETHUSDT.BINANCE", "recv_pub", "p99"):
+    for word in ("BTCUSDT.BINANCE", "ETHUSDT.BINANCE", "recv_pub", "p99", "maker", "taker", "profit"):
         assert word in done.stdout
     assert segments(namespace) == []
 
@@ -126,6 +214,17 @@ def test_demo_with_faults_shows_the_gaps_and_live_books() -> None:
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
     assert said["gaps"] >= 1 and said["feed"]["syncs"] > 2
+
+
+@pytest.mark.parametrize("fault", ["order-lost=4", "order-cut=5", "user-cut=4"])
+def test_demo_with_faults_of_orders_ends_with_sums_that_are_the_exchanges(fault: str, namespace: str) -> None:
+    """Lost answers, lost connections and lost events cost time, never a fill: the demo itself compares with the exchange's balances."""
+    done = tool("demo", "--seconds", "7", "--fault", fault, "--json")
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    check_money(said)
+    assert said["orders"]["filled"] > 0
+    assert segments(namespace) == [] and control.processes() == []
 
 
 @pytest.mark.parametrize(
@@ -201,7 +300,7 @@ def test_interrupt_while_it_starts_leaves_nothing(namespace: str) -> None:
 def test_second_interrupt_ends_it_at_once(namespace: str) -> None:
     with running("--json") as demo:
         demo.wait_up()
-        (trade,) = [one["pid"] for one in control.processes() if one["role"] == "trade"]
+        trade = next(one["pid"] for one in control.processes() if one["role"] == "trade")
         os.kill(trade, signal.SIGSTOP)  # it cannot obey: the polite end would take 8 s
         demo.interrupt()
         time.sleep(0.5)

@@ -27,7 +27,8 @@ from tests.sim.wire import T0, World
         ("/api/v3/exchangeInfo?symbols=[%22BTCUSDT%22,%22NOPE%22]", 400, -1121),
         ("/api/v3/exchangeInfo?symbol=BTCUSDT&symbols=[%22BTCUSDT%22]", 400, -1128),
         ("/api/v3/nothing", 404, -5000),
-        ("/api/v3/account?timestamp=1", 404, -1100),
+        ("/api/v3/account?timestamp=1", 401, -2014),
+        ("/api/v3/orderList?timestamp=1", 404, -1100),
     ],
 )
 def test_bad_request_is_refused_with_the_venues_code(target: str, status: int, code: int) -> None:
@@ -36,10 +37,10 @@ def test_bad_request_is_refused_with_the_venues_code(target: str, status: int, c
     assert reply.json["msg"]
 
 
-def test_orders_are_refused_with_one_clear_sentence() -> None:
-    reply = World().http("/api/v3/order", method="POST")
+def test_what_the_venue_has_and_this_exchange_has_not_is_refused_with_one_clear_sentence() -> None:
+    reply = World().http("/api/v3/orderList/oco", method="POST")
     assert reply.status == 404
-    assert "market data only" in reply.json["msg"]
+    assert reply.json["msg"] == "This simulated exchange does not serve POST /api/v3/orderList/oco."
 
 
 def test_wrong_time_unit_is_refused() -> None:

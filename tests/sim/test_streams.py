@@ -95,7 +95,7 @@ def test_stream_1025_is_refused_and_nothing_of_its_request_is_subscribed() -> No
     assert len(client.call("LIST_SUBSCRIPTIONS", [])["result"]) == 1024
 
 
-@pytest.mark.parametrize("path", ["/", "/ws-api/v3", "/wsx", "/stream/x"])
+@pytest.mark.parametrize("path", ["/", "/ws-api", "/ws-api/v2", "/wsx", "/stream/x"])
 def test_unknown_path_is_no_websocket(path: str) -> None:
     client = World().ws(path)
     assert client.status == 404

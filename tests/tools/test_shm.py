@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from aats import control, shm
-from aats.layout import MD, MD_OFFSET, SLOT, SLOT_OFFSET, Command, Kind, Role
+from aats._ffi import ffi, lib
+from aats.layout import MD, MD_OFFSET, ORDER, SLOT, SLOT_OFFSET, TD, TD_OFFSET, Command, Kind, Role, TdHist
 from tools import shm as inspector
 
 STAND_IN = Path(__file__).parents[1] / "control" / "stand_in.py"
@@ -131,7 +132,109 @@ def test_a_trade_segment_shows_counters_and_hops(capsys: pytest.CaptureFixture[s
         me.create_td()
         dumped = look(capsys, "dump", "td.maker")[1]
     assert dumped["counters"]["callbacks"] == 0  # type: ignore[index]
-    assert {one["name"] for one in dumped["histograms"]} == {"pub_delivered", "recv_delivered"}  # type: ignore[attr-defined]
+    assert [one["name"] for one in dumped["histograms"]] == [hop.name.lower() for hop in TdHist]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("field", ["pos_off", "order_off", "oev_off", "stats_off", "order_cap", "oev_depth"])
+def test_a_damaged_trade_segment_is_called_damaged(capsys: pytest.CaptureFixture[str], field: str) -> None:
+    with control.join(Role.TRADE, "maker") as me:
+        me.create_td().array(TD, TD_OFFSET)[field] = 0x7FFFFFF0
+        status, checked = look(capsys, "check", "td.maker")
+    assert status == 1
+    assert "the segment says" in checked["faults"][0]  # type: ignore[index]
+
+
+def put_order(segment: shm.Segment, slot: int, **numbers: int) -> object:
+    one = ffi.new("aats_order_t *")
+    one.symbol, one.px_exp, one.qty_exp, one.state, one.side, one.tif = b"BTCUSDT.BINANCE", -8, -8, lib.AATS_ORD_LIVE, 1, 3
+    one.px_i, one.qty_i, one.instance, one.order_id = 6_183_764_000_000, 150_000_000, 0xABC, 1
+    for name, value in numbers.items():
+        setattr(one, name, value)
+    lib.aats_td_put_order(segment._base, slot, one)
+    return one
+
+
+def put_event(segment: shm.Segment, kind: int, order: object, **numbers: int) -> None:
+    one = ffi.new("aats_oev_t *", {"kind": kind})
+    one.order = order[0]  # type: ignore[index]
+    for name, value in numbers.items():
+        setattr(one, name, value)
+    lib.aats_td_put_event(segment._base, one)
+
+
+def test_orders_events_positions_and_fees_of_a_trade_segment_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    with control.join(Role.TRADE, "maker") as me:
+        segment = me.create_td()
+        order = put_order(segment, 17, cum_qty_i=50_000_000, fill_cnt=1, flags=lib.AATS_OF_UNKNOWN, created_ns=5)
+        put_order(segment, 4095, order_id=2, side=2, px_i=0, tif=5, created_ns=4, state=lib.AATS_ORD_CLOSED, code=lib.AATS_OC_IOC_REST)
+        put_order(segment, 3, state=lib.AATS_ORD_FREE)
+        for kind in (lib.AATS_OEV_CREATED, lib.AATS_OEV_ACKED):
+            put_event(segment, kind, order)
+        put_event(segment, lib.AATS_OEV_EXEC, order, fill_px_i=6_183_764_000_000, fill_qty_i=50_000_000, fee_i=-12, fee_exp=-8, liquidity=1)
+        position = ffi.new("aats_pos_t *", {"px_exp": -8, "qty_exp": -8, "fee_exp": -8, "fills": 2})
+        position.symbol, position.bought.lo = b"BTCUSDT.BINANCE", 50_000_000
+        position.sold_notional.lo, position.sold_notional.hi = 0, -1
+        lib.aats_td_put_pos(segment._base, 5, position)
+        fee = ffi.new("aats_fee_t *", {"asset": b"BNB", "fee_exp": -8})
+        fee.amount.lo = 75_000
+        lib.aats_td_put_fee(segment._base, 0, fee)
+        dumped = look(capsys, "dump", "td.maker")[1]
+        status, checked = look(capsys, "check", "td.maker")
+    assert (status, checked["faults"]) == (0, [])
+    market, first = dumped["orders"]  # type: ignore[misc]
+    assert (first["order_id"], first["side"], first["tif"], first["state"], first["price"]) == (1, "buy", "gtc", "live", "61837.64")
+    assert (first["size"], first["cum_size"], first["leaves_size"], first["fills"], first["flags"]) == ("1.5", "0.5", "1", 1, ["unknown"])
+    assert first["client_id"] == f"{0xABC:016x}{1:016x}"
+    assert (market["order_id"], market["price"], market["tif"], market["leaves_size"], market["code"]) == (
+        2,
+        "0",
+        "market",
+        "0",
+        "ioc_rest",
+    )
+    assert [one["kind"] for one in dumped["events"]] == ["created", "acked", "exec"]  # type: ignore[attr-defined]
+    last = dumped["events"][-1]  # type: ignore[index]
+    assert (last["fill_price"], last["fill_size"], last["fee"], last["liquidity"], last["order_id"]) == (
+        "61837.64",
+        "0.5",
+        "-0.00000012",
+        "maker",
+        1,
+    )
+    (row,) = dumped["positions"]  # type: ignore[misc]
+    assert (row["bought"], row["position"], row["sold_notional"], row["fills"]) == ("0.5", "0.5", "-1844.6744073709551616", 2)
+    assert row["cash"] == row["sold_notional"]
+    assert dumped["fees"] == {"BNB": "0.00075"}
+
+
+def test_what_cannot_be_in_a_trade_segment_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with control.join(Role.TRADE, "maker") as me:
+        segment = me.create_td()
+        order = put_order(segment, 0, cum_qty_i=150_000_001)
+        put_order(segment, 1)
+        for _ in range(2):
+            put_event(segment, lib.AATS_OEV_CLOSED, order)
+        offset = int(segment.array(TD, TD_OFFSET)[0]["order_off"]) + 2 * ORDER.itemsize
+        segment.array(ORDER, offset)["stamp"] = 7  # its writer died inside
+        status, checked = look(capsys, "check", "td.maker")
+    assert status == 1
+    said = " | ".join(checked["faults"])  # type: ignore[arg-type]
+    for word in ("in more than one slot", "filled by 1.50000001 of 1.5", "closed twice", "in the middle of a write"):
+        assert word in said
+
+
+def test_events_that_were_overwritten_are_left_out() -> None:
+    with control.join(Role.TRADE, "maker") as me:
+        segment = me.create_td()
+        trading = shm.Trading(shm.attach(segment.name))
+        order = put_order(segment, 0)
+        assert trading.events() == ([], 0)
+        for _ in range(5000):
+            put_event(segment, lib.AATS_OEV_ACKED, order)
+        found, after = trading.events(1)
+        assert (len(found), found[0].seq, found[-1].seq, after) == (4096, 904, 4999, 5000)
+        assert trading.events(after) == ([], 5000)
+        assert [one.seq for one in trading.events(4998)[0]] == [4998, 4999]
 
 
 def test_watch_runs_as_a_program_and_ends_on_ctrl_c(feed: control.Child) -> None:

@@ -19,10 +19,8 @@ from typing import Any
 import pytest
 
 from aats import control, shm
-from aats.base.order import Order
 from aats.base.symbolinfo import SymbolInfo
 from aats.base_strategy import BaseStrategy
-from aats.errors import OrderError
 from aats.layout import Command, Mode, Why
 from aats.shm import histograms
 from aats.trade import CALLBACKS
@@ -581,32 +579,6 @@ def test_a_service_can_run_again(make_feed: Callable[..., SyntheticFeed]) -> Non
     service = run(strategy)
     service.run()
     assert strategy.said == [("quote", 1001, 19326.99), "close", "stop: stop"] * 2
-
-
-def test_orders_are_refused_with_a_sentence_until_their_session_exists(make_feed: Callable[..., SyntheticFeed]) -> None:
-    make_feed().book(0, MID)
-    said: list[str] = []
-
-    class Trader(Recorder):
-        def onQuote(self, msg: dict[str, Any]) -> None:
-            for what in ("no order", Order("BINANCE", "ETHUSDT", 1, 1, "buy", "ioc"), Order("BINANCE", "BTCUSDT", 1, 1, "buy", "ioc")):
-                try:
-                    self.send_order(what)  # type: ignore[arg-type]
-                except OrderError as exc:
-                    said.append(str(exc))
-            self.manager.stop()
-
-    service = TradeService(MAP, name="test")
-    service.config_exchange("BINANCE", "paper")
-    service.add_md_symbol("ETHUSDT", "BINANCE")
-    service.add_trade_symbol("BTCUSDT", "BINANCE", 3)
-    trader = Trader()
-    service.add_strategy(trader)
-    service.run()
-    assert "send_order takes an Order, this is str" in said[0] and "ETHUSDT.BINANCE was not added with add_trade_symbol" in said[1]
-    assert "orders come with the order session" in said[2]
-    assert (trader.trade_cid, trader.trade_symbol, trader.trade_exchange, trader.trade_cids) == (1001, "BTCUSDT", "BINANCE", [1001])
-    assert trader.level_num == 3
 
 
 SCRIPT = """

@@ -1,0 +1,96 @@
+"""What ``aats flatten`` does: cancel, then ask the exchange whether anything is left.
+
+The word of the exchange counts, not that of the journals nor of the answers to the cancel requests: status 0 means that it was asked afterwards and named no
+order that should be gone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from aats import journal
+from aats.cli import output
+from aats.cli.open_orders import Living, instance_of, known_instances, living, runs, venue_order
+from aats.errors import ControlError
+from aats.venue.binance_account import AccountError, BinanceAccount
+
+__all__ = ["cancel_all", "flatten"]
+
+#: The exchange's answers may lag its own books a little: it is asked so often, so far apart.
+_LOOKS = 5
+_LOOK_S = 0.3
+
+
+def flatten(args: argparse.Namespace) -> int:
+    """Run the command; return its status."""
+    from aats.cli.account import open_account
+
+    with open_account(args.exchange, args.mode) as (venue, account):
+        processes = living()
+        if args.all and not args.yes:
+            _refuse_while_alive(account, processes)
+        owners = known_instances(account, processes)
+        alive = {one.instance for one in processes if one.instance}
+        ours = {instance for instance in owners if instance not in alive}
+
+        def wanted(row: dict[str, Any]) -> bool:
+            return args.all or instance_of(str(row.get("clientOrderId", ""))) in ours
+
+        try:
+            canceled, left = cancel_all(venue, wanted)
+        except AccountError as exc:
+            print(f"aats: {exc}", file=sys.stderr)
+            return 1
+        shown = [venue_order(row, args.exchange, account, owners) for row in left]
+        if not left:
+            _settle(account, processes)
+    if args.json:
+        output.as_json({"account": account, "canceled": canceled, "open": [one.client_id for one in shown]})
+    else:
+        print(f"{account}: {canceled} canceled, {len(left)} still open")
+        for one in shown:
+            print(f"  {one.symbol} {one.side} {one.size} at {one.price}  {one.client_id}  ({one.owner})")
+    return 1 if left else 0
+
+
+def _refuse_while_alive(account: str, processes: Iterable[Living]) -> None:
+    mine = [
+        one for one in processes if one.account == account or (one.starts and not one.account)
+    ]  # which account is not known while it starts
+    running = [f"{one.name} (pid {one.pid})" for one in mine]
+    if running:
+        raise ControlError(
+            f"flatten --all: {', '.join(running)} trades on {account} and would have its orders canceled under its hands: stop it first (aats stop), "
+            "or say --all --yes"
+        )
+
+
+def cancel_all(venue: BinanceAccount, wanted: Any) -> tuple[int, list[dict[str, Any]]]:
+    """Cancel each open order that is `wanted`; return how many were canceled, and those that the exchange then still has open.
+
+    Raises
+    ------
+    AccountError
+        The exchange did not answer, or refused: nothing is known then.
+    """
+    canceled = 0
+    for row in filter(wanted, venue.open_orders()):
+        canceled += venue.cancel(row["symbol"], int(row["orderId"]))
+    for look in range(_LOOKS):
+        left = list(filter(wanted, venue.open_orders()))
+        if not left:
+            break
+        if look + 1 < _LOOKS:
+            time.sleep(_LOOK_S)
+    return canceled, left
+
+
+def _settle(account: str, processes: list[Living]) -> None:
+    """Write into the journals of the account's dead runs that nothing of them is open any more: the exchange has said so."""
+    for name, _, run in runs(processes):
+        if name == account:
+            journal.settle(run.path)

@@ -1,0 +1,221 @@
+"""Open orders, from all that knows of them: living trade processes, journals of dead ones, and the exchange itself.
+
+For: `aats orders` and `aats flatten`.  Nothing is changed here.
+
+    source    what is read                            says
+    process   td segment of a living trade process    the order as its engine knows it now
+    journal   file of a run that has not ended        the order as it was last written down: it may be open at the exchange, or not any more
+    venue     signed REST of the account              what is open there; the client id says whether a run of ours sent it
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aats import control, journal, shm
+from aats._ffi import ffi, lib, text
+from aats.cli.book import decimal
+from aats.errors import AatsError, SegmentMissing, ShmError
+from aats.layout import TD, TD_OFFSET, Mode, Role, State, dtype_of
+
+__all__ = ["Living", "OpenOrder", "dead_orders", "instance_of", "living", "living_orders", "venue_order"]
+
+_SIDES = {int(lib.AATS_SIDE_BUY): "buy", int(lib.AATS_SIDE_SELL): "sell"}
+_TIFS = {int(getattr(lib, f"AATS_TIF_{name}")): name.lower() for name in ("IOC", "POS", "GTC", "FOK", "MARKET")}
+_STATES = {int(getattr(lib, f"AATS_ORD_{name}")): name.lower() for name in ("NEW", "LIVE", "ENDING", "CLOSED")}
+_VENUE_TIFS = {"LIMIT_MAKER": "pos", "MARKET": "market"}
+
+
+@dataclass(frozen=True)
+class OpenOrder:
+    """One order that is or may be open; numbers as exact text, "" where they are not known.
+
+    Attributes
+    ----------
+    source : str
+        ``process``, ``journal`` or ``venue``.
+    owner : str
+        ``name (pid)`` of the process, ``name, process gone``, or ``foreign``.
+    """
+
+    source: str
+    owner: str
+    account: str
+    symbol: str
+    client_id: str
+    order_id: int | None = None
+    side: str = ""
+    tif: str = ""
+    size: str = ""
+    filled: str = ""
+    price: str = ""
+    state: str = ""
+    created_ns: int = 0
+
+
+@dataclass(frozen=True)
+class Living:
+    """A trade process that runs.
+
+    Attributes
+    ----------
+    starts : bool
+        It is not ready yet: it may have begun a journal, and cancel what its last run left.
+    instance : int
+        Upper half of the client ids of its orders; 0 if it has none (yet).
+    account : str
+        By its journal; "" if it has none: it starts, only listens, or trades on paper.
+    """
+
+    name: str
+    pid: int
+    mode: Mode
+    starts: bool
+    instance: int
+    account: str
+    segment: shm.Segment | None
+
+
+def living() -> list[Living]:
+    """Return the trade processes that run in this namespace."""
+    try:
+        entries = control.Table.open().entries()
+    except SegmentMissing:
+        return []
+    folders = journal.folders()
+    found = []
+    for entry in entries:
+        if entry.role != Role.TRADE or not entry.alive():
+            continue
+        segment, instance = None, 0
+        if entry.segment is not None:
+            try:
+                segment = shm.attach(entry.segment)
+                _check(segment)
+                instance = int(segment.array(TD, TD_OFFSET)[0]["instance"])
+            except AatsError:  # it ends at this moment
+                segment = None
+        accounts = [account for account, _, folder in folders if instance and (folder / f"{instance:016x}.aj").exists()]
+        found.append(
+            Living(entry.name, entry.pid, entry.mode, entry.state == State.BOOT, instance, accounts[0] if accounts else "", segment)
+        )
+    return found
+
+
+def _check(segment: shm.Segment) -> None:
+    why = ffi.new("char[]", 400)
+    if lib.aats_td_check(ffi.from_buffer(segment.memory), segment.size, why, 400) != lib.AATS_OK:
+        raise ShmError(f"{segment.name}: {text(why)}")
+
+
+def living_orders(processes: list[Living]) -> Iterator[OpenOrder]:
+    """Yield the orders that living processes have open."""
+    order = ffi.new("aats_order_t *")
+    for one in processes:
+        if one.segment is None:
+            continue
+        head = one.segment.array(TD, TD_OFFSET)[0]
+        states = one.segment.array(dtype_of("aats_order_t"), int(head["order_off"]), int(head["order_cap"]))["state"]
+        for slot in states.nonzero()[0]:
+            if lib.aats_td_get_order(ffi.from_buffer(one.segment.memory), int(slot), order) == 1 and order.state != lib.AATS_ORD_CLOSED:
+                raw = ffi.buffer(order)[:]
+                yield _order("process", f"{one.name} ({one.pid})", one.account, _record(raw))
+
+
+def _record(raw: bytes) -> Any:
+    return np.frombuffer(raw, dtype_of("aats_order_t"))[0]
+
+
+def _order(source: str, owner: str, account: str, order: Any) -> OpenOrder:
+    px, qty = int(order["px_exp"]), int(order["qty_exp"])
+    client = ffi.new("char[33]")
+    lib.aats_client_id_format(int(order["instance"]), int(order["order_id"]), client)
+    return OpenOrder(
+        source=source,
+        owner=owner,
+        account=account,
+        symbol=bytes(order["symbol"]).decode("utf-8", "replace"),
+        client_id=text(client),
+        order_id=int(order["order_id"]),
+        side=_SIDES.get(int(order["side"]), ""),
+        tif=_TIFS.get(int(order["tif"]), ""),
+        size=decimal(int(order["qty_i"]), qty),
+        filled=decimal(int(order["cum_qty_i"]), qty),
+        price=decimal(int(order["px_i"]), px),
+        state=_STATES.get(int(order["state"]), "") + (" unknown" if int(order["flags"]) & lib.AATS_OF_UNKNOWN else ""),
+        created_ns=int(order["created_ns"]),
+    )
+
+
+def runs(processes: list[Living]) -> Iterator[tuple[str, str, journal.Run]]:
+    """Yield (account, strategy, run) of every run that has not ended and whose process is gone."""
+    alive = {one.instance for one in processes if one.instance}
+    for account, strategy, folder in journal.folders():
+        found = [run for run in journal.scan(folder) if not run.ended and run.instance not in alive]
+        if any(one.name == strategy and one.starts and not one.instance for one in processes):
+            found = found[:-1]  # it starts at this moment: the newest file may be its own
+        for run in found:
+            yield account, strategy, run
+
+
+def dead_orders(processes: list[Living]) -> Iterator[tuple[Path, OpenOrder]]:
+    """Yield the orders that dead processes left, with the journal that says so."""
+    for account, strategy, run in runs(processes):
+        for left in run.open:
+            owner = f"{strategy}, process gone"
+            if left.order is None:
+                yield run.path, OpenOrder("journal", owner, account, "", left.client_id, left.order_id, state="unknown")
+            else:
+                yield run.path, _order("journal", owner, account, left.order)
+
+
+def instance_of(client_id: str) -> int:
+    """Return the instance in a client id, 0 if it is none of ours."""
+    out = ffi.new("uint64_t *"), ffi.new("int64_t *")
+    raw = client_id.encode()
+    return int(out[0][0]) if lib.aats_client_id_parse(raw, len(raw), *out) == lib.AATS_OK else 0
+
+
+def known_instances(account: str, processes: list[Living]) -> dict[int, str]:
+    """Return the owner of each instance that has traded on an account from here."""
+    alive = {one.instance: f"{one.name} ({one.pid})" for one in processes if one.instance}
+    out = {}
+    for name, strategy, folder in journal.folders():
+        if name == account:
+            for path in folder.glob("*.aj"):
+                try:
+                    instance = int(path.stem, 16)
+                except ValueError:
+                    continue
+                out[instance] = alive.get(instance, f"{strategy}, process gone")
+    return out
+
+
+def venue_order(row: Mapping[str, Any], exchange: str, account: str, owners: Mapping[int, str]) -> OpenOrder:
+    """Return an open order as Binance describes it."""
+    client_id = str(row.get("clientOrderId", ""))
+    return OpenOrder(
+        source="venue",
+        owner=owners.get(instance_of(client_id), "foreign"),
+        account=account,
+        symbol=f"{row.get('symbol', '')}.{exchange}",
+        client_id=client_id,
+        order_id=int(client_id[16:], 16) if instance_of(client_id) in owners else None,
+        side=str(row.get("side", "")).lower(),
+        tif=_VENUE_TIFS.get(str(row.get("type", "")), str(row.get("timeInForce", "")).lower()),
+        size=_plain(row.get("origQty")),
+        filled=_plain(row.get("executedQty")),
+        price=_plain(row.get("price")),
+        state=str(row.get("status", "")).lower(),
+        created_ns=int(row.get("time", 0)) * 1_000_000,
+    )
+
+
+def _plain(value: Any) -> str:
+    out = str(value or "0")
+    return out.rstrip("0").rstrip(".") if "." in out else out

@@ -1,0 +1,221 @@
+"""Orders as the C core wants them: a venue's rules as scaled integers, and the gateways that orders go through.
+
+For: the trade process (``aats.trade_orders``).  Not for an order's life (csrc/order, csrc/app/trader.h) nor for market data (``aats.instruments``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any
+
+from aats import config, venue
+from aats._ffi import ffi, lib, text
+from aats.errors import AatsError, ConfigError
+from aats.instruments import exponents, scaled
+from aats.venue import Endpoints, Instrument
+
+__all__ = ["Rules", "cafile", "fetch_rules", "new_paper", "new_session", "order_endpoints", "rules_of"]
+
+#: Fees are told to so many digits behind the point.
+_FEE_EXP = -8
+#: Rates and percent bands are parts of 1e8.
+_RATE = Decimal(10) ** 8
+#: Commission where set_fee was not called: that of an account without discounts.
+DEFAULT_FEE = 0.001
+_INT64_MAX = 2**63 - 1
+
+
+def order_endpoints(name: str, mode: str) -> Endpoints:
+    """Return where orders and trading rules of a venue are in a mode: the environment's addresses, else the venue's own.
+
+    Raises
+    ------
+    ConfigError
+        There is none; the text names the variables to set.
+    """
+    environment = config.environment()
+    prefix = f"AATS_ENDPOINT_{name}_{mode.upper()}_"
+    own = venue.client_class(name).endpoints_of(mode) or Endpoints("", "")
+    rest, wsapi = (environment.get(prefix + kind, ("",))[0] for kind in ("REST", "WSAPI"))
+    found = Endpoints(rest or own.rest, own.stream, wsapi or own.wsapi)
+    missing = " and ".join(prefix + kind for kind, have in (("REST", found.rest), ("WSAPI", found.wsapi)) if not have)
+    if missing:
+        hint = "; `aats sim` prints the lines to export" if mode == "sim" else ""
+        raise ConfigError(f"{name} {mode}: orders have no address to go to: set {missing}{hint}")
+    return found
+
+
+def rest_endpoint(name: str, mode: str) -> Endpoints:
+    """Return where trading rules are in a mode; orders need no address there (paper trading)."""
+    own = venue.client_class(name).endpoints_of(mode) or Endpoints("", "")
+    variable = f"AATS_ENDPOINT_{name}_{mode.upper()}_REST"
+    rest = config.environment().get(variable, ("",))[0] or own.rest
+    if not rest:
+        raise ConfigError(f"{name} {mode}: trading rules have no address to come from: set {variable}")
+    return Endpoints(rest, own.stream)
+
+
+def cafile() -> str:
+    """Return the CA file to trust instead of the system's, "" for none."""
+    return str(config.environment()["AATS_CAFILE"][0])
+
+
+# ------------------------------------------------------------------------------------------------------------- rules
+
+
+@dataclass(frozen=True)
+class Rules:
+    """A symbol's rules for orders, in C's form.
+
+    Attributes
+    ----------
+    raw : cffi ``aats_rules_t *``
+    """
+
+    instrument: Instrument
+    raw: Any
+
+    @property
+    def port(self) -> str:
+        return self.instrument.symbol
+
+
+def rules_of(instrument: Instrument, name: str) -> Rules:
+    """Return the ``aats_rules_t`` of an instrument.
+
+    Raises
+    ------
+    ConfigError
+        A number of the venue is no multiple of the scale.
+    """
+    px_exp, qty_exp = exponents(name)
+    limits, what = instrument.limits, instrument.symbol
+    out = ffi.new("aats_rules_t *")
+    for field, value in (("symbol", what), ("native", instrument.native), ("base", instrument.base), ("quote", instrument.quote)):
+        raw = value.encode()
+        if len(raw) >= ffi.sizeof(getattr(out, field)):
+            raise ConfigError(f"{what}: {field} {value!r} is longer than {ffi.sizeof(getattr(out, field)) - 1} bytes")
+        setattr(out, field, raw)
+    out.px_exp, out.qty_exp, out.fee_exp = px_exp, qty_exp, _FEE_EXP
+    out.halted = not instrument.trading
+    out.tick_i = scaled(instrument.tick, px_exp, f"tick size of {what}")
+    out.lot_i = scaled(instrument.lot, qty_exp, f"lot size of {what}")
+    for field, value, exponent in (
+        ("min_px_i", limits.min_px, px_exp),
+        ("max_px_i", limits.max_px, px_exp),
+        ("min_qty_i", limits.min_qty, qty_exp),
+        ("max_qty_i", limits.max_qty, qty_exp),
+        ("market_lot_i", limits.market_lot, qty_exp),
+        ("market_min_qty_i", limits.market_min_qty, qty_exp),
+        ("market_max_qty_i", limits.market_max_qty, qty_exp),
+        ("min_notional_i", limits.min_notional, px_exp),
+        ("max_notional_i", limits.max_notional, px_exp),
+        ("bid_up_i", limits.bid_up, _FEE_EXP),
+        ("bid_down_i", limits.bid_down, _FEE_EXP),
+        ("ask_up_i", limits.ask_up, _FEE_EXP),
+        ("ask_down_i", limits.ask_down, _FEE_EXP),
+    ):
+        beyond = value.scaleb(-exponent) > _INT64_MAX  # no number of ours can break such a bound
+        setattr(out, field, 0 if beyond else scaled(value, exponent, f"{field} of {what}"))
+    out.min_notional_market, out.max_notional_market = limits.min_notional_market, limits.max_notional_market
+    return Rules(instrument, out)
+
+
+def fetch_rules(name: str, endpoints: Endpoints, ports: Sequence[str]) -> dict[str, Rules]:
+    """Ask a venue for the rules of symbols (``SYMBOL.EXCHANGE``).  Some tenths of a second; any thread.
+
+    Raises
+    ------
+    ConfigError
+        A symbol is not listed there, or the venue does not answer.
+    """
+    client = venue.client_class(name)(endpoints, cafile=cafile(), timeout_s=config.limits().snapshot_ms / 1000)
+    try:
+        listed = client.instruments(ports)
+    except ConfigError:
+        raise
+    except AatsError as exc:
+        raise ConfigError(f"no trading rules for {' '.join(ports)}: {exc}") from exc
+    finally:
+        client.close()
+    return {port: rules_of(instrument, name) for port, instrument in listed.items()}
+
+
+# ---------------------------------------------------------------------------------------------------------- gateways
+
+
+def new_session(
+    name: str, endpoints: Endpoints, key: str, secret: str, *, instance: int, earlier: Iterable[int] = (), rules: Iterable[Rules] = ()
+) -> Any:
+    """Return an ``aats_session_t *`` with its host; ``aats_trader_session`` takes it over.
+
+    Parameters
+    ----------
+    instance : int
+        Of this run's client ids.
+    earlier : iterable of int
+        Instances of earlier runs, whose open orders are canceled.
+    rules : iterable of Rules
+        Symbols whose open orders are looked at when it reconciles.
+    """
+    tls, host, port, path = endpoints.wsapi_parts()
+    limits = config.limits()
+    why = ffi.new("char[]", 1024)
+    opts = ffi.new("aats_session_opts_t *")
+    lib.aats_session_defaults(opts)
+    opts.venue = name.encode()
+    opts.host = (host if port == (443 if tls else 80) else f"{host}:{port}").encode()
+    opts.path = path.encode()
+    opts.answer_ns = limits.order_answer_ms * 1_000_000
+    opts.connect_ns = limits.connect_ms * 1_000_000
+    instances = list(earlier)
+    session = lib.aats_session_new(
+        opts, key.encode(), secret.encode(), ffi.new("uint64_t[]", instances) if instances else ffi.NULL, len(instances), why, len(why)
+    )
+    if session == ffi.NULL:
+        raise ConfigError(f"{name}: {text(why)}")
+    try:
+        lib.aats_session_own(session, instance)
+        for one in rules:
+            _done(lib.aats_session_symbol(session, one.raw), f"{one.port} cannot be traded on one more order session")
+        outside = ffi.new("aats_session_host_opts_t *")
+        outside.host, outside.port, outside.plain = host.encode(), port, not tls
+        outside.ca_file = cafile().encode()
+        if lib.aats_session_host_open(session, outside, why, len(why)) != lib.AATS_OK:
+            raise ConfigError(f"{name}: {text(why)}")
+    except BaseException:
+        lib.aats_session_free(session)
+        raise
+    return session
+
+
+def new_paper(taker_fee: float | None, maker_fee: float | None) -> Any:
+    """Return an ``aats_paper_t *``; ``aats_trader_paper`` takes it over."""
+    opts = ffi.new("aats_paper_opts_t *")
+    lib.aats_paper_defaults(opts)
+    opts.taker_rate_i = _rate(DEFAULT_FEE if taker_fee is None else taker_fee)
+    opts.maker_rate_i = _rate(DEFAULT_FEE if maker_fee is None else maker_fee)
+    paper = lib.aats_paper_new(opts)
+    if paper == ffi.NULL:
+        raise MemoryError("paper trading")
+    return paper
+
+
+def _rate(fee: float) -> int:
+    return int((Decimal(repr(fee)) * _RATE).to_integral_value(ROUND_HALF_EVEN))
+
+
+def _done(code: int, what: str) -> int:
+    if code < 0:
+        raise ConfigError(f"{what} ({text(lib.aats_err_name(code))})")
+    return code
+
+
+def add_symbols(trader: Any, gateway: int, rules: Mapping[str, Rules]) -> dict[str, int]:
+    """Enter symbols into a trader; return their indices in it by port."""
+    return {
+        port: _done(lib.aats_trader_add_symbol(trader, one.raw, gateway), f"{port} cannot be traded by one more symbol")
+        for port, one in rules.items()
+    }

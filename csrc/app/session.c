@@ -1,0 +1,260 @@
+/* session.c -- an order session's life and its passes. */
+#include "app/session.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "app/session_state.h"
+
+#define TICK_NS    MS /* timers are looked at this often */
+#define MAILS      64
+#define STALL_NS   (SECOND / 4) /* a callback, or a starved machine: what has come in the meantime is still in the socket */
+
+void aats_session_defaults(aats_session_opts_t *o)
+{
+    *o = (aats_session_opts_t){
+        .venue          = "BINANCE",
+        .connect_ns     = 5 * SECOND,
+        .answer_ns      = 3 * SECOND,
+        .query_min_ns   = SECOND / 2,
+        .query_max_ns   = 8 * SECOND,
+        .absent_ns      = SECOND,
+        .backoff_min_ns = SECOND / 2,
+        .backoff_max_ns = 30 * SECOND,
+        .retry_fatal_ns = 60 * SECOND,
+        .clock_every_ns = 60 * SECOND,
+    };
+}
+
+/* ---- small things that every part uses ---- */
+
+/* A venue's words stand in some lines: they may not break out of theirs, and if they quote the key, it is not shown. */
+static int say(aats_session_t *s, char *out, size_t cap, char const *fmt, va_list args)
+{
+    int n = vsnprintf(out, cap, fmt, args);
+    if (n >= (int)cap) n = (int)cap - 1;
+    size_t key = strlen(s->auth.key);
+    for (char *at = key ? strstr(out, s->auth.key) : NULL; at; at = strstr(at + key, s->auth.key)) memset(at, '*', key);
+    for (int i = 0; i < n; i++)
+        if ((uint8_t)out[i] < ' ' || out[i] == 0x7f) out[i] = '?';
+    return n;
+}
+
+void session_notice(aats_session_t *s, int level, char const *fmt, ...)
+{
+    char text[400];
+    va_list args;
+    va_start(args, fmt);
+    int n = say(s, text, sizeof text, fmt, args);
+    va_end(args);
+    aats_mailbox_put(&s->out, AATS_MAIL_NOTICE, 0, (uint64_t)level, text, (size_t)n); /* a full mailbox loses lines, never data */
+}
+
+void session_last(aats_session_t *s, char const *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    say(s, s->last, sizeof s->last, fmt, args);
+    va_end(args);
+}
+
+/* Without a seed each number is the system's (mask keys must not be guessed); with one, splitmix64, so that a run can be repeated. */
+uint64_t session_random(aats_session_t *s)
+{
+    uint64_t z = 0;
+    if (!s->opts.seed && getrandom(&z, sizeof z, 0) == (ssize_t)sizeof z) return z;
+    z = s->rng += 0x9e3779b97f4a7c15ULL;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+    return z ^ (z >> 31);
+}
+
+int64_t session_jitter(aats_session_t *s, int64_t ns) { return ns / 2 + (int64_t)(session_random(s) % (uint64_t)(ns / 2 + 1)); }
+
+int session_grow(void **array, uint32_t *cap, uint32_t need, size_t each)
+{
+    uint32_t to = *cap ? *cap : 16;
+    if (need <= *cap) return 1;
+    while (to < need) to *= 2;
+    void *grown = realloc(*array, to * each);
+    if (!grown) return 0;
+    *array = grown;
+    *cap = to;
+    return 1;
+}
+
+uint32_t session_sym(aats_session_t *s, aats_rules_t const *rules)
+{
+    uint32_t i = 0;
+    while (i < s->sym_cnt && strcmp(s->syms[i].native, rules->native) != 0) i++;
+    if (i == s->sym_cnt && !session_grow((void **)&s->syms, &s->sym_cap, i + 1, sizeof *s->syms)) return NONE;
+    if (i == s->sym_cnt) s->sym_cnt++;
+    s->syms[i] = *rules;
+    return i;
+}
+
+/* ---- life ---- */
+
+aats_session_t *aats_session_new_at(aats_order_venue_t const *venue, aats_session_opts_t const *opts, char const *key, char const *secret,
+                                    uint64_t const *earlier, size_t earlier_cnt, char *why, size_t why_sz)
+{
+    aats_session_t *s = calloc(1, sizeof *s);
+    char reason[160] = "no memory";
+    if (!s) {
+        snprintf(why, why_sz, "%s", reason);
+        return NULL;
+    }
+    s->opts = *opts;
+    s->venue = venue;
+    s->rng = opts->seed;
+    s->used = s->limit = -1;
+    s->auth.recv_window_ms = opts->recv_window_ms;
+    s->earlier = calloc(earlier_cnt + 1, sizeof *s->earlier);
+    s->reply.msgs = calloc(AATS_OREPLY_MSGS, sizeof *s->reply.msgs);
+    int ok = s->earlier && s->reply.msgs;
+    if (ok) ok = aats_mailbox_init(&s->in, MAILS) == AATS_OK && aats_mailbox_init(&s->out, 1024) == AATS_OK;
+    if (ok && strlen(key) >= sizeof s->auth.key) {
+        snprintf(reason, sizeof reason, "the API key is longer than %zu characters", sizeof s->auth.key - 1);
+        ok = 0;
+    }
+    if (ok && !key[0]) {
+        snprintf(reason, sizeof reason, "the API key is empty");
+        ok = 0;
+    }
+    if (ok) ok = (s->auth.signer = aats_signer_new(secret, strlen(secret), reason, sizeof reason)) != NULL;
+    if (!ok) {
+        snprintf(why, why_sz, "%s", reason);
+        aats_session_free(s);
+        return NULL;
+    }
+    snprintf(s->auth.key, sizeof s->auth.key, "%s", key);
+    if (earlier_cnt) memcpy(s->earlier, earlier, earlier_cnt * sizeof *earlier);
+    s->earlier_cnt = earlier_cnt;
+    session_last(s, "%s: not connected yet", s->opts.host);
+    return s;
+}
+
+aats_session_t *aats_session_new(aats_session_opts_t const *opts, char const *key, char const *secret, uint64_t const *earlier,
+                                 size_t earlier_cnt, char *why, size_t why_sz)
+{
+    aats_order_venue_t const *venue = aats_order_venue_find(opts->venue);
+    if (venue) return aats_session_new_at(venue, opts, key, secret, earlier, earlier_cnt, why, why_sz);
+    snprintf(why, why_sz, "no orders can be sent to %s: its order session is not built in", opts->venue);
+    return NULL;
+}
+
+void aats_session_free(aats_session_t *s)
+{
+    if (!s) return;
+    if (s->close) s->close(s->host_arg);
+    aats_signer_free(s->auth.signer);
+    explicit_bzero(s->auth.key, sizeof s->auth.key);
+    if (s->tx) explicit_bzero(s->tx, s->tx_cap);
+    aats_mailbox_fini(&s->in);
+    aats_mailbox_fini(&s->out);
+    free(s->earlier);
+    free(s->syms);
+    free(s->rx);
+    free(s->tx);
+    free(s->join_buf);
+    free(s->flights);
+    free(s->known);
+    free(s->strays);
+    free(s->queue);
+    free(s->reply.msgs);
+    free(s);
+}
+
+int aats_session_symbol(aats_session_t *s, aats_rules_t const *rules) { return session_sym(s, rules) == NONE ? AATS_E_FULL : AATS_OK; }
+void aats_session_own(aats_session_t *s, uint64_t instance) { s->own = instance; }
+aats_mailbox_t *aats_session_in(aats_session_t *s) { return &s->in; }
+aats_mailbox_t *aats_session_out(aats_session_t *s) { return &s->out; }
+char const *aats_session_last(aats_session_t *s) { return s->last; }
+
+char const *aats_session_address(aats_session_t const *s, int64_t *since_mono_ns)
+{
+    *since_mono_ns = s->address_mono_ns;
+    return s->address[0] ? s->address : NULL;
+}
+
+void aats_session_forget_address(aats_session_t *s) { s->address[0] = 0; }
+
+void aats_session_set_host(aats_session_t *s, int (*pass)(void *arg, int64_t now_ns, int64_t mono_ns), void (*close)(void *arg), void *arg)
+{
+    s->pass = pass;
+    s->close = close;
+    s->host_arg = arg;
+}
+
+void aats_session_set_flush(aats_session_t *s, void (*flush)(void *arg)) { s->flush = flush; }
+void aats_session_set_clock(aats_session_t *s, int64_t (*mono)(void)) { s->clock = mono; }
+
+int aats_session_state(aats_session_t *s)
+{
+    if (s->phase == LINK_LEFT || (s->leaving && s->mono_ns >= s->at_mono_ns)) return AATS_GW_LEFT;
+    if (s->phase != LINK_OPEN) return AATS_GW_DOWN;
+    return s->stage == STAGE_READY ? AATS_GW_READY : AATS_GW_STARTING;
+}
+
+/* ---- passes ---- */
+
+static void take_mail(aats_session_t *s, aats_mail_t const *m)
+{
+    switch (m->kind) {
+    case AATS_MAIL_ADDRESS:
+        if (m->size >= sizeof s->address) break;
+        memcpy(s->address, m->bytes, (size_t)m->size);
+        s->address[m->size] = 0;
+        s->address_mono_ns = s->mono_ns;
+        break;
+    case AATS_MAIL_NO_ADDRESS:
+        session_last(s, "%s: %.200s", s->opts.host, (char const *)m->bytes);
+        session_notice(s, 1, "order session: %s: %.300s", s->opts.host, (char const *)m->bytes);
+        break;
+    case AATS_MAIL_RECONNECT: link_renew(s, "it was told to", s->opts.answer_ns); break;
+    default: break;
+    }
+}
+
+int aats_session_begin(aats_session_t *s, int64_t now_ns, int64_t mono_ns)
+{
+    aats_mail_t *m;
+    int cnt = 0;
+    s->stalled = !s->stalled && s->begun_mono_ns && mono_ns - s->begun_mono_ns > STALL_NS;
+    s->begun_mono_ns = mono_ns;
+    s->now_ns = now_ns;
+    s->mono_ns = mono_ns;
+    while (cnt < MAILS && aats_mailbox_get(&s->in, &m) == 1) {
+        take_mail(s, m);
+        aats_mail_free(m);
+        cnt++;
+    }
+    if (mono_ns >= s->tick_mono_ns && !s->stalled) { /* after a stall bytes come first: the answer may be among them */
+        s->tick_mono_ns = mono_ns + TICK_NS;
+        conn_tick(s);
+        ask_tick(s);
+        s->known_look = 1;
+    }
+    if (s->known_look) know_tick(s);
+    return cnt;
+}
+
+static int64_t earlier_of(int64_t a, int64_t b) { return a < b ? a : b; }
+
+int64_t aats_session_next_mono_ns(aats_session_t *s)
+{
+    int64_t next = s->mono_ns + SECOND / 10;
+    if (s->phase != LINK_OPEN && s->phase != LINK_LEFT) next = earlier_of(next, s->at_mono_ns);
+    if (s->phase == LINK_OPEN) {
+        next = earlier_of(next, earlier_of(s->rotate_mono_ns, s->clock_due_mono_ns));
+        if (s->stage == STAGE_ORDERS || s->known_look) next = earlier_of(next, s->mono_ns + TICK_NS);
+    }
+    for (flight_t const *f = s->flights; f < s->flights + s->flight_cnt; f++)
+        if (!f->late) next = earlier_of(next, f->sent_mono_ns + s->opts.answer_ns);
+    for (known_t const *k = s->known; k < s->known + s->known_cnt; k++) /* a question, or a cancel, that waits for its time */
+        if (k->ask_mono_ns || k->wish) next = earlier_of(next, k->wish ? k->cancel_mono_ns : k->ask_mono_ns);
+    return next > s->mono_ns ? next : s->mono_ns + TICK_NS;
+}

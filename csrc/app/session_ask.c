@@ -1,0 +1,260 @@
+/* session_ask.c -- requests under way: what was asked, what an answer means, what no answer means.
+ *
+ * Every request is sent once.  A PLACE or CANCEL that is not answered in time, or whose connection goes, is told as UNKNOWN, once; what
+ * came of it is then asked for (session_know.c).  A late answer is still taken: its request stays in the table, marked, for a minute.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "app/session_state.h"
+
+#define ORDERS_WINDOW_NS (10 * SECOND) /* the tightest limit on orders is told without its interval: 10 s, aligned to the venue's clock */
+#define BUSY_NS          SECOND        /* a venue that says "too much" and no time means at least this */
+#define CLOCKS_MAX       3             /* time stamps refused on the way to READY before the connection is given up */
+
+static char const *const KINDS[AATS_OR_CNT] = {
+    "our requests", "the time", "the log-on", "the subscription to events", "the account", "open orders",
+    "an order",     "a cancel", "a cancel of all", "an order's state", "an order's fills",
+};
+
+static int is_stage(uint32_t kind) { return kind >= AATS_OR_TIME && kind <= AATS_OR_OPEN; }
+static int is_order(uint32_t kind) { return kind == AATS_OR_PLACE || kind == AATS_OR_CANCEL; }
+
+int64_t ask_venue_ns(aats_session_t const *s)
+{
+    return s->clock_mono_ns ? s->clock_ns + (s->mono_ns - s->clock_mono_ns) : s->now_ns;
+}
+
+/* ---- out ---- */
+
+int ask(aats_session_t *s, uint32_t kind, uint32_t sym, aats_machine_t *m, aats_order_t const *o, uint64_t from_id)
+{
+    char text[TEXT_MAX];
+    aats_oreq_t req = {.kind = kind, .id = s->next_id + 1, .time_ms = ask_venue_ns(s) / MS, .order = o,
+                       .rules = sym == NONE ? NULL : &s->syms[sym], .from_id = from_id};
+    if (!session_grow((void **)&s->flights, &s->flight_cap, s->flight_cnt + 1, sizeof *s->flights)) return AATS_E_NOMEM;
+    int n = s->venue->encode(&req, &s->auth, text, sizeof text);
+    if (n <= 0) return n ? n : AATS_E_EMPTY;
+    if (!conn_send_frame(s, AATS_WS_TEXT, text, (size_t)n)) return AATS_E_FULL;
+    s->flights[s->flight_cnt++] = (flight_t){.id = ++s->next_id, .kind = kind, .sym = sym, .look = s->look, .m = m,
+                                             .instance = o ? o->instance : 0, .order_id = o ? o->order_id : 0, .sent_mono_ns = s->mono_ns};
+    return AATS_OK;
+}
+
+flight_t *ask_under_way(aats_session_t *s, uint32_t kind, uint64_t instance, int64_t order_id)
+{
+    for (flight_t *f = s->flights; f < s->flights + s->flight_cnt; f++)
+        if (f->kind == kind && !f->late && f->order_id == order_id && f->instance == instance) return f;
+    return NULL;
+}
+
+uint32_t ask_orders_under_way(aats_session_t const *s, int place_only)
+{
+    uint32_t cnt = 0;
+    for (flight_t const *f = s->flights; f < s->flights + s->flight_cnt; f++)
+        cnt += !f->late && (f->kind == AATS_OR_PLACE || (!place_only && f->kind == AATS_OR_CANCEL));
+    return cnt;
+}
+
+/* ---- what the venue says of waiting, of the clock, of the key ---- */
+
+static void take_limits(aats_session_t *s, aats_oreply_t const *r)
+{
+    if (r->orders_limit <= 0 || r->orders_used < 0) return;
+    s->used = r->orders_used;
+    s->limit = r->orders_limit;
+    s->used_mono_ns = s->mono_ns + ORDERS_WINDOW_NS - ask_venue_ns(s) % ORDERS_WINDOW_NS;
+}
+
+static void take_busy(aats_session_t *s, aats_oreply_t const *r)
+{
+    s->banned = r->oc == AATS_OC_BANNED || r->status == 418;
+    int64_t wait = s->banned ? s->venue->ban_ns : BUSY_NS;
+    if (r->retry_ms > 0) wait = r->retry_ms > INT64_MAX / MS ? WAIT_MAX_NS : r->retry_ms * MS - ask_venue_ns(s);
+    if (wait < 0) wait = 0;
+    if (wait > WAIT_MAX_NS) wait = WAIT_MAX_NS;
+    int known = s->mono_ns < s->hold_mono_ns;
+    s->hold_mono_ns = s->mono_ns + wait;
+    if (known) return; /* the log has it */
+    session_notice(s, 1, "order session: the venue wants us to wait %lld ms (%.*s)", (long long)(wait / MS),
+                   (int)(r->text_len < 120 ? r->text_len : 120), r->text_len ? r->text : "");
+}
+
+/* Half of the round trip lies behind the venue's stamp; never so much that ours could lie ahead of what it allows. */
+static void take_time(aats_session_t *s, flight_t const *f, aats_oreply_t const *r)
+{
+    int64_t half = (s->mono_ns - f->sent_mono_ns) / 2, most = s->venue->clock_margin_ms * MS / 2;
+    if (r->server_ms <= 0 || r->server_ms > INT64_MAX / MS) return;
+    s->clock_ns = r->server_ms * MS + (half < most ? half : most);
+    s->clock_mono_ns = s->mono_ns;
+    s->clock_due_mono_ns = s->mono_ns + s->opts.clock_every_ns;
+}
+
+static void refused(aats_session_t *s, uint32_t kind, aats_oreply_t const *r)
+{
+    char why[200];
+    snprintf(why, sizeof why, "the venue refused %s: %lld %.*s", KINDS[kind], (long long)r->code,
+             (int)(r->text_len < 100 ? r->text_len : 100), r->text_len ? r->text : "");
+    if (r->fatal) {
+        s->wait_ns = s->opts.retry_fatal_ns;
+        if (!s->told_fatal) session_notice(s, 2, "order session: %s; the key or its permissions must be put right", why);
+        s->told_fatal = 1;
+    } else if (r->busy) {
+        s->wait_ns = s->hold_mono_ns - s->mono_ns;
+    }
+    conn_fail(s, AATS_WS_NORMAL, why);
+}
+
+/* ---- in ---- */
+
+static void strange(aats_session_t *s, char const *what, int e)
+{
+    char text[120];
+    snprintf(text, sizeof text, "%s (%s)", what, aats_err_name(e));
+    session_tell_kind(s, AATS_OM_STRANGE, AATS_OC_NONE, text);
+}
+
+static void deliver(aats_session_t *s, aats_oreply_t *r, flight_t const *f, int64_t recv_ns)
+{
+    for (size_t i = 0; i < r->msg_cnt && i < AATS_OREPLY_MSGS; i++) {
+        aats_omsg_t *m = &r->msgs[i];
+        m->recv_ns = recv_ns;
+        if (f && f->order_id && !m->order_id && m->kind < AATS_OM_DOWN) m->order_id = f->order_id, m->instance = f->instance;
+        if (know_message(s, m, f)) session_tell(s, m);
+    }
+    r->msg_cnt = 0;
+}
+
+/* Of an order: REJECT, FILLs and whatever else it says; or, where nothing was done, only that it may be asked again. */
+static void take_order_reply(aats_session_t *s, aats_oreply_t *r, flight_t const *f, int64_t recv_ns)
+{
+    aats_order_t gone = {.instance = f->instance, .order_id = f->order_id};
+    int ok = r->status == 200;
+    if (r->fatal && f->kind == AATS_OR_PLACE) s->deny_mono_ns = s->mono_ns + s->opts.retry_fatal_ns;
+    if (r->fatal && !s->told_fatal) {
+        session_notice(s, 2, "order session: the venue refused %s: %lld %.*s", KINDS[f->kind], (long long)r->code,
+                       (int)(r->text_len < 120 ? r->text_len : 120), r->text_len ? r->text : "");
+        s->told_fatal = 1;
+    }
+    if (f->kind != AATS_OR_PLACE && (r->busy || r->clock)) {
+        know_again(s, f);
+        return;
+    }
+    int e = s->venue->result(r, (int)f->kind, f->m ? &f->m->o : &gone);
+    if (e < 0) {
+        strange(s, "an answer that cannot be read", e);
+        if (is_order(f->kind) && f->m) session_tell_order(s, AATS_OM_UNKNOWN, AATS_OC_VENUE_UNSURE, f, "the answer cannot be read");
+        know_again(s, f);
+        return;
+    }
+    deliver(s, r, f, recv_ns);
+    know_answered(s, f, r, ok);
+}
+
+static void take_stage_reply(aats_session_t *s, aats_oreply_t *r, flight_t const *f, int64_t recv_ns)
+{
+    int ready = s->stage == STAGE_READY, ok = r->status == 200;
+    if (f->kind == AATS_OR_TIME) s->clock_asked = 0;
+    if (!ok && (ready || f->look != s->look)) return; /* the clock, looked at by the way: later again */
+    if (!ok && r->clock && ++s->stage_clock <= CLOCKS_MAX) {
+        know_begin(s, STAGE_TIME);
+        return;
+    }
+    if (!ok) {
+        refused(s, f->kind, r);
+        return;
+    }
+    int e = s->venue->result(r, (int)f->kind, NULL);
+    if (e < 0) {
+        strange(s, "an answer that cannot be read", e);
+        if (!ready) conn_fail(s, AATS_WS_NORMAL, "an answer that cannot be read");
+        return;
+    }
+    if (f->kind == AATS_OR_TIME) take_time(s, f, r);
+    if (f->kind == AATS_OR_LOGON) s->auth.logged_on = 1;
+    deliver(s, r, f, recv_ns);
+    if (!ready && f->look == s->look) know_stage_answered(s);
+}
+
+static void take_reply(aats_session_t *s, aats_oreply_t *r, int64_t recv_ns)
+{
+    uint32_t i = 0;
+    take_limits(s, r);
+    if (r->busy) take_busy(s, r);
+    if (r->clock) s->clock_due_mono_ns = s->mono_ns;
+    while (i < s->flight_cnt && s->flights[i].id != r->id) i++;
+    if (!r->id || i == s->flight_cnt) {
+        if (r->fatal) refused(s, AATS_OR_NONE, r);
+        else session_tell_kind(s, AATS_OM_STRANGE, AATS_OC_NONE, "an answer to nothing that was asked");
+        return;
+    }
+    flight_t f = s->flights[i];
+    s->flights[i] = s->flights[--s->flight_cnt];
+    s->known_look = 1;
+    if (is_stage(f.kind)) take_stage_reply(s, r, &f, recv_ns);
+    else take_order_reply(s, r, &f, recv_ns);
+}
+
+void ask_message(aats_session_t *s, char const *text, size_t n, int64_t recv_ns)
+{
+    aats_oreply_t *r = &s->reply;
+    *r = (aats_oreply_t){.msgs = r->msgs, .orders_used = -1, .orders_limit = -1};
+    int e = s->venue->parse(text, n, r);
+    if (e < 0) {
+        strange(s, "a message that cannot be read", e);
+        return;
+    }
+    switch (r->kind) {
+    case AATS_OV_REPLY: take_reply(s, r, recv_ns); break;
+    case AATS_OV_EVENT: deliver(s, r, NULL, recv_ns); break;
+    case AATS_OV_SHUTDOWN: link_renew(s, "the venue shuts down", s->opts.answer_ns); break;
+    case AATS_OV_DEAF:
+        if (!session_up(s)) break;
+        session_notice(s, 1, "order session: the venue has ended the subscription to events; everything is asked for anew");
+        know_begin(s, STAGE_LISTEN);
+        break;
+    default: break; /* of other events nothing is wanted */
+    }
+}
+
+/* ---- time ---- */
+
+static void overdue(aats_session_t *s, flight_t *f)
+{
+    char why[120];
+    f->late = 1;
+    s->known_look = 1;
+    if (is_order(f->kind) && f->m) session_tell_order(s, AATS_OM_UNKNOWN, AATS_OC_TIMEOUT, f, "no answer in time");
+    if (!is_stage(f->kind)) know_again(s, f);
+    else if (f->kind == AATS_OR_TIME && s->clock_asked) s->clock_asked = 0, s->clock_due_mono_ns = s->mono_ns + SECOND;
+    else if (f->look == s->look && s->stage < STAGE_ORDERS) {
+        snprintf(why, sizeof why, "no answer to %s in time", KINDS[f->kind]);
+        conn_fail(s, AATS_WS_NORMAL, why);
+    }
+}
+
+void ask_tick(aats_session_t *s)
+{
+    for (uint32_t i = 0; i < s->flight_cnt;) { /* after a failed link the table is empty */
+        flight_t *f = &s->flights[i];
+        int64_t age = s->mono_ns - f->sent_mono_ns;
+        if (age > LATE_NS) {
+            s->flights[i] = s->flights[--s->flight_cnt];
+            continue;
+        }
+        if (!f->late && age >= s->opts.answer_ns) overdue(s, f);
+        i++;
+    }
+    if (s->phase != LINK_OPEN || s->stage != STAGE_READY || s->clock_asked || s->mono_ns < s->clock_due_mono_ns) return;
+    if (s->mono_ns < s->hold_mono_ns || ask(s, AATS_OR_TIME, NONE, NULL, NULL, 0) < 0) s->clock_due_mono_ns = s->mono_ns + SECOND;
+    else s->clock_asked = 1;
+}
+
+void ask_lost(aats_session_t *s)
+{
+    for (flight_t *f = s->flights; f < s->flights + s->flight_cnt; f++) {
+        if (!is_order(f->kind) || !f->m || f->late) continue;
+        session_tell_order(s, AATS_OM_UNKNOWN, AATS_OC_DISCONNECTED, f, "the connection was lost");
+    }
+    s->flight_cnt = 0;
+}

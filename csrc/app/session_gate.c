@@ -1,0 +1,157 @@
+/* session_gate.c -- an order session as the trader sees it: orders and cancels in, messages out. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/session_state.h"
+
+/* ---- what the trader is told ---- */
+
+/* Where there is no memory for it, everything will be asked for again. */
+void session_tell(aats_session_t *s, aats_omsg_t const *m)
+{
+    if (s->queue_cnt == s->queue_cap) {
+        uint32_t cap = s->queue_cap ? 2 * s->queue_cap : 64;
+        aats_omsg_t *grown = malloc(cap * sizeof *grown);
+        if (!grown) {
+            conn_fail(s, AATS_WS_NORMAL, "no memory for its messages");
+            return;
+        }
+        for (uint32_t i = 0; i < s->queue_cnt; i++) grown[i] = s->queue[(s->queue_head + i) % s->queue_cap];
+        free(s->queue);
+        s->queue = grown;
+        s->queue_cap = cap;
+        s->queue_head = 0;
+    }
+    s->queue[(s->queue_head + s->queue_cnt++) % s->queue_cap] = *m;
+    s->known_look = 1;
+}
+
+void session_tell_kind(aats_session_t *s, uint32_t kind, uint32_t code, char const *text)
+{
+    aats_omsg_t m = {.kind = kind, .code = code, .recv_ns = s->now_ns, .cum_qty_i = -1};
+    snprintf(m.text, sizeof m.text, "%s", text);
+    session_tell(s, &m);
+}
+
+void session_tell_order(aats_session_t *s, uint32_t kind, uint32_t code, flight_t const *f, char const *text)
+{
+    aats_omsg_t m = {.kind = kind, .code = code, .recv_ns = s->now_ns, .cum_qty_i = -1, .instance = f->instance, .order_id = f->order_id};
+    snprintf(m.text, sizeof m.text, "%s", text);
+    session_tell(s, &m);
+}
+
+/* ---- the gateway's face ---- */
+
+static void look_at_the_clock(aats_session_t *s)
+{
+    int64_t late = s->clock ? s->clock() - s->mono_ns : 0;
+    if (late <= 0) return;
+    s->mono_ns += late;
+    s->now_ns += late;
+}
+
+static int may_place(aats_session_t *s, char *msg, size_t msg_sz)
+{
+    uint32_t placing = ask_orders_under_way(s, 1);
+    int64_t used = s->mono_ns < s->used_mono_ns ? s->used : 0;
+    if (s->mono_ns < s->hold_mono_ns) {
+        snprintf(msg, msg_sz, "the venue %s; %lld ms are left", s->banned ? "has banned this address" : "wants us to wait",
+                 (long long)((s->hold_mono_ns - s->mono_ns) / MS + 1));
+        return s->banned ? AATS_OC_BANNED : AATS_OC_RATE_LIMIT;
+    }
+    if (aats_session_state(s) != AATS_GW_READY || s->leaving) {
+        snprintf(msg, msg_sz, "the order session is not ready: %s", s->last);
+        return AATS_OC_NOT_CONNECTED;
+    }
+    if (s->mono_ns < s->deny_mono_ns) {
+        snprintf(msg, msg_sz, "the venue has refused an order because of its key; nothing is sent until it is tried again in %lld s",
+                 (long long)((s->deny_mono_ns - s->mono_ns) / SECOND + 1));
+        return AATS_OC_AUTH;
+    }
+    if (s->limit > 0 && used + placing >= s->limit) {
+        snprintf(msg, msg_sz, "the venue allows %lld orders in its shortest interval, and %lld are used", (long long)s->limit,
+                 (long long)(used + placing));
+        return AATS_OC_RATE_LIMIT;
+    }
+    return AATS_OC_NONE;
+}
+
+static int g_place(void *self, aats_machine_t *m, aats_rules_t const *rules, char *msg, size_t msg_sz)
+{
+    aats_session_t *s = self;
+    look_at_the_clock(s);
+    int code = may_place(s, msg, msg_sz);
+    if (code) return code;
+    known_t *k = know_add(s, m, rules);
+    int e = k ? ask(s, AATS_OR_PLACE, k->sym, m, &m->o, 0) : AATS_E_NOMEM;
+    if (e < 0) {
+        know_gone(s, m);
+        snprintf(msg, msg_sz, "its request could not be made (%s)", aats_err_name(e));
+        return e == AATS_E_IO ? AATS_OC_AUTH : e == AATS_E_EMPTY ? AATS_OC_VENUE : AATS_OC_NOT_CONNECTED;
+    }
+    k->sent_mono_ns = s->mono_ns;
+    if (s->flush) s->flush(s->host_arg);
+    return AATS_OK;
+}
+
+static int g_cancel(void *self, aats_machine_t *m, aats_rules_t const *rules)
+{
+    aats_session_t *s = self;
+    look_at_the_clock(s);
+    known_t *k = know_add(s, m, rules);
+    if (!k) return AATS_E_NOMEM;
+    k->wish = 1;
+    k->cancel_told = 0;
+    k->cancel_mono_ns = 0;
+    if (know_cancel(s, k) && s->flush) s->flush(s->host_arg);
+    return AATS_OK;
+}
+
+static void g_ask(void *self, aats_machine_t *m, aats_rules_t const *rules)
+{
+    aats_session_t *s = self;
+    know_add(s, m, rules);
+    s->known_look = 1;
+}
+
+static void g_gone(void *self, aats_machine_t *m) { know_gone(self, m); }
+
+static int g_step(void *self, int64_t now_ns, int64_t mono_ns)
+{
+    aats_session_t *s = self;
+    int work = aats_session_begin(s, now_ns, mono_ns);
+    if (s->pass) work += s->pass(s->host_arg, now_ns, mono_ns);
+    return work;
+}
+
+static int g_next(void *self, aats_omsg_t *out)
+{
+    aats_session_t *s = self;
+    if (!s->queue_cnt) return 0;
+    *out = s->queue[s->queue_head];
+    s->queue_head = (s->queue_head + 1) % s->queue_cap;
+    s->queue_cnt--;
+    return 1;
+}
+
+static int g_state(void *self) { return aats_session_state(self); }
+static int64_t g_next_mono_ns(void *self) { return aats_session_next_mono_ns(self); }
+
+/* On its way to READY a session that has not looked at open orders yet does so anyway. */
+static void g_verify(void *self)
+{
+    aats_session_t *s = self;
+    s->verifying = 1;
+    if (s->phase == LINK_OPEN && s->stage > STAGE_ACCOUNT) know_begin(s, STAGE_OPEN);
+}
+
+static void g_leave(void *self) { link_good_bye(self); }
+static void g_free(void *self) { aats_session_free(self); }
+
+void aats_session_gateway(aats_session_t *s, aats_gateway_t *out)
+{
+    *out = (aats_gateway_t){.self = s, .place = g_place, .cancel = g_cancel, .ask = g_ask, .gone = g_gone, .step = g_step, .next = g_next,
+                            .state = g_state, .next_mono_ns = g_next_mono_ns, .verify = g_verify, .leave = g_leave, .free = g_free};
+    snprintf(out->exchange, sizeof out->exchange, "%s", s->venue->name);
+}

@@ -1,0 +1,23 @@
+/* session_host.h -- gives an order session its socket and TLS: what session.h leaves out.
+ *
+ * The pass belongs to the trade loop's thread; nothing in it blocks.  The clock of a pass is the caller's.
+ */
+#ifndef AATS_APP_SESSION_HOST_H
+#define AATS_APP_SESSION_HOST_H
+
+#include "app/session.h"
+
+/* cdef-begin */
+typedef struct {
+    char host[128];    /* for SNI and the certificate */
+    char ca_file[512]; /* "": the system's certificates */
+    uint32_t port;
+    uint32_t plain;    /* 1: ws://, no TLS */
+} aats_session_host_opts_t;
+
+/* aats_session_host_open gives session its outside (the session owns it: aats_session_free closes it).  AATS_OK; else a code and a
+ * sentence in why. */
+int aats_session_host_open(aats_session_t *s, aats_session_host_opts_t const *opts, char *why, size_t why_sz);
+/* cdef-end */
+
+#endif

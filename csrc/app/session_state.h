@@ -1,0 +1,199 @@
+/* session_state.h -- what an order session holds; private to csrc/app/session*.c.  One thread owns all of it.
+ *
+ *     session.c       life and passes
+ *     session_gate.c  the face that the trader sees
+ *     session_ws.c    the connection and its bytes: upgrade, frames, silence, rotation, back-off
+ *     session_ask.c   requests under way: what was asked, what the answer means, what no answer means
+ *     session_know.c  what is known of each order: reconciling, questions, cancels, orders of earlier instances
+ */
+#ifndef AATS_APP_SESSION_STATE_H
+#define AATS_APP_SESSION_STATE_H
+
+#include "app/feed.h"
+#include "app/session.h"
+#include "proto/ws.h"
+#include "venue/order.h"
+
+#define SECOND      ((int64_t)1000000000)
+#define MS          ((int64_t)1000000)
+#define RX_START    ((size_t)64 << 10)
+#define FRAME_MAX   ((size_t)4 << 20)    /* a longer message ends the connection */
+#define TX_MAX      ((size_t)1 << 20)
+#define TEXT_MAX    4096                 /* of one request */
+#define WAIT_MAX_NS (3 * 86400 * SECOND) /* longest ban a venue speaks of: no wait is longer */
+#define LATE_NS     (60 * SECOND)        /* an answer that comes later than this is nobody's */
+#define ASKS_MAX    8                    /* questions about orders under way at once: they cost weight */
+#define NONE        UINT32_MAX
+
+enum { LINK_WAIT = 0, LINK_CONNECTING = 1, LINK_UPGRADING = 2, LINK_OPEN = 3, LINK_CLOSING = 4, LINK_LEFT = 5 };
+
+/* How far an open connection has come; each has its request answered before the next begins. */
+enum { STAGE_TIME = 0, STAGE_LOGON = 1, STAGE_LISTEN = 2, STAGE_ACCOUNT = 3, STAGE_OPEN = 4, STAGE_ORDERS = 5, STAGE_READY = 6 };
+
+/* An order of this process whose machine lives. */
+typedef struct {
+    aats_machine_t *m;
+    uint32_t sym;
+    uint32_t tries;          /* questions since it was known last */
+    int64_t ask_mono_ns;     /* the next question, not before */
+    int64_t sent_mono_ns;    /* its PLACE, 0: not by this session */
+    int64_t absent_mono_ns;  /* first answer in a row that it never arrived */
+    uint32_t absent_cnt;
+    uint8_t doubt;           /* not heard of since the connection was lost */
+    uint8_t wish;            /* a cancel was asked of us and has not gone out */
+    uint8_t cancel_told;     /* the cancel request has its answer */
+    uint8_t pad;
+    uint32_t asked_kind;     /* the last question of this doubt, AATS_OR_* */
+    int64_t cancel_mono_ns;  /* the next cancel request, not before */
+    uint64_t fills_from;     /* FILLS came in parts: the next begins here */
+} known_t;
+
+/* An open order at the venue that nobody here knows, but whose client id is ours: it is canceled. */
+typedef struct {
+    aats_order_t o;
+    uint32_t sym;
+    int64_t cancel_mono_ns;
+    uint8_t asked; /* its cancel is under way */
+    uint8_t done;  /* its cancel was answered */
+} stray_t;
+
+/* A request that was sent. */
+typedef struct {
+    uint64_t id;
+    uint32_t kind;         /* AATS_OR_* */
+    uint32_t late;         /* its time is over, and that was told */
+    uint32_t sym;
+    uint32_t look;         /* OPEN: of which look */
+    aats_machine_t *m;     /* of PLACE, CANCEL, QUERY, FILLS; NULL: gone, or a stray's */
+    uint64_t instance;     /* of the order, machine or stray */
+    int64_t order_id;
+    int64_t sent_mono_ns;
+} flight_t;
+
+struct aats_session {
+    aats_session_opts_t opts;
+    aats_order_venue_t const *venue;
+    aats_oauth_t auth;
+    uint64_t own;
+    uint64_t *earlier;
+    size_t earlier_cnt;
+    aats_rules_t *syms;
+    uint32_t sym_cnt, sym_cap;
+
+    int64_t now_ns, mono_ns; /* of this pass, or of the order that is being sent */
+    int64_t begun_mono_ns;   /* of the last begin */
+    int64_t tick_mono_ns;    /* when timers are looked at next */
+    int stalled;             /* the timers of this pass were left out */
+    uint64_t rng;
+    char address[64];
+    int64_t address_mono_ns;
+    aats_mailbox_t in, out;
+    int (*pass)(void *arg, int64_t now_ns, int64_t mono_ns);
+    void (*flush)(void *arg);
+    void (*close)(void *arg);
+    void *host_arg;
+    int64_t (*clock)(void);
+
+    /* the connection */
+    int phase;
+    int leaving;
+    uint32_t tries;
+    int told_up;             /* UP was said, DOWN not yet */
+    int told_fatal;          /* the log knows */
+    int64_t at_mono_ns;      /* deadline or start of the next attempt, by phase */
+    int64_t opened_mono_ns;
+    int64_t heard_mono_ns;
+    int64_t rotate_mono_ns;  /* replace it when nothing is under way */
+    int64_t force_mono_ns;   /* replace it even so */
+    int64_t wait_ns;         /* told by the venue, or by a fatal error: do not come back earlier */
+    int planned;             /* it is closed to be opened again at once */
+    uint8_t *rx;
+    size_t rx_len, rx_cap;
+    uint8_t *tx;
+    size_t tx_len, tx_cap;
+    aats_ws_asm_t join;
+    uint8_t *join_buf;
+    uint8_t key16[16];
+    char last[240];
+
+    /* what the venue said of waiting */
+    int64_t hold_mono_ns;    /* no request before */
+    int banned;              /* ... because of a ban */
+    int64_t used, limit;     /* orders, as last told; -1: not told */
+    int64_t used_mono_ns;    /* until when that counts */
+    int64_t deny_mono_ns;    /* no PLACE before: the key may not */
+
+    /* the venue's clock: clock_ns at clock_mono_ns */
+    int64_t clock_ns, clock_mono_ns;
+    int64_t clock_due_mono_ns;
+    int clock_asked;
+
+    /* the way to READY */
+    int stage;
+    uint32_t stage_left;     /* requests of the stage not answered yet */
+    uint32_t stage_clock;    /* time stamps refused on the way */
+    uint32_t look;           /* counts the requests of stages */
+    uint32_t first_look;     /* the first look at open orders on this way: foreign ones are told of it alone */
+    uint32_t relooks;
+    int64_t look_mono_ns;    /* the next look, not before; 0: none is wanted */
+    uint32_t look_own;       /* open orders of ours that the last look has shown, and that verify does not allow */
+    int verifying;
+
+    uint64_t next_id;
+    flight_t *flights;
+    uint32_t flight_cnt, flight_cap;
+    known_t *known;
+    uint32_t known_cnt, known_cap;
+    stray_t *strays;
+    uint32_t stray_cnt, stray_cap;
+    int known_look;          /* something was said of an order: look at the machines */
+
+    aats_omsg_t *queue;      /* a ring: what the trader has not taken yet */
+    uint32_t queue_head, queue_cnt, queue_cap;
+    aats_oreply_t reply;
+};
+
+/* session.c */
+void session_notice(aats_session_t *s, int level, char const *fmt, ...) __attribute__((format(printf, 3, 4)));
+void session_last(aats_session_t *s, char const *fmt, ...) __attribute__((format(printf, 2, 3)));
+uint64_t session_random(aats_session_t *s);
+int64_t session_jitter(aats_session_t *s, int64_t ns); /* in [ns/2, ns] */
+int session_grow(void **array, uint32_t *cap, uint32_t need, size_t each);
+uint32_t session_sym(aats_session_t *s, aats_rules_t const *rules); /* its index, entered if it is new; NONE: no memory */
+
+/* session_gate.c: what the trader is told */
+void session_tell(aats_session_t *s, aats_omsg_t const *m);
+void session_tell_kind(aats_session_t *s, uint32_t kind, uint32_t code, char const *text);
+void session_tell_order(aats_session_t *s, uint32_t kind, uint32_t code, flight_t const *f, char const *text);
+
+/* session_ws.c */
+void conn_tick(aats_session_t *s);
+void link_good_bye(aats_session_t *s);
+int conn_send_frame(aats_session_t *s, int opcode, void const *data, size_t n); /* 1, 0: it takes no more, and has failed */
+void conn_fail(aats_session_t *s, int close_code, char const *why);
+void link_renew(aats_session_t *s, char const *why, int64_t force_in_ns); /* planned: as soon as nothing is under way */
+
+/* session_ask.c.  ask: AATS_OK, 0 bytes count as AATS_E_EMPTY: the venue has no such request; else what encode said. */
+int ask(aats_session_t *s, uint32_t kind, uint32_t sym, aats_machine_t *m, aats_order_t const *o, uint64_t from_id);
+void ask_message(aats_session_t *s, char const *text, size_t n, int64_t recv_ns);
+void ask_tick(aats_session_t *s);
+void ask_lost(aats_session_t *s);
+flight_t *ask_under_way(aats_session_t *s, uint32_t kind, uint64_t instance, int64_t order_id);
+uint32_t ask_orders_under_way(aats_session_t const *s, int place_only); /* PLACE and CANCEL whose answer is still awaited */
+int64_t ask_venue_ns(aats_session_t const *s);
+
+/* session_know.c */
+known_t *know_find(aats_session_t *s, aats_machine_t const *m);
+known_t *know_add(aats_session_t *s, aats_machine_t *m, aats_rules_t const *rules); /* NULL: no memory */
+void know_gone(aats_session_t *s, aats_machine_t *m);
+int know_cancel(aats_session_t *s, known_t *k); /* 1: it went out */
+void know_tick(aats_session_t *s);
+void know_lost(aats_session_t *s);
+void know_begin(aats_session_t *s, int stage); /* (again) from here on to READY */
+int know_message(aats_session_t *s, aats_omsg_t *m, flight_t const *f); /* 1: it is for the trader */
+void know_stage_answered(aats_session_t *s);
+void know_answered(aats_session_t *s, flight_t const *f, aats_oreply_t const *r, int ok);
+void know_again(aats_session_t *s, flight_t const *f); /* nothing was done, or nothing is known: later again, if it may be */
+static inline int session_up(aats_session_t const *s) { return s->phase == LINK_OPEN && s->stage > STAGE_LISTEN; }
+
+#endif

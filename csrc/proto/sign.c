@@ -1,0 +1,133 @@
+#include "proto/sign.h"
+
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/params.h>
+#include <openssl/pem.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "proto/base64.h"
+
+#define SECRET_MAX (64 * 1024)
+#define ED25519_SZ 64
+
+/* One of the two is set.  The secret itself is kept by OpenSSL alone, which cleanses it when the key or the context is freed. */
+struct aats_signer {
+    int kind;
+    EVP_MAC_CTX *mac;   /* HMAC: keyed, never fed; each signature works on a copy of it */
+    EVP_PKEY *key;      /* Ed25519 */
+    EVP_MD_CTX *digest; /* Ed25519: kept between signatures */
+};
+
+static aats_signer_t *refuse(aats_signer_t *s, char *why, size_t why_sz, char const *sentence)
+{
+    ERR_clear_error(); /* what is left there would be told as the reason of the next TLS error */
+    aats_signer_free(s);
+    if (why_sz) snprintf(why, why_sz, "%s", sentence);
+    return NULL;
+}
+
+/* Where OpenSSL would ask the terminal for a passphrase: nobody sits there. */
+static int no_passphrase(char *buf, int size, int rwflag, void *arg)
+{
+    (void)buf, (void)size, (void)rwflag, (void)arg;
+    return -1;
+}
+
+static aats_signer_t *from_pem(aats_signer_t *s, char const *secret, size_t n, char *why, size_t why_sz)
+{
+    BIO *bio = BIO_new_mem_buf(secret, (int)n);
+    if (!bio) return refuse(s, why, why_sz, "no memory for the key");
+    s->kind = AATS_SIGN_ED25519;
+    s->key = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
+    BIO_free(bio);
+    if (!s->key)
+        return refuse(s, why, why_sz, "the secret is a PEM text, but no private key could be read from it: expected an Ed25519 key "
+                                      "in PKCS#8 without a passphrase (\"-----BEGIN PRIVATE KEY-----\")");
+    if (EVP_PKEY_id(s->key) != EVP_PKEY_ED25519)
+        return refuse(s, why, why_sz, "the secret is a PEM text with a key of another kind than Ed25519");
+    s->digest = EVP_MD_CTX_new();
+    return s->digest ? s : refuse(s, why, why_sz, "no memory for the key");
+}
+
+static aats_signer_t *from_text(aats_signer_t *s, char const *secret, size_t n, char *why, size_t why_sz)
+{
+    OSSL_PARAM const params[] = {OSSL_PARAM_construct_utf8_string("digest", "SHA256", 0), OSSL_PARAM_construct_end()};
+    EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    s->kind = AATS_SIGN_HMAC;
+    s->mac = mac ? EVP_MAC_CTX_new(mac) : NULL;
+    EVP_MAC_free(mac);
+    int ok = s->mac && EVP_MAC_init(s->mac, (unsigned char const *)secret, n, params);
+    return ok ? s : refuse(s, why, why_sz, "OpenSSL offers no HMAC-SHA256");
+}
+
+static int is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+
+static int holds(char const *s, size_t n, char const *lit)
+{
+    size_t k = strlen(lit);
+    for (size_t i = 0; i + k <= n; i++)
+        if (!memcmp(s + i, lit, k)) return 1;
+    return 0;
+}
+
+aats_signer_t *aats_signer_new(char const *secret, size_t n, char *why, size_t why_sz)
+{
+    if (!secret || n == 0) return refuse(NULL, why, why_sz, "the secret is empty");
+    if (n > SECRET_MAX) return refuse(NULL, why, why_sz, "the secret is longer than any key");
+    aats_signer_t *s = OPENSSL_zalloc(sizeof *s);
+    if (!s) return refuse(NULL, why, why_sz, "no memory for the key");
+    if (holds(secret, n, "-----BEGIN")) return from_pem(s, secret, n, why, why_sz);
+    if (is_space(secret[0]) || is_space(secret[n - 1]))
+        return refuse(s, why, why_sz, "the secret begins or ends with white space: every signature would be wrong");
+    return from_text(s, secret, n, why, why_sz);
+}
+
+void aats_signer_free(aats_signer_t *s)
+{
+    if (!s) return;
+    EVP_MD_CTX_free(s->digest);
+    EVP_PKEY_free(s->key);
+    EVP_MAC_CTX_free(s->mac);
+    OPENSSL_clear_free(s, sizeof *s);
+}
+
+int aats_signer_kind(aats_signer_t const *s) { return s->kind; }
+
+static int hmac(aats_signer_t *s, void const *text, size_t n, char *out)
+{
+    static char const HEX[] = "0123456789abcdef";
+    uint8_t raw[32];
+    size_t raw_sz = 0;
+    EVP_MAC_CTX *work = EVP_MAC_CTX_dup(s->mac);
+    int ok = work && EVP_MAC_update(work, text, n) && EVP_MAC_final(work, raw, &raw_sz, sizeof raw) && raw_sz == sizeof raw;
+    EVP_MAC_CTX_free(work);
+    if (!ok) return AATS_E_IO;
+    for (size_t i = 0; i < sizeof raw; i++) {
+        out[2 * i] = HEX[raw[i] >> 4];
+        out[2 * i + 1] = HEX[raw[i] & 15];
+    }
+    out[64] = 0;
+    return 64;
+}
+
+static int ed25519(aats_signer_t *s, void const *text, size_t n, char *out, size_t cap)
+{
+    uint8_t raw[ED25519_SZ];
+    size_t raw_sz = sizeof raw;
+    int ok = EVP_MD_CTX_reset(s->digest) && EVP_DigestSignInit(s->digest, NULL, NULL, NULL, s->key) == 1 &&
+             EVP_DigestSign(s->digest, raw, &raw_sz, text, n) == 1 && raw_sz == sizeof raw;
+    return ok ? aats_base64_encode(raw, sizeof raw, out, cap) : AATS_E_IO;
+}
+
+int aats_sign(aats_signer_t *s, void const *text, size_t n, char *out, size_t cap)
+{
+    static uint8_t const nothing[1];
+    if (!text) text = nothing, n = 0;
+    if (cap < (s->kind == AATS_SIGN_HMAC ? 65U : AATS_BASE64_SZ(ED25519_SZ))) return AATS_E_FULL;
+    int e = s->kind == AATS_SIGN_HMAC ? hmac(s, text, n, out) : ed25519(s, text, n, out, cap);
+    if (e < 0) ERR_clear_error();
+    return e;
+}

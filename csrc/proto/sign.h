@@ -1,0 +1,33 @@
+/* sign.h -- signatures of requests: HMAC-SHA256 and Ed25519, through OpenSSL's EVP.
+ *
+ * For: order sessions.  Pure bytes: text and key in, signature out.  Not for REST of the control plane (Python's cryptography).
+ * A signer holds a secret: its memory is cleansed by fini, nothing prints it, and no error text contains it.
+ * Cost: HMAC of 200 bytes about 1 us, Ed25519 some 50 us.  Threads: a signer belongs to one.
+ */
+#ifndef AATS_PROTO_SIGN_H
+#define AATS_PROTO_SIGN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/errors.h"
+
+/* cdef-begin */
+enum { AATS_SIGN_HMAC = 1, AATS_SIGN_ED25519 = 2 };
+#define AATS_SIGN_SZ 100 /* room for any signature's text: 64 hex digits, or 88 base64 characters, with its final zero */
+
+typedef struct aats_signer aats_signer_t;
+
+/* aats_signer_new takes a secret as venues give it: a PEM text with a PKCS#8 private key is Ed25519, all else HMAC-SHA256.
+ * NULL with a sentence (without the secret) in why: empty, PEM that cannot be read or wants a passphrase, a key of another kind (RSA, EC),
+ * white space around an HMAC secret (a file's last line end). */
+aats_signer_t *aats_signer_new(char const *secret, size_t n, char *why, size_t why_sz);
+void aats_signer_free(aats_signer_t *s);
+int aats_signer_kind(aats_signer_t const *s);
+
+/* aats_sign writes the signature's text (HMAC: lower-case hex, Ed25519: base64) with a final zero byte.  Its length, AATS_E_FULL,
+ * AATS_E_IO. */
+int aats_sign(aats_signer_t *s, void const *text, size_t n, char *out, size_t cap);
+/* cdef-end */
+
+#endif

@@ -1,0 +1,298 @@
+/* binance_order.c -- Binance Spot's order entry over its WebSocket API: the venue's numbers, and the requests that we send.
+ *
+ * Facts: exchanges/binance_spot.md, sections 5 to 8.  Not here: answers and events (binance_order_parse.c and its neighbours), what to
+ * ask and when (app/session.c).
+ *
+ * Odd behaviours, by number:
+ *   V-10 a cancel event names the cancel in "c" and the order in "C"; every other event has the order in "c" and an empty "C" (5.4, 10).
+ *   V-11 what goes wrong inside the venue (5xx, -1000, -1001, -1006, -1007) leaves open whether an order was taken: no rejection (7, 10).
+ *   V-12 -2010 is a dozen different refusals: the message tells which (5.2).
+ *   V-13 after a cancel an order carries the cancel's client id: it is found by its number, and the answer need not repeat our id (5.3).
+ *   V-14 the id of a reply may be a number, text or null; ours are numbers, all else is nobody's (5.1).
+ *   V-15 self-trade prevention may shrink an order without ending it: "X" tells, not "x" (5.5).
+ *   V-16 balances of cheap assets exceed 64 bits at eight decimals: they are read to 128.
+ *   V-17 "expired" is also what is left of an IOC order (5.5).
+ *   V-18 an order of a type other than LIMIT and MARKET is answered without its fills unless FULL is asked for (5.2).
+ *   V-19 a cancel report may stand for a whole order list, without a client id of its own (5.3).
+ */
+#include "venue/binance_order.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "order/client_id.h"
+#include "proto/num.h"
+#include "proto/utf8.h"
+
+#define PARAM_CNT 12 /* most that one request has: a signed LIMIT order */
+#define PARAM_SZ 144
+#define PAYLOAD_SZ 1024
+
+/* ---- parameters: collected, sorted by name, then written twice, as the text that is signed and as JSON ---- */
+
+typedef struct {
+    char const *name;
+    int bare; /* a JSON number: no quotes */
+    char text[PARAM_SZ];
+} param_t;
+
+typedef struct {
+    param_t at[PARAM_CNT];      /* as they were added */
+    uint8_t by_name[PARAM_CNT]; /* their indices, sorted by name */
+    int cnt;
+    int err;                    /* the first error sticks */
+} params_t;
+
+/* The text for one more parameter; NULL after an error. */
+static char *slot(params_t *ps, char const *name, int bare)
+{
+    if (ps->err) return NULL;
+    if (ps->cnt == PARAM_CNT) {
+        ps->err = AATS_E_FULL;
+        return NULL;
+    }
+    int i = ps->cnt++;
+    param_t *p = &ps->at[i];
+    for (; i > 0 && strcmp(ps->at[ps->by_name[i - 1]].name, name) > 0; i--) ps->by_name[i] = ps->by_name[i - 1];
+    ps->by_name[i] = (uint8_t)(p - ps->at);
+    p->name = name;
+    p->bare = bare;
+    return p->text;
+}
+
+/* Neither JSON nor the signed text can be led astray: no quotes, no backslash, no control characters, no "&" or "="; and it is UTF-8. */
+static int harmless(char const *s, size_t n)
+{
+    if (!aats_utf8_ok(s, n)) return 0;
+    for (size_t i = 0; i < n; i++)
+        if ((unsigned char)s[i] <= ' ' || s[i] == 0x7f || strchr("\"\\&=", s[i])) return 0;
+    return n > 0;
+}
+
+/* s ends with a zero byte or after cap bytes. */
+static void add_text(params_t *ps, char const *name, char const *s, size_t cap)
+{
+    size_t n = strnlen(s, cap);
+    char *to = slot(ps, name, 0);
+    if (!to) return;
+    if (n >= PARAM_SZ || !harmless(s, n)) {
+        ps->err = AATS_E_ARG;
+        return;
+    }
+    memcpy(to, s, n);
+    to[n] = 0;
+}
+
+#define ADD_LIT(ps, name, lit) add_text(ps, name, lit, PARAM_SZ)
+
+static void add_int(params_t *ps, char const *name, int64_t v)
+{
+    char *to = slot(ps, name, 1);
+    if (to) aats_num_format(v, 0, to, PARAM_SZ);
+}
+
+static void add_decimal(params_t *ps, char const *name, int64_t v, int exp)
+{
+    char *to = slot(ps, name, 0);
+    if (!to) return;
+    int n = v > 0 ? aats_num_format(v, exp, to, PARAM_SZ) : AATS_E_ARG;
+    if (n < 0) ps->err = n;
+}
+
+static void add_symbol(params_t *ps, aats_oreq_t const *req)
+{
+    if (req->rules) add_text(ps, "symbol", req->rules->native, sizeof req->rules->native);
+    else ps->err = AATS_E_ARG;
+}
+
+static void add_client_id(params_t *ps, char const *name, aats_order_t const *o)
+{
+    char *to = slot(ps, name, 0);
+    if (to) aats_client_id_format(o->instance, o->order_id, to);
+}
+
+/* orderId is a number in JSON; what we hold is the text that the venue's number became. */
+static void add_remote(params_t *ps, aats_order_t const *o)
+{
+    size_t n = strnlen(o->remote_id, sizeof o->remote_id);
+    char *to = slot(ps, "orderId", 1);
+    uint64_t v;
+    if (!to) return;
+    if (n == sizeof o->remote_id || aats_num_u64(o->remote_id, n, &v)) ps->err = AATS_E_ARG;
+    else memcpy(to, o->remote_id, n + 1);
+}
+
+/* ---- what each request asks with ---- */
+
+static void place(params_t *ps, aats_oreq_t const *req)
+{
+    static struct { char const *type, *tif; } const HOW[] = {
+        [AATS_TIF_IOC] = {"LIMIT", "IOC"}, [AATS_TIF_POS] = {"LIMIT_MAKER", NULL}, [AATS_TIF_GTC]    = {"LIMIT", "GTC"},
+        [AATS_TIF_FOK] = {"LIMIT", "FOK"}, [AATS_TIF_MARKET] = {"MARKET", NULL},
+    };
+    aats_order_t const *o = req->order;
+    int side_ok = o->side == AATS_SIDE_BUY || o->side == AATS_SIDE_SELL;
+    if (!side_ok || o->tif < AATS_TIF_IOC || o->tif > AATS_TIF_MARKET) {
+        ps->err = AATS_E_ARG;
+        return;
+    }
+    add_symbol(ps, req);
+    ADD_LIT(ps, "side", o->side == AATS_SIDE_BUY ? "BUY" : "SELL");
+    ADD_LIT(ps, "type", HOW[o->tif].type);
+    if (HOW[o->tif].tif) ADD_LIT(ps, "timeInForce", HOW[o->tif].tif); /* must not be sent with the others: -1106 (5.2) */
+    if (o->tif != AATS_TIF_MARKET) add_decimal(ps, "price", o->px_i, o->px_exp);
+    add_decimal(ps, "quantity", o->qty_i, o->qty_exp);
+    add_client_id(ps, "newClientOrderId", o);
+    ADD_LIT(ps, "newOrderRespType", "FULL"); /* V-18 */
+}
+
+/* CANCEL and QUERY name the order by the venue's own number as soon as that is known, else by our id; never by both.  The number is what
+ * the venue finds most quickly.  With both it demands that the order still carries our id, and an order may have lost that: a cancel
+ * replaces it (V-13), so does an amendment made elsewhere.  We know a number only from messages that carried our id. */
+static void named(params_t *ps, aats_oreq_t const *req)
+{
+    add_symbol(ps, req);
+    if (req->order->remote_id[0]) add_remote(ps, req->order);
+    else add_client_id(ps, "origClientOrderId", req->order);
+}
+
+/* Oldest first: without fromId the latest come, and a page that is full would hide the first ones. */
+static void fills(params_t *ps, aats_oreq_t const *req)
+{
+    add_symbol(ps, req);
+    add_remote(ps, req->order);
+    add_int(ps, "fromId", (int64_t)req->from_id);
+    add_int(ps, "limit", FILLS_LIMIT);
+}
+
+static void account(params_t *ps, aats_oreq_t const *req)
+{
+    (void)req;
+    char *to = slot(ps, "omitZeroBalances", 1);
+    if (to) memcpy(to, "true", 5);
+}
+
+static void open_orders(params_t *ps, aats_oreq_t const *req)
+{
+    if (req->rules) add_symbol(ps, req); /* without one: of all symbols, at 80 instead of 6 of the weight (7) */
+}
+
+/* PUBLIC: neither stamp nor key.  ALWAYS: key and signature on a logged-on connection too. */
+enum { PUBLIC = 1, ALWAYS = 2, OF_ORDER = 4 };
+
+static struct {
+    char const *method;
+    unsigned how;
+    void (*fill)(params_t *ps, aats_oreq_t const *req);
+} const REQUESTS[AATS_OR_CNT] = {
+    [AATS_OR_TIME]       = {"time", PUBLIC, NULL},
+    [AATS_OR_LOGON]      = {"session.logon", ALWAYS, NULL},
+    [AATS_OR_LISTEN]     = {"userDataStream.subscribe.signature", 0, NULL},
+    [AATS_OR_ACCOUNT]    = {"account.status", 0, account},
+    [AATS_OR_OPEN]       = {"openOrders.status", 0, open_orders},
+    [AATS_OR_PLACE]      = {"order.place", OF_ORDER, place},
+    [AATS_OR_CANCEL]     = {"order.cancel", OF_ORDER, named},
+    [AATS_OR_CANCEL_ALL] = {"openOrders.cancelAll", 0, add_symbol},
+    [AATS_OR_QUERY]      = {"order.status", OF_ORDER, named},
+    [AATS_OR_FILLS]      = {"myTrades", OF_ORDER, fills},
+};
+
+/* ---- writing ---- */
+
+/* Appends texts; keeps room for a final zero, and remembers when there was none. */
+typedef struct {
+    char *at, *end;
+    int full;
+} text_t;
+
+static void put(text_t *t, char const *s)
+{
+    size_t n = strlen(s);
+    if (t->full || (size_t)(t->end - t->at) <= n) {
+        t->full = 1;
+        return;
+    }
+    memcpy(t->at, s, n + 1);
+    t->at += n;
+}
+
+/* apiKey and signature: over all other parameters, "name=value" joined with "&", values as they stand in the JSON (6). */
+static void sign(params_t *ps, aats_oauth_t *auth)
+{
+    char payload[PAYLOAD_SZ], signature[AATS_SIGN_SZ];
+    text_t t = {payload, payload + sizeof payload, 0};
+    if (!auth->signer && !ps->err) ps->err = AATS_E_ARG;
+    add_text(ps, "apiKey", auth->key, sizeof auth->key);
+    if (ps->err) return;
+    for (int i = 0; i < ps->cnt; i++) {
+        param_t const *p = &ps->at[ps->by_name[i]];
+        put(&t, i ? "&" : "");
+        put(&t, p->name);
+        put(&t, "=");
+        put(&t, p->text);
+    }
+    int n = t.full ? AATS_E_FULL : aats_sign(auth->signer, payload, (size_t)(t.at - payload), signature, sizeof signature);
+    char *to = n < 0 ? NULL : slot(ps, "signature", 0);
+    if (n < 0) ps->err = n;
+    if (to) memcpy(to, signature, (size_t)n + 1);
+}
+
+/* {"id":7,"method":"order.place","params":{"newClientOrderId":"0123..cdef","price":"64200.01",...,"timestamp":1785312000301}} */
+static int write_json(params_t const *ps, uint64_t id, char const *method, char *out, size_t cap)
+{
+    char number[24];
+    text_t t = {out, out + cap, 0};
+    snprintf(number, sizeof number, "%llu", (unsigned long long)id);
+    put(&t, "{\"id\":");
+    put(&t, number);
+    put(&t, ",\"method\":\"");
+    put(&t, method);
+    put(&t, ps->cnt ? "\",\"params\":{" : "\"}");
+    for (int i = 0; i < ps->cnt; i++) {
+        param_t const *p = &ps->at[ps->by_name[i]];
+        put(&t, i ? ",\"" : "\"");
+        put(&t, p->name);
+        put(&t, p->bare ? "\":" : "\":\"");
+        put(&t, p->text);
+        put(&t, p->bare ? "" : "\"");
+    }
+    put(&t, ps->cnt ? "}}" : "");
+    return t.full ? AATS_E_FULL : (int)(t.at - out);
+}
+
+static int binance_order_encode(aats_oreq_t const *req, aats_oauth_t *auth, char *out, size_t cap)
+{
+    params_t ps;
+    ps.cnt = ps.err = 0;
+    if (req->kind <= AATS_OR_NONE || req->kind >= AATS_OR_CNT || req->id == 0) return AATS_E_ARG;
+    unsigned how = REQUESTS[req->kind].how;
+    char const *method = REQUESTS[req->kind].method;
+    if ((how & OF_ORDER) && !req->order) return AATS_E_ARG;
+    if (req->kind == AATS_OR_LOGON && auth->signer && aats_signer_kind(auth->signer) != AATS_SIGN_ED25519) return 0; /* no other may (6) */
+    if (req->kind == AATS_OR_LISTEN && auth->logged_on) {
+        method = "userDataStream.subscribe"; /* the connection's own account: without any parameter (5.4) */
+        how = PUBLIC;
+    }
+    if (REQUESTS[req->kind].fill) REQUESTS[req->kind].fill(&ps, req);
+    if (!(how & PUBLIC)) {
+        if (auth->recv_window_ms) add_int(&ps, "recvWindow", auth->recv_window_ms);
+        add_int(&ps, "timestamp", req->time_ms);
+        if (!auth->logged_on || (how & ALWAYS)) sign(&ps, auth);
+    }
+    return ps.err ? ps.err : write_json(&ps, req->id, method, out, cap);
+}
+
+aats_order_venue_t const aats_order_venue_binance = {
+    .name            = "BINANCE",
+    .px_exp          = BINANCE_EXP,
+    .qty_exp         = BINANCE_EXP,
+    .fee_exp         = BINANCE_EXP,
+    .path            = "/ws-api/v3",
+    .encode          = binance_order_encode,
+    .parse           = binance_order_parse,
+    .result          = binance_order_result,
+    .ping_ns         = 20000000000,                     /* "ping frame every 20 s" (1) */
+    .rotate_ns       = (int64_t)23 * 3600 * 1000000000, /* "at most 24 h": replaced at about 23 (1) */
+    .ban_ns          = (int64_t)120 * 1000000000,       /* "2 min .. 3 days" (7) */
+    .clock_margin_ms = 1000,                            /* "timestamp < serverTime + 1000" (6) */
+};

@@ -1,0 +1,111 @@
+/* order.h (venue) -- what an order session needs to know of a venue: the contract that each <venue>_order.c fills in.
+ *
+ * Pure bytes: requests out, replies and events in.  No state, no socket, no clock: ids of requests and time stamps come from the session
+ * (app/session.h), which also remembers what each id was for.  Facts and their source stand in the venue's file.
+ */
+#ifndef AATS_VENUE_ORDER_H
+#define AATS_VENUE_ORDER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/errors.h"
+#include "order/omsg.h"
+#include "order/rules.h"
+#include "proto/sign.h"
+
+/* cdef-begin */
+/* What can be asked of a venue. */
+enum {
+    AATS_OR_NONE = 0, AATS_OR_TIME = 1, AATS_OR_LOGON = 2, AATS_OR_LISTEN = 3, AATS_OR_ACCOUNT = 4, AATS_OR_OPEN = 5, AATS_OR_PLACE = 6,
+    AATS_OR_CANCEL = 7, AATS_OR_CANCEL_ALL = 8, AATS_OR_QUERY = 9, AATS_OR_FILLS = 10, AATS_OR_CNT = 11
+};
+
+/* aats_oauth_t -- who asks.  Holds a secret: never printed, never copied into shared memory. */
+typedef struct {
+    aats_signer_t *signer;
+    char key[136];
+    uint32_t logged_on;      /* 1 after a LOGON that was taken: requests need no signature any more */
+    uint32_t recv_window_ms; /* 0: the venue's default */
+} aats_oauth_t;
+
+/* aats_oreq_t -- one request. */
+typedef struct {
+    uint32_t kind;          /* AATS_OR_* */
+    uint32_t pad;
+    uint64_t id;            /* of the request, never 0, never reused on a connection */
+    int64_t time_ms;        /* the venue's time, as far as it is known */
+    aats_order_t const *order; /* PLACE, CANCEL, QUERY, FILLS */
+    aats_rules_t const *rules; /* the same, and OPEN, CANCEL_ALL: the symbol; NULL for OPEN: all symbols */
+    uint64_t from_id;       /* FILLS: trades from this id on, oldest first; 0: all of the order */
+} aats_oreq_t;
+
+/* aats_oreply_t -- one message of the venue, taken apart.  Texts point into the message. */
+enum {
+    AATS_OV_OTHER = 0, AATS_OV_REPLY = 1, AATS_OV_EVENT = 2, AATS_OV_SHUTDOWN = 3, AATS_OV_DEAF = 4 /* the event subscription has ended */
+};
+#define AATS_OREPLY_MSGS 1024
+typedef struct {
+    int kind;              /* AATS_OV_* */
+    int status;            /* REPLY: as HTTP's: 200, 400, 429 ... */
+    uint64_t id;           /* REPLY: the request's; 0: null */
+    int64_t code;          /* REPLY: the venue's number of an error, 0: none */
+    int64_t retry_ms;      /* wait until this epoch ms, 0: not told */
+    int64_t server_ms;     /* TIME, LOGON: the venue's clock, 0: not told */
+    int64_t orders_used;   /* what is told of the tightest limit on orders: used and allowed, -1: not told */
+    int64_t orders_limit;
+    uint32_t unsure;       /* 1: the venue says that the outcome is not known (5xx, its own time-outs) */
+    uint32_t fatal;        /* 1: key, signature or permission: asking again is useless */
+    uint32_t busy;         /* 1: not executed, too much asked: wait */
+    uint32_t clock;        /* 1: our time stamp was refused */
+    uint32_t oc;           /* AATS_OC_* of an error */
+    uint32_t more;         /* FILLS: there may be more than were given: ask again from the last trade id + 1 */
+    char const *text;      /* of an error */
+    size_t text_len;
+    char const *result;    /* REPLY: the raw result, for `result` below */
+    size_t result_len;
+    size_t msg_cnt;        /* EVENT: filled in by parse; REPLY: by result */
+    aats_omsg_t *msgs;     /* the caller's, AATS_OREPLY_MSGS of them */
+} aats_oreply_t;
+/* cdef-end */
+
+typedef struct {
+    char const *name; /* "BINANCE" */
+    int32_t px_exp, qty_exp, fee_exp;
+    char const *path; /* of the upgrade request */
+
+    /* encode writes the text of a request, and a final zero.  Its length; 0 if this venue has no such request (nothing is to be sent);
+     * AATS_E_FULL; AATS_E_ARG for a request that cannot be made: an order, rules or signer that it needs are missing, a symbol or key that
+     * is no plain text, no price or size, FILLS of an order whose remote_id is not known; or what aats_sign said.  Cost: under 1 us without
+     * a signature.  No allocation but OpenSSL's own. */
+    int (*encode)(aats_oreq_t const *req, aats_oauth_t *auth, char *out, size_t cap);
+
+    /* parse takes one text message apart (r->msgs is given).  AATS_OK, or AATS_E_* (SYNTAX, SHAPE, DUPKEY, RANGE, INEXACT, TOO_BIG) and no
+     * message in r->msgs.  A FOREIGN message has the id that its sender gave it as text. */
+    int (*parse)(char const *text, size_t n, aats_oreply_t *r);
+
+    /* result reads r->result as the answer to a request of this kind: what it says of orders goes to r->msgs. order: whose answer it is (NULL
+     * for LOGON, ACCOUNT, OPEN ...); only its ids are read.  Also turns an error (r->code) into messages: a REJECT, CANCEL_REJECT, UNKNOWN,
+     * ABSENT, as the kind of request has it.  AATS_OK or AATS_E_* as parse; AATS_E_ARG for a kind that there is not, or one of an order
+     * without it. */
+    int (*result)(aats_oreply_t *r, int kind, aats_order_t const *order);
+
+    int64_t ping_ns;         /* the server's ping interval; silence for two of them means a dead link */
+    int64_t rotate_ns;
+    int64_t ban_ns;          /* wait after an IP ban that names no end */
+    int64_t clock_margin_ms; /* how far a stamp may lie ahead */
+} aats_order_venue_t;
+
+extern aats_order_venue_t const aats_order_venue_binance;
+
+/* aats_order_venue_find returns the order side of a venue, NULL if none is built in. */
+aats_order_venue_t const *aats_order_venue_find(char const *name);
+
+/* cdef-begin */
+/* For tests, tools and fuzzing: the same by the venue's name; AATS_E_UNKNOWN without such a venue. */
+int aats_order_encode(char const *venue, aats_oreq_t const *req, aats_oauth_t *auth, char *out, size_t cap);
+int aats_order_parse(char const *venue, char const *text, size_t n, aats_oreply_t *r);
+int aats_order_result(char const *venue, aats_oreply_t *r, int kind, aats_order_t const *order);
+/* cdef-end */
+
+#endif

@@ -1,0 +1,209 @@
+/* test_trader_journal.c -- what a trader writes down, and when: before the bytes, before the callback, after the callback. */
+#include <signal.h>
+#include <sys/resource.h>
+
+#include "trader_fixture.h"
+
+static char path[96];
+static uint8_t file[4 << 20] __attribute__((aligned(8)));
+static size_t file_sz;
+
+static aats_journal_t *journal;
+
+static int begin(void)
+{
+    static int number;
+    char why[256];
+    if (trader != NULL) close_trader();
+    aats_journal_close(journal);
+    if (path[0]) unlink(path);
+    snprintf(path, sizeof path, "/tmp/aats-trader-%d-%d.aj", (int)getpid(), number++);
+    journal = aats_journal_open(path, INSTANCE, "test", 0, now, why, sizeof why);
+    if (journal == NULL || !open_trader(0, journal)) return 0;
+    snprintf(venue.journal, sizeof venue.journal, "%s", path);
+    return 1;
+}
+
+static void finish(void)
+{
+    close_trader();
+    aats_journal_close(journal);
+    unlink(path);
+    journal = NULL;
+    path[0] = 0;
+}
+
+/* written returns what is in the file, a word a record: S, I1 (INTENT of order 1), K1 (CANCEL), e1 (an event), x1 (the event Closed), T1 (TOLD), E. */
+static char const *written(void)
+{
+    static char text[4096];
+    size_t at = 0, payload_sz, n = 0;
+    aats_jrec_t head = {0};
+    void const *payload;
+    FILE *f = fopen(path, "rb");
+    file_sz = f == NULL ? 0 : fread(file, 1, sizeof file, f);
+    if (f != NULL) fclose(f);
+    text[0] = 0;
+    while (aats_journal_next(file, file_sz, &at, &head, &payload, &payload_sz) == 1) {
+        aats_oev_t const *ev = payload;
+        char const c = head.kind == AATS_JR_EVENT && ev->kind == AATS_OEV_CLOSED ? 'x' : "?SIKeTE"[head.kind];
+        if (c == 'S' || c == 'E') n += (size_t)snprintf(text + n, sizeof text - n, "%c ", c);
+        else n += (size_t)snprintf(text + n, sizeof text - n, "%c%d ", c, (int)head.order_id);
+    }
+    CHECK_EQ_U64(at, file_sz);
+    if (n > 0) text[n - 1] = 0;
+    return text;
+}
+
+TEST(the_intent_is_on_disk_before_the_gateway_makes_bytes)
+{
+    REQUIRE(begin());
+    written();
+    long const before = (long)file_sz;
+    send(1);
+    CHECK_EQ_I64(venue.placed, 1);
+    CHECK_EQ_I64(venue.journal_sz, before + (long)(sizeof(aats_jrec_t) + sizeof(aats_order_t)));
+    CHECK_STR(written(), "S I1");
+    finish();
+}
+
+TEST(an_intent_that_cannot_be_written_refuses_the_order)
+{
+    REQUIRE(begin());
+    written();
+    struct rlimit was, tight;
+    getrlimit(RLIMIT_FSIZE, &was);
+    tight = (struct rlimit){.rlim_cur = file_sz + 10, .rlim_max = was.rlim_max};
+    signal(SIGXFSZ, SIG_IGN);
+    REQUIRE(setrlimit(RLIMIT_FSIZE, &tight) == 0);
+    send(1);
+    setrlimit(RLIMIT_FSIZE, &was);
+    CHECK_EQ_I64(venue.placed, 0);
+    CHECK_EQ_I64(next().kind, AATS_OEV_CREATED);
+    aats_oev_t const ev = next();
+    CHECK_EQ_I64(ev.code, AATS_OC_JOURNAL);
+    CHECK(strstr(ev.msg, "journal") != NULL);
+    CHECK_EQ_I64(next().kind, AATS_OEV_CLOSED);
+    CHECK_STR(told(), "");
+    CHECK_EQ_I64(venue.gone, 0); /* it was never shown to the gateway */
+    send(2);
+    CHECK_EQ_I64(venue.placed, 1);
+    finish();
+}
+
+TEST(an_event_is_on_disk_before_it_is_given_and_told_after_the_next_is_asked_for)
+{
+    REQUIRE(begin());
+    send(1);
+    CHECK_EQ_I64(next().kind, AATS_OEV_CREATED);
+    CHECK_STR(written(), "S I1 e1");
+    say_fill(1, 1, 20000 * UNIT, UNIT, "BTC", 0);
+    step();
+    CHECK_EQ_I64(next().kind, AATS_OEV_ACKED);
+    CHECK_STR(written(), "S I1 e1 e1 e1 x1");
+    next();
+    CHECK_EQ_I64(next().kind, AATS_OEV_CLOSED);
+    CHECK_STR(written(), "S I1 e1 e1 e1 x1"); /* killed now, it is told again */
+    CHECK(!aats_trader_has_event(trader));
+    aats_oev_t ev;
+    CHECK_EQ_I64(aats_trader_event(trader, &ev), 0);
+    CHECK_STR(written(), "S I1 e1 e1 e1 x1 T1");
+    CHECK_EQ_I64(aats_trader_event(trader, &ev), 0);
+    aats_trader_delivered(trader);
+    CHECK_STR(written(), "S I1 e1 e1 e1 x1 T1"); /* once */
+    finish();
+}
+
+TEST(a_cancel_is_written_before_it_goes_and_only_if_it_goes)
+{
+    REQUIRE(begin());
+    send(1);
+    aats_trader_cancel(trader, 1, 0, now, now);
+    CHECK_STR(written(), "S I1 K1");
+    aats_trader_cancel(trader, 1, 0, now, now); /* pending */
+    CHECK_STR(written(), "S I1 K1");
+    CHECK_EQ_I64(venue.canceled, 1);
+    finish();
+}
+
+TEST(an_order_refused_under_anothers_id_leaves_no_trace_of_it)
+{
+    REQUIRE(begin());
+    send(1);
+    send(1);
+    CHECK_STR(told(), "CCR.");
+    CHECK_STR(written(), "S I1 e1"); /* the first is open: its Closed must not stand there */
+    finish();
+}
+
+TEST(an_order_refused_here_has_no_intent)
+{
+    REQUIRE(begin());
+    send_as(1, AATS_SIDE_BUY, AATS_TIF_GTC, "0", "1");
+    CHECK_STR(told(), "CR.");
+    CHECK_STR(written(), "S e1 e1 x1");
+    finish();
+}
+
+TEST(end_is_written_when_nothing_is_left_and_only_then)
+{
+    REQUIRE(begin());
+    send(1);
+    CHECK_STR(told(), "C");
+    aats_trader_leave(trader);
+    step();
+    CHECK_STR(written(), "S I1 e1"); /* one is open */
+    say(AATS_OM_REJECT, 1);
+    step();
+    CHECK_STR(written(), "S I1 e1");
+    CHECK_STR(told(), "R.");
+    CHECK_STR(written(), "S I1 e1 e1 x1 T1 E");
+    step();
+    finish();
+
+    REQUIRE(begin());
+    step();
+    CHECK_STR(written(), "S");
+    aats_trader_leave(trader);
+    aats_trader_leave(trader);
+    step();
+    CHECK_STR(written(), "S E");
+    finish();
+}
+
+TEST(a_trader_that_is_freed_with_orders_open_writes_no_end)
+{
+    REQUIRE(begin());
+    send(1);
+    told();
+    aats_trader_leave(trader);
+    say(AATS_OM_ACK, 1);
+    step();
+    close_trader();
+    CHECK_STR(written(), "S I1 e1 e1"); /* nobody took Acked, but the next run knows of it */
+    aats_journal_close(journal);
+    journal = NULL;
+    unlink(path);
+}
+
+TEST(what_has_happened_is_told_though_the_disk_is_full)
+{
+    REQUIRE(begin());
+    send(1);
+    written();
+    struct rlimit was, tight;
+    getrlimit(RLIMIT_FSIZE, &was);
+    tight = (struct rlimit){.rlim_cur = file_sz, .rlim_max = was.rlim_max};
+    signal(SIGXFSZ, SIG_IGN);
+    REQUIRE(setrlimit(RLIMIT_FSIZE, &tight) == 0);
+    say_fill(1, 1, 20000 * UNIT, UNIT, "BTC", 0);
+    step();
+    aats_trader_cancel(trader, 99, 0, now, now);
+    CHECK_STR(told(), "Cax.j");
+    setrlimit(RLIMIT_FSIZE, &was);
+    CHECK(aats_wide(pos().bought) == UNIT);
+    CHECK_STR(written(), "S I1");
+    finish();
+}
+
+RUN_ALL()

@@ -1,0 +1,322 @@
+"""``aats orders`` and ``aats flatten``, and the reading of trade segments they and the demo stand on: from records made by hand."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aats import cli, control, journal
+from aats._ffi import check, ffi, lib
+from aats.demo_ledger import LedgerError
+from aats.demo_reader import Account
+from aats.errors import AatsError
+from aats.layout import TD, TD_OFFSET, Mode, Role, TdCounter
+from aats.shm import Segment
+from aats.venue.binance_account import AccountError
+
+ACCOUNT = journal.account_id("BINANCE", "aats-sim")
+
+
+def order(number: int, instance: int, **more: Any) -> Any:
+    """Return an ``aats_order_t *``: a post-only order to buy, half filled."""
+    one = ffi.new("aats_order_t *")
+    one.order_id, one.instance, one.symbol = number, instance, b"BTCUSDT.BINANCE"
+    one.side, one.tif, one.state = lib.AATS_SIDE_BUY, lib.AATS_TIF_POS, lib.AATS_ORD_LIVE
+    one.px_exp = one.qty_exp = -8
+    one.px_i, one.qty_i, one.cum_qty_i = 6_100_001_000_000, 100_000, 50_000
+    one.created_ns = time.time_ns()
+    for key, value in more.items():
+        setattr(one, key, value)
+    return one
+
+
+def event(kind: int, of: Any, **more: Any) -> Any:
+    """Return an ``aats_oev_t *`` about an order."""
+    one = ffi.new("aats_oev_t *")
+    one.kind, one.ns, one.order = kind, time.time_ns(), of[0]
+    for key, value in more.items():
+        setattr(one, key, value)
+    return one
+
+
+@pytest.fixture(autouse=True)
+def _no_endpoints(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AATS_ENDPOINT_BINANCE_SIM_REST", "AATS_APIKEY_BINANCE", "AATS_SECRET_BINANCE", "AATS_CAFILE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def trade() -> Iterator[Segment]:
+    """Be a trade process named maker, with one traded symbol; give its segment."""
+    with control.join(Role.TRADE, "maker", mode=Mode.SIM) as me:
+        segment = me.create_td()
+        pos = ffi.new("aats_pos_t *")
+        pos.symbol, pos.base, pos.quote = b"BTCUSDT.BINANCE", b"BTC", b"USDT"
+        pos.px_exp = pos.qty_exp = pos.fee_exp = -8
+        pos.known, pos.start_base.lo, pos.start_quote.lo = 1, 2 * 10**8, 1000 * 10**8
+        lib.aats_td_put_pos(memory(segment), 0, pos)
+        me.ready()
+        yield segment
+
+
+def memory(segment: Segment) -> Any:
+    return ffi.from_buffer(segment.memory, require_writable=True)
+
+
+def put_event(segment: Segment, one: Any) -> None:
+    lib.aats_td_put_event(memory(segment), one)
+
+
+def dead_run(strategy: str, *numbers: int, closed: tuple[int, ...] = ()) -> journal.Writer:
+    """Leave the journal of a run that was killed with these orders out."""
+    writer = journal.create(ACCOUNT, strategy)
+    for number in numbers:
+        one = order(number, writer.instance)
+        check(lib.aats_journal_put(writer.handle, lib.AATS_JR_INTENT, number, one, ffi.sizeof("aats_order_t"), time.time_ns()), "intent")
+    for number in closed:
+        check(lib.aats_journal_put(writer.handle, lib.AATS_JR_TOLD, number, ffi.NULL, 0, time.time_ns()), "told")
+    writer.close()
+    return writer
+
+
+def aats(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    try:
+        status = cli.main(words)
+    except SystemExit as exc:
+        status = int(exc.code or 0)
+    return status, *capsys.readouterr()
+
+
+class Venue:
+    """An account at an exchange: its open orders, and what becomes of a cancel request."""
+
+    def __init__(self, *client_ids: str, deaf: tuple[str, ...] = (), lag: int = 0) -> None:
+        self.open = dict(enumerate(client_ids, 100))
+        self.deaf = deaf
+        self.lag = lag
+        self.looked = 0
+        self.gone: dict[int, str] = {}
+        self.fails = False
+
+    def open_orders(self, symbol: str | None = None) -> list[dict[str, Any]]:
+        if self.fails and self.gone:
+            raise AccountError("GET /api/v3/openOrders: no answer")
+        self.looked += 1
+        seen = {**self.open, **(self.gone if self.looked <= 1 + self.lag else {})}
+        return [
+            {"symbol": "BTCUSDT", "orderId": at, "clientOrderId": one, "side": "BUY", "type": "LIMIT_MAKER", "origQty": "0.00100000",
+             "executedQty": "0.00000000", "price": "61000.01000000", "status": "NEW", "time": 1_700_000_000_000}
+            for at, one in seen.items()
+        ]  # fmt: skip
+
+    def cancel(self, symbol: str, order_id: int) -> bool:
+        if self.open[order_id] in self.deaf:
+            return True  # it says so, and does not do it
+        self.gone[order_id] = self.open.pop(order_id)
+        return True
+
+
+@pytest.fixture
+def at_venue(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Give a function that puts a venue behind the commands."""
+
+    def put(venue: Venue) -> Venue:
+        @contextlib.contextmanager
+        def open_account(exchange: str, mode: str) -> Iterator[tuple[Venue, str]]:
+            yield venue, ACCOUNT
+
+        monkeypatch.setattr("aats.cli.account.open_account", open_account)
+        return venue
+
+    monkeypatch.setattr("aats.cli.flatten._LOOK_S", 0.001)
+    yield put
+
+
+def client_id(instance: int, number: int) -> str:
+    return f"{instance:016x}{number:016x}"
+
+
+# --------------------------------------------------------------------------------------------------------- refusals
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("flatten",),
+        ("flatten", "BINANCE"),
+        ("flatten", "NOSUCH", "--mode", "sim"),
+        ("flatten", "BINANCE", "--mode", "live"),
+        ("orders", "--venue", "X"),
+    ],
+)
+def test_flatten_needs_an_exchange_and_a_mode_spelled_out(capsys: pytest.CaptureFixture[str], words: tuple[str, ...]) -> None:
+    assert aats(capsys, *words)[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("orders", "--venue", "BINANCE"), "--venue and --mode belong together"),
+        (("orders", "--venue", "BINANCE", "--mode", "sandbox"), "no API key"),
+        (("flatten", "BINANCE", "--mode", "direct"), "no API key"),
+        (("flatten", "BINANCE", "--mode", "sim"), "AATS_ENDPOINT_BINANCE_SIM_REST (`aats sim` prints it)"),
+    ],
+)
+def test_what_cannot_be_asked_is_one_line(capsys: pytest.CaptureFixture[str], words: tuple[str, ...], says: str) -> None:
+    status, out, err = aats(capsys, *words)
+    assert (status, out) == (1, "") and says in err and err.count("\n") == 1
+
+
+def test_flatten_all_is_refused_while_a_trade_process_of_the_account_runs(
+    capsys: pytest.CaptureFixture[str], trade: Segment, at_venue: Any
+) -> None:
+    alive = journal.create(ACCOUNT, "maker")
+    trade.array(TD, TD_OFFSET)[0]["instance"] = alive.instance
+    alive.close()
+    venue = at_venue(Venue("someone"))
+    status, _, err = aats(capsys, "flatten", "BINANCE", "--mode", "sim", "--all")
+    assert status == 1 and "maker (pid" in err and "--all --yes" in err
+    assert venue.open
+    assert aats(capsys, "flatten", "BINANCE", "--mode", "sim", "--all", "--yes")[0] == 0
+    assert not venue.open
+
+
+def test_flatten_all_is_refused_while_a_trade_process_starts_on_whichever_account(
+    capsys: pytest.CaptureFixture[str], at_venue: Any
+) -> None:
+    venue = at_venue(Venue("someone"))
+    with control.join(Role.TRADE, "maker", mode=Mode.SIM) as me:
+        assert aats(capsys, "flatten", "BINANCE", "--mode", "sim", "--all")[0] == 1
+        me.create_td()
+        me.ready()  # without a journal: it only listens, or trades on paper
+        assert aats(capsys, "flatten", "BINANCE", "--mode", "sim", "--all")[0] == 0
+    assert not venue.open
+
+
+def test_flatten_believes_the_exchange_and_not_the_answer_to_the_cancel(capsys: pytest.CaptureFixture[str], at_venue: Any) -> None:
+    run = dead_run("maker", 1, 2)
+    first, second = client_id(run.instance, 1), client_id(run.instance, 2)
+    at_venue(Venue(first, second, deaf=(second,)))
+    status, out, _ = aats(capsys, "flatten", "BINANCE", "--mode", "sim", "--json")
+    assert status == 1
+    assert json.loads(out) == {"account": ACCOUNT, "canceled": 2, "open": [second]}
+    assert "process gone" in aats(capsys, "orders", "--all")[1]  # nothing was written into the journal
+
+
+def test_flatten_without_an_answer_is_status_1(capsys: pytest.CaptureFixture[str], at_venue: Any) -> None:
+    run = dead_run("maker", 1)
+    at_venue(Venue(client_id(run.instance, 1))).fails = True
+    status, out, err = aats(capsys, "flatten", "BINANCE", "--mode", "sim")
+    assert (status, out) == (1, "") and "no answer" in err
+
+
+# ------------------------------------------------------------------------------------------------------------- path
+
+
+def test_flatten_cancels_what_dead_runs_left_and_nothing_else(capsys: pytest.CaptureFixture[str], trade: Segment, at_venue: Any) -> None:
+    alive = journal.create(ACCOUNT, "maker")
+    trade.array(TD, TD_OFFSET)[0]["instance"] = alive.instance
+    dead = dead_run("maker", 1, 2, closed=(1,))
+    keep = (client_id(alive.instance, 5), "web_abc", client_id(0x1234, 7))
+    venue = at_venue(Venue(*keep, client_id(dead.instance, 2), lag=2))
+    status, out, _ = aats(capsys, "flatten", "BINANCE", "--mode", "sim", "--json")
+    assert (status, json.loads(out)) == (0, {"account": ACCOUNT, "canceled": 1, "open": []})
+    assert tuple(venue.open.values()) == keep
+    assert "no open orders" in aats(capsys, "orders", "--all")[1]  # the dead run is settled
+    alive.close()
+
+
+def test_orders_of_the_living_and_the_dead(capsys: pytest.CaptureFixture[str], trade: Segment) -> None:
+    trade.array(TD, TD_OFFSET)[0]["instance"] = 0xABC
+    lib.aats_td_put_order(memory(trade), 3, order(7, 0xABC))
+    dead = dead_run("taker", 1, 2, closed=(2,))
+    (mine,) = json.loads(aats(capsys, "orders", "--json")[1])
+    expected = {
+        "source": "process",
+        "order_id": 7,
+        "symbol": "BTCUSDT.BINANCE",
+        "side": "buy",
+        "tif": "pos",
+        "size": "0.001",
+        "filled": "0.0005",
+    }
+    assert expected.items() <= mine.items() and mine["client_id"] == client_id(0xABC, 7) and mine["owner"].startswith("maker (")
+    both = json.loads(aats(capsys, "orders", "--all", "--json")[1])
+    assert both[0] == mine
+    assert (both[1]["source"], both[1]["owner"], both[1]["account"]) == ("journal", "taker, process gone", ACCOUNT)
+    assert both[1]["client_id"] == client_id(dead.instance, 1) and len(both) == 2
+    shown = aats(capsys, "orders", "--all")[1]
+    assert "OWNER" in shown and "61000.01" in shown and "taker, process gone" in shown
+
+
+def test_orders_at_the_venue_are_ours_or_foreign(capsys: pytest.CaptureFixture[str], at_venue: Any) -> None:
+    dead = dead_run("taker", 1)
+    at_venue(Venue(client_id(dead.instance, 1), "web_abc", client_id(0x1234, 7)))
+    rows = json.loads(aats(capsys, "orders", "--venue", "BINANCE", "--mode", "sim", "--json")[1])
+    assert [(row["owner"], row["order_id"]) for row in rows] == [("taker, process gone", 1), ("foreign", None), ("foreign", None)]
+    assert rows[0]["tif"] == "pos" and rows[0]["size"] == "0.001" and rows[0]["price"] == "61000.01"
+
+
+# --------------------------------------------------------------------------------------------- the demo's reading
+
+
+def fill(of: Any, size_i: int, fee_i: int) -> Any:
+    return event(
+        lib.AATS_OEV_EXEC, of, fill_px_i=of.px_i, fill_qty_i=size_i, fee_i=fee_i, fee_exp=-8, fee_asset=b"BTC", liquidity=lib.AATS_LIQ_MAKER
+    )
+
+
+def count(segment: Segment, **numbers: int) -> None:
+    for name, value in numbers.items():
+        segment.array(TD, TD_OFFSET)[0]["counters"][TdCounter[name.upper()]] = value
+
+
+def test_the_demo_reads_events_to_the_last_digit_and_checks_them_against_the_process(trade: Segment) -> None:
+    account = Account("maker", trade)
+    one = order(1, 1, qty_i=100_000, cum_qty_i=100_000)
+    for kind in (lib.AATS_OEV_CREATED, lib.AATS_OEV_ACKED):
+        put_event(trade, event(kind, one))
+    put_event(trade, fill(one, 100_000, 100))
+    put_event(trade, event(lib.AATS_OEV_CLOSED, one, code=lib.AATS_OC_FILLED))
+    assert account.poll() == 4 and account.poll() == 0
+    ledger = account.ledger
+    assert (ledger.start_position, ledger.start_cash) == (2, 1000)
+    assert (ledger.position, ledger.cash) == (Decimal("2.000999"), Decimal("938.99999"))
+    assert ledger.fills[0].as_json()["notional"] == "61.00001" and ledger.fills[0].liquidity == "maker"
+
+    pos = ffi.new("aats_pos_t *")
+    lib.aats_td_get_pos(memory(trade), 0, pos)
+    pos.bought.lo, pos.bought_notional.lo, pos.fee_base.lo = 100_000, 6_100_001_000_000 * 100_000, 100
+    lib.aats_td_put_pos(memory(trade), 0, pos)
+    count(trade, orders=1, acked=1, fills=1, filled=1, closed=1)
+    assert account.check() == []
+    count(trade, closed=2)
+    assert account.check() == ["maker: closed is 1 by the list of fills and orders, and 2 by its own counts"]
+
+
+def test_events_that_were_overwritten_are_an_error_and_not_a_guess(trade: Segment) -> None:
+    account = Account("maker", trade)
+    one = order(1, 1)
+    put_event(trade, event(lib.AATS_OEV_CREATED, one))
+    account.poll()
+    for _ in range(lib.AATS_TD_EVENTS + 5):
+        put_event(trade, event(lib.AATS_OEV_UNKNOWN, one))
+    with pytest.raises(LedgerError, match="order event 1 was overwritten"):
+        account.poll()
+
+
+def test_a_segment_without_a_traded_symbol_is_refused() -> None:
+    with control.join(Role.TRADE, "printer", mode=Mode.SIM) as me, pytest.raises(AatsError, match="no traded symbol"):
+        Account("printer", me.create_td())
+
+
+def test_the_journals_used_here_lie_in_the_tests_own_home(home: Path) -> None:
+    run = dead_run("maker", 1)
+    assert home in run.path.parents

@@ -1,0 +1,300 @@
+"""Traders at the simulated exchange in virtual time, with a plan of faults made from a seed.
+
+    0 s .... traders ready .... T s: orders, cancels, cuts, lost answers, late answers, stops .... calm: cancel all, verify .... the account is settled
+
+In the end both sides are compared: every order, every fill, every fee, position and cash, from what the strategy was told and from what the
+exchange's own books say; neither may know anything that the other does not.  The same seed gives the same run.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from aats._ffi import ffi, lib
+from aats.sim import Exchange, Generator
+from tests.world.judge import Wrong
+from tests.world.options import EPOCH_NS, SECOND
+from tests.world.pipes import END, Peer, Wire, refusing
+from tests.world.trader import Trader
+from tests.world.truth import scaled
+from tests.world.world import HTTP, MS, Switch
+
+FRAME_FAULTS = ("order-lost", "order-late", "order-unsure", "order-cut", "order-5xx", "user-cut")
+ACTIONS = ("cut", "mute", "refuse", "http", "shutdown", "stop", "die")
+
+
+@dataclass
+class OrderPlan:
+    """What happens in one run."""
+
+    traders: int = 1
+    market: tuple[str, ...] = ("BTCUSDT:40",)
+    faults: dict[str, int] = field(default_factory=dict)
+    actions: list[tuple[int, str]] = field(default_factory=list)
+    fault_ns: int = 6 * SECOND
+    delay_ms: tuple[int, int] = (1, 30)
+    busy: float = 1.0
+
+    @classmethod
+    def of_seed(cls, seed: int) -> OrderPlan:
+        """Return a plan with everything in it, by chance."""
+        rng = random.Random(f"order plan {seed}")
+        plan = cls(
+            traders=1 + (rng.random() < 0.4),
+            market=("BTCUSDT:40", "ETHUSDT:10") if rng.random() < 0.3 else (f"BTCUSDT:{rng.choice((5, 40, 120))}",),
+            fault_ns=rng.randrange(2, 8) * SECOND,
+            delay_ms=rng.choice([(0, 2), (1, 30), (10, 250)]),
+            busy=rng.choice((0.5, 1.0, 3.0)),
+        )
+        for kind in rng.sample(FRAME_FAULTS, rng.choice([0, 0, 1, 2, 3])):
+            plan.faults[kind] = rng.randrange(4, 25)
+        plan.actions = sorted((rng.randrange(SECOND // 2, plan.fault_ns), rng.choice(ACTIONS)) for _ in range(rng.choice((0, 0, 1, 2, 4))))
+        return plan
+
+
+class OrderWorld:
+    """One run: a market, the exchange, traders, wires between them."""
+
+    def __init__(self, seed: int, plan: OrderPlan | None = None) -> None:
+        self.seed = seed
+        self.plan = plan or OrderPlan.of_seed(seed)
+        self.rng = random.Random(f"order world {seed}")
+        self.market = Generator(seed, self.plan.market, depth=40)
+        self.faults = Switch(self.plan.faults)
+        keys = [(f"key{i}", f"secret{i}") for i in range(self.plan.traders)]
+        self.exchange = make_exchange(self.market, self.faults, keys)
+        self.now_ns = SECOND
+        self.attempts = 0
+        self.muted = False
+        self._refuse = 0
+        self._http = b""
+        self._wires: dict[int, Wire] = {}
+        self._peers: dict[int, Peer] = {}
+        self._wake: list[tuple[int, Trader]] = []
+        self._keys = dict(keys)
+        self.traders = [self._born(key) for key in self._keys]
+
+    def _born(self, key: str, *earlier: int) -> Trader:
+        rules = {name: rules_of(symbol) for name, symbol in self.market.symbols.items()}
+        rng = random.Random(f"trader {self.seed} {key} {len(earlier)}")
+        return Trader(self.market, rules, rng, key, self._keys[key], self._connect, busy=self.plan.busy, earlier=earlier)
+
+    def _die(self, at: int) -> None:
+        """Kill a trader where it stands, and start it anew: its next life has the orders to clear away."""
+        trader = self.traders[at]
+        if trader.wire is not None:
+            trader.wire.mute = True
+            trader.wire.to_server.append((self.now_ns, END))
+        self._wake = [one for one in self._wake if one[1] is not trader]
+        self.traders[at] = self._born(trader.key, *trader.earlier, trader.instance)
+
+    # -- connections ---------------------------------------------------------------------------------------------------
+
+    def _connect(self, trader: Trader) -> Wire:
+        self.attempts += 1
+        wire = Wire(self.attempts, self.rng, self.now_ns, self.plan.delay_ms)
+        if self._refuse:
+            self._refuse -= 1
+            wire.up_ns = -wire.up_ns
+            return wire
+        if self._http:
+            self._peers[wire.id] = Peer(refusing(b"HTTP/1.1 " + self._http + b"\r\nContent-Length: 0\r\n\r\n"))
+            self._http = b""
+        else:
+            self.exchange.open(wire.id, EPOCH_NS + self.now_ns)
+        self._wires[wire.id] = wire
+        return wire
+
+    def _carry(self) -> None:
+        now = EPOCH_NS + self.now_ns
+        for conn_id, wire in list(self._wires.items()):
+            peer = self._peers.get(conn_id)
+            while (data := Wire.due(wire.to_server, self.now_ns)) is not None:
+                if peer is not None:
+                    peer.receive(data)
+                else:
+                    self.exchange.receive(conn_id, data, now)
+                if data == END:
+                    self._forget(conn_id)
+                    break
+            if conn_id not in self._wires:
+                continue
+            if peer is not None:
+                answer = peer.take()
+                if answer == END:
+                    wire.end_client(self.now_ns)
+                    self._forget(conn_id)
+                elif answer:
+                    wire.send_to_client(self.now_ns, answer)
+                continue
+            said = self.exchange.take(conn_id)
+            if said:
+                wire.send_to_client(self.now_ns, said)
+            if self.exchange.closing(conn_id):
+                if not wire.mute:
+                    wire.end_client(self.now_ns)
+                self._forget(conn_id)
+
+    def _forget(self, conn_id: int) -> None:
+        self._wires.pop(conn_id, None)
+        if self._peers.pop(conn_id, None) is None:
+            self.exchange.drop(conn_id)
+
+    # -- time ----------------------------------------------------------------------------------------------------------
+
+    def step(self, dt_ns: int) -> None:
+        """Let a little time go by for everybody."""
+        self.now_ns += dt_ns
+        self.exchange.advance(EPOCH_NS + self.now_ns)
+        self._carry()
+        for due in [one for one in self._wake if one[0] <= self.now_ns]:
+            self._wake.remove(due)
+            due[1].stopped = False
+        for trader in self.traders:
+            trader.step(self.now_ns)
+        self._carry()
+
+    def until(self, cond: Callable[[], bool], limit_ns: int, what: str) -> None:
+        """Step until `cond` holds; raise `Wrong` when it does not within `limit_ns` of virtual time."""
+        end = self.now_ns + limit_ns
+        while not cond():
+            if self.now_ns >= end:
+                raise Wrong(f"not within {limit_ns / 1e9:g} s: {what}")
+            self.step(self.rng.choice((2, 5, 10, 20, 40)) * MS)
+
+    def act(self, kind: str) -> None:
+        """Do one of `ACTIONS` to somebody."""
+        rng, trader = self.rng, self.rng.choice(self.traders)
+        wire = trader.wire
+        if kind == "cut" and wire is not None:
+            wire.cut_after = rng.randrange(3000)
+        elif kind == "mute" and wire is not None and not self.muted:
+            wire.mute = self.muted = True
+        elif kind == "refuse":
+            self._refuse = rng.randrange(1, 4)
+        elif kind == "shutdown":
+            self.exchange.shutdown(EPOCH_NS + self.now_ns, rng.choice([0, 2 * SECOND]))
+        elif kind == "http":
+            self._http = rng.choice(HTTP)
+        elif kind == "die":
+            self._die(self.traders.index(trader))
+        elif kind == "stop" and not trader.stopped:
+            trader.stopped = True
+            self._wake.append((self.now_ns + rng.randrange(200, 4000) * MS, trader))
+
+    def run(self) -> OrderWorld:
+        """Live through the plan; raise `Wrong` with the seed at the first thing that is not so."""
+        plan = self.plan
+        try:
+            self.faults.off = True
+            for trader in self.traders:
+                trader.quiet = True
+            self.until(lambda: all(trader.ready() for trader in self.traders), 60 * SECOND, "ready at the start")
+            for trader in self.traders:
+                trader.quiet = False
+            self.faults.off = False
+            start, actions = self.now_ns, list(plan.actions)
+            while self.now_ns < start + plan.fault_ns:
+                while actions and actions[0][0] <= self.now_ns - start:
+                    self.act(actions.pop(0)[1])
+                self.step(self.rng.choice((2, 5, 10, 20, 40)) * MS)
+            self.faults.off = True
+            self._refuse, self._http = 0, b""
+            for trader in self.traders:
+                trader.quiet = True
+            self.until(lambda: all(trader.ready() and not trader.stopped for trader in self.traders), 180 * SECOND, "ready again after the faults")
+            self.until(self._settled, 180 * SECOND, "every order closed")
+            for trader in self.traders:
+                lib.aats_trader_verify(trader.trader)
+            self.until(lambda: all(lib.aats_trader_verified(trader.trader) for trader in self.traders), 60 * SECOND, "verified")
+            for trader in self.traders:
+                compare(self, trader)
+            audit(self.exchange)
+        except Wrong as wrong:
+            where = f"seed {self.seed}, {self.now_ns / 1e9:.3f} s, {plan}"
+            raise Wrong(f"{wrong}\n{where}\n" + "\n".join(trader.state() for trader in self.traders)) from None
+        return self
+
+    def _settled(self) -> bool:
+        for trader in self.traders:
+            if trader.open_cnt() and not trader.stopped:
+                trader.leave()
+        return all(trader.open_cnt() == 0 for trader in self.traders)
+
+
+# ---------------------------------------------------------------------------------------------------- the exchange's own books
+
+
+def make_exchange(market: Generator, faults: Switch, keys: list[tuple[str, str]]) -> Exchange:
+    """Return an exchange with one account for each key."""
+    return Exchange(market, EPOCH_NS, faults=faults, keys=dict(keys))
+
+
+def rules_of(symbol: Any) -> Any:
+    """Return the ``aats_rules_t *`` of a symbol as the exchange describes it."""
+    from aats.orders import rules_of as made
+    from aats.sim.instruments import symbol_info
+    from aats.venue.binance import _instrument as instrument_of
+
+    return made(instrument_of(dict(symbol_info(symbol))), "BINANCE").raw
+
+
+def wide(value: Any) -> int:
+    """Return an ``aats_i128_t`` as an int."""
+    return (int(value.hi) << 64) + int(value.lo)
+
+
+def compare(world: OrderWorld, trader: Trader) -> None:
+    """Hold what a trader was told against the exchange's own books; raise `Wrong` at the first difference."""
+    account = next(key.account for key in world.exchange.keyring.names() if key.name == trader.key)
+    theirs = {}
+    for order in account.orders.values():
+        instance, order_id = int(order.client_id[:16], 16), int(order.client_id[16:], 16)
+        if instance in trader.earlier:
+            continue  # of an earlier life: that none of them is open is asked below
+        if instance != trader.instance or order_id in theirs:
+            raise Wrong(f"the exchange has an order {order.client_id} that was never sent, or twice")
+        theirs[order_id] = order
+    for order_id, told in trader.told.items():
+        order = theirs.pop(order_id, None)
+        lived = "A" in told.letters
+        if (order is not None) != lived:
+            raise Wrong(f"order {order_id}: told {told.letters} ({told.code}), the exchange has {order.status if order else 'nothing'}")
+        if order is None:
+            continue
+        if order.status not in ("FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH"):
+            raise Wrong(f"order {order_id}: told {told.letters}, the exchange has {order.status}")
+        if (order.status == "FILLED") != ("X" not in told.letters):
+            raise Wrong(f"order {order_id}: told {told.letters}, the exchange has {order.status}")
+        fills = {fill.trade_id: (fill.px, fill.qty, fill.fee, fill.fee_asset) for fill in order.fills}
+        if fills != told.fills:
+            raise Wrong(f"order {order_id}: told fills {told.fills}, the exchange has {fills}")
+        if told.remote_id != str(order.id):
+            raise Wrong(f"order {order_id}: told id {told.remote_id}, the exchange has {order.id}")
+    if theirs:
+        raise Wrong(f"orders that nobody sent: {list(theirs)}")
+    if account.open:
+        raise Wrong(f"open at the exchange after leaving: {list(account.open)}")
+    if trader.earlier:
+        return  # what its earlier lives traded meanwhile is not in its sums
+    base_of: dict[str, int] = {}
+    for sym, native in enumerate(trader.names):
+        pos = trader.pos(sym)
+        base, quote = ffi.string(pos.base).decode(), ffi.string(pos.quote).decode()
+        base_of[base] = base_of.get(base, wide(pos.start_base) * 10**8) + (wide(pos.bought) - wide(pos.sold) - wide(pos.fee_base)) * 10**8
+        cash = wide(pos.sold_notional) - wide(pos.bought_notional) - wide(pos.fee_quote) * 10**8
+        base_of[quote] = base_of.get(quote, wide(pos.start_quote) * 10**8) + cash
+    for asset, have in base_of.items():
+        truth = sum(account.balances.get(asset, (0, 0)))
+        if truth != have:
+            raise Wrong(f"{asset}: told fills give {have}, the exchange holds {truth} (both at 1e-16)")
+
+
+def audit(exchange: Exchange) -> None:
+    """Raise `Wrong` if the exchange's own ledger does not add up."""
+    wrong = exchange.ledger.audit()
+    if wrong:
+        raise Wrong("; ".join(wrong))
