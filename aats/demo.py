@@ -12,7 +12,7 @@ generated market, or a recorded tape), the feed is `aats feed`, the strategies a
 At the end the sums are checked twice: the list of fills against what each trade process counted, and against the balances that the exchange reports.
 
 Ending: Ctrl-C ends the children in the order strategies (which cancel what is open, and ask the exchange), feed, exchange, and the status is 0; a second
-Ctrl-C kills them; if this process is killed, the kernel ends them.
+Ctrl-C kills them; if this process is killed, the kernel tells them to end, and the strategies ask an exchange that is gone for some seconds before they do.
 """
 
 from __future__ import annotations

@@ -20,34 +20,27 @@ from aats.trade_service import TradeService
 
 __all__ = ["STRATEGIES", "Maker", "Taker", "main"]
 
-#: Notional of an order in the quote asset; what is not listed here counts as a dollar.
+#: Notional of the first order in the quote asset; what is not listed here counts as a dollar.
 _NOTIONAL = {"BTC": 0.0005, "ETH": 0.02, "BNB": 0.2}
 _NOTIONAL_ELSE = 25.0
 
 
-def size_at(price: float, quote: str) -> float:
-    """Return the size of an order of the demo at a price: some dollars' worth; the engine fits it to the lot."""
-    return _NOTIONAL.get(quote, _NOTIONAL_ELSE) / price
-
-
-def quote_of(symbol: str) -> str:
-    """Return the quote asset at the end of a symbol, "" if it is none that `size_at` has to know."""
-    return next((asset for asset in _NOTIONAL if symbol.endswith(asset)), "")
-
-
 class _Trader(BaseStrategy):
-    """What both have in common: the symbol, and a log line for each end of an order."""
+    """What both have in common: the size of an order, and a log line for what becomes of one."""
 
     def onStart(self) -> None:
-        assert self.trade_symbol is not None
-        self.quote = quote_of(self.trade_symbol)
+        symbol = self.trade_symbol or ""
+        quote = next((asset for asset in _NOTIONAL if symbol.endswith(asset)), "")
+        self.notional = _NOTIONAL.get(quote, _NOTIONAL_ELSE)
 
     def place(self, side: str, price: float, tif: str) -> int:
-        """Send an order of the usual size and return its id."""
-        return self.send_order(Order(self.trade_exchange or "", self.trade_symbol or "", price, size_at(price, self.quote), side, tif))
+        """Send an order of the usual notional, which the engine fits to the lot, and return its id."""
+        return self.send_order(Order(self.trade_exchange or "", self.trade_symbol or "", price, self.notional / price, side, tif))
 
     def onOrderRejected(self, msg: dict[str, Any]) -> None:
         self.say("rejected", msg)
+        if msg["order"]["code"] in ("notional", "size_range"):  # this market wants larger orders
+            self.notional *= 4
 
     def onOrderExec(self, msg: dict[str, Any]) -> None:
         self.say("fill", msg)
@@ -57,7 +50,7 @@ class _Trader(BaseStrategy):
 
     def say(self, what: str, msg: dict[str, Any]) -> None:
         order = msg["order"]
-        detail = f"{order['fill_size']} at {order['fill_price']}" if what == "fill" else order["msg"] or order.get("code", "")
+        detail = f"{order['fill_size']} at {order['fill_price']}" if what == "fill" else order["msg"] or order["code"]
         print(f"{time.strftime('%H:%M:%S')}  {what:9} {order['side']:4} {order['size']} at {order['price']}  {detail}", flush=True)
 
 

@@ -93,10 +93,10 @@ def rules_of(instrument: Instrument, name: str) -> Rules:
     px_exp, qty_exp = exponents(name)
     limits, what = instrument.limits, instrument.symbol
     out = ffi.new("aats_rules_t *")
-    for field, value in (("symbol", what), ("native", instrument.native), ("base", instrument.base), ("quote", instrument.quote)):
-        raw = value.encode()
+    for field, name_of in (("symbol", what), ("native", instrument.native), ("base", instrument.base), ("quote", instrument.quote)):
+        raw = name_of.encode()
         if len(raw) >= ffi.sizeof(getattr(out, field)):
-            raise ConfigError(f"{what}: {field} {value!r} is longer than {ffi.sizeof(getattr(out, field)) - 1} bytes")
+            raise ConfigError(f"{what}: {field} {name_of!r} is longer than {ffi.sizeof(getattr(out, field)) - 1} bytes")
         setattr(out, field, raw)
     out.px_exp, out.qty_exp, out.fee_exp = px_exp, qty_exp, _FEE_EXP
     out.halted = not instrument.trading

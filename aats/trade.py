@@ -104,6 +104,8 @@ class Link:
     def __init__(self, session: Session, index: int) -> None:
         self._session = session
         self._index = index
+        self.send_order: Callable[[Any], int] = self._no_order
+        self.send_cancel_order: Callable[[int], None] = self._no_cancel
         if session.desk is not None:  # straight into C
             self.send_order = functools.partial(session.loop.send_order, index)
             self.send_cancel_order = functools.partial(session.loop.send_cancel_order, index)
@@ -119,13 +121,13 @@ class Link:
     def set_timer(self, name: Any, every_ms: float) -> None:
         self._session.loop.set_timer(self._index, name, every_ms)
 
-    def send_order(self, order: Any) -> int:
+    def _no_order(self, order: Any) -> int:
         """Refuse: nothing is traded here."""
         if not isinstance(order, Order):
             raise OrderError(f"send_order takes an Order, this is {type(order).__name__}: {order!r}")
         raise OrderError(f"{order.symbol}.{order.exchange} was not added with add_trade_symbol")
 
-    def send_cancel_order(self, order_id: int) -> None:
+    def _no_cancel(self, order_id: int) -> None:
         """Refuse likewise."""
         raise OrderError(f"order {order_id!r} cannot be canceled: no symbol was added with add_trade_symbol")
 
@@ -346,10 +348,11 @@ class Session:
             self._chores()
             if self.desk is not None:
                 self.desk.chores()
-            if self._leaving is not None:
-                self._leaving.look()
         except (AatsError, OSError) as exc:  # housekeeping must not end a run; it comes again
             log.warning("%s: %s", self.member.name, exc)
+        finally:
+            if self._leaving is not None:
+                self._leaving.look()
 
     def _chores(self) -> None:
         self.member.tick()
@@ -399,13 +402,13 @@ class Session:
         if self._closed:
             return
         self._closed = True
-        if self.desk is not None:
-            self.loop.end_trade()
-            self.desk.close()
         for strategy in self.strategies:
             link = strategy.__dict__.pop("_link", None)
             if link is not None:
                 strategy.__dict__["_counts"] = {"quote_cnt": link.quote_cnt, "tick_cnt": link.tick_cnt}
+        if self.desk is not None:
+            self.loop.end_trade()
+            self.desk.close()
         try:
             if exc is not None:
                 self.member.fail(f"{type(exc).__name__}: {exc}")

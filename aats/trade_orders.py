@@ -22,13 +22,13 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from aats import journal, orders, venue
+from aats import journal, orders, shm, venue
 from aats._ffi import ffi, lib, text
 from aats.base.const import OrderType, Side, member
 from aats.base.order import Order
 from aats.errors import AatsError, ConfigError, OrderError
 from aats.keys import Credentials
-from aats.layout import Mode
+from aats.layout import TD, TD_OFFSET, Kind, Mode
 from aats.orders import Rules
 from aats.shm import Segment
 from aats.trade_views import PositionsView
@@ -100,6 +100,17 @@ class _Way:
     looked_at: set[str] = field(default_factory=set)  # symbols whose open orders the session looks at
 
 
+def living_instances() -> set[int]:
+    """Return the instances of this user's trade processes that run, in any namespace: their orders are nobody else's to cancel."""
+    found = set()
+    for name in shm.names(kind=Kind.TD):
+        with contextlib.suppress(AatsError):  # it may go meanwhile
+            segment = shm.attach(name)
+            if shm.process_alive(int(segment.header["owner"])):
+                found.add(int(segment.array(TD, TD_OFFSET)[0]["instance"]))
+    return found
+
+
 class Desk:
     """The orders of one run of a trade process.
 
@@ -138,6 +149,7 @@ class Desk:
         self._results: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._rules_at = time.monotonic() + RULES_EVERY_S
         self.trader: Any = None
+        self._hopeless = False  # a session has said what somebody must put right first
         self._ways = [self._ask_rules(market) for market in markets]
         try:
             self._open_journal()
@@ -168,7 +180,8 @@ class Desk:
             way.account = journal.account_id(way.market.exchange, credentials.key)
             folder = journal.folder_of(way.account, self.name)
             journal.clean(folder)
-            way.earlier = [run for run in journal.scan(folder) if not run.ended]
+            living = living_instances()
+            way.earlier = [run for run in journal.scan(folder) if not run.ended and run.instance not in living]
             if self._journal is None:
                 self._journal = journal.create(way.account, self.name)
 
@@ -269,7 +282,7 @@ class Desk:
         Raises
         ------
         ConfigError
-            The time is over; the text has each session's own reason.
+            The time is over, or a session has said that somebody must act (a wrong key); the text has each session's own reason.
         """
         deadline = time.monotonic() + wait_s
         while not lib.aats_trader_ready(self.trader):
@@ -277,8 +290,9 @@ class Desk:
             self.chores()
             if not meanwhile():
                 return False
-            if time.monotonic() > deadline:
-                raise ConfigError(f"orders cannot be sent: {'; '.join(self._not_ready())} (waited {wait_s:g} s)")
+            if self._hopeless or time.monotonic() > deadline:
+                waited = "" if self._hopeless else f" (waited {wait_s:g} s)"
+                raise ConfigError(f"orders cannot be sent: {self.why_not_ready()}{waited}")
             time.sleep(_PASS_S)
         self._settle()
         return True
@@ -321,6 +335,7 @@ class Desk:
         if mail.kind == lib.AATS_MAIL_NOTICE:
             line = bytes(ffi.buffer(mail.bytes, mail.size)).decode("utf-8", "replace")
             log.log(_LEVELS[min(int(mail.num), 2)], "%s: %s", self.name, line)
+            self._hopeless = self._hopeless or mail.num >= 2
         elif mail.kind == lib.AATS_MAIL_RESOLVE:
             threading.Thread(target=self._resolve, args=(way,), name="aats-resolve", daemon=True).start()
 

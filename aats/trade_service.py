@@ -46,6 +46,7 @@ log = logging.getLogger("aats.trade")
 
 INLINE = "inline"
 _MARGIN_S = 5.0
+_STRATEGIES_MAX = 255  # an order's record has a byte for whose it is
 _WITHOUT_PASSWORD = ("BINANCE", "BINANCE_SWAP", "BINANCEUS")
 
 
@@ -272,9 +273,10 @@ class TradeService:
 
     def _shut(self, session: Session, reason: str, strategies: Sequence[BaseStrategy]) -> None:
         """Let every strategy close, leave the market, tell the strategies, and give everything back, whatever they raise."""
-        self._say("%s: ends: %s", self.name, reason)
         presses = Presses()
+        session.begun = True  # SIGTERM has nothing to break off any more
         with presses.counted():
+            self._say("%s: ends: %s", self.name, reason)
             closed = [self._call(presses, strategy, "close") for strategy in strategies]
             own = [type(strategy).close is not BaseStrategy.close for strategy in strategies]
             try:
@@ -367,6 +369,8 @@ class TradeService:
             raise ConfigError("run: no strategy: call add_strategy first")
         if not self._symbols:
             raise ConfigError("run: no symbol: call add_md_symbol or add_trade_symbol first")
+        if len(self.strategies) > _STRATEGIES_MAX:
+            raise ConfigError(f"run: {len(self.strategies)} strategies; one process runs at most {_STRATEGIES_MAX}")
         environment = config.environment()
         if self._md is not None and self._md[2] != NetWorkType.SHM and environment["AATS_MD"][0] != "shm":
             raise ConfigError(

@@ -5,15 +5,19 @@ For: looking.  Not for what changes them (csrc/app/trader.h): these are views of
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
 from aats._ffi import check, ffi, lib, text
+from aats.errors import AatsError
 from aats.shm import Segment
 
 __all__ = ["OrderView", "OrdersView", "Position", "PositionsView"]
+
+_TRIES, _PAUSE_S = 1000, 0.001
 
 
 class OrderView(Mapping[str, Any]):
@@ -143,12 +147,15 @@ class PositionsView(Mapping[Any, Position]):
         self._last: dict[Any, Position] = {}
 
     def __getitem__(self, cid: Any) -> Position:
-        if self._segment is None:
+        segment = self._segment
+        if segment is None:
             return self._last[cid]
-        raw = ffi.new("aats_pos_t *")
-        if lib.aats_td_get_pos(self._segment._base, self._syms[cid], raw) != 1:  # a seqlock: any thread may look
-            raise KeyError(cid)
-        return _position(raw)
+        raw, sym = ffi.new("aats_pos_t *"), self._syms[cid]
+        for _ in range(_TRIES):  # a seqlock: any thread may look, and its writer may have been stopped in the middle
+            if lib.aats_td_get_pos(segment._base, sym, raw) == 1:
+                return _position(raw)
+            time.sleep(_PAUSE_S)
+        raise AatsError(f"the position of {cid!r} cannot be read: it has been in the middle of a change for {_TRIES * _PAUSE_S:g} s")
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self._syms)

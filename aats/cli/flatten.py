@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from aats import journal
@@ -69,24 +69,32 @@ def _refuse_while_alive(account: str, processes: Iterable[Living]) -> None:
         )
 
 
-def cancel_all(venue: BinanceAccount, wanted: Any) -> tuple[int, list[dict[str, Any]]]:
+def cancel_all(venue: BinanceAccount, wanted: Callable[[dict[str, Any]], bool]) -> tuple[int, list[dict[str, Any]]]:
     """Cancel each open order that is `wanted`; return how many were canceled, and those that the exchange then still has open.
 
     Raises
     ------
     AccountError
-        The exchange did not answer, or refused: nothing is known then.
+        The exchange did not say what is open: nothing is known then.
+
+    Notes
+    -----
+    What one look still finds is canceled again: a refusal may have been one of the moment, and with ``--all`` others may send orders meanwhile.
     """
-    canceled = 0
-    for row in filter(wanted, venue.open_orders()):
-        canceled += venue.cancel(row["symbol"], int(row["orderId"]))
+    canceled: set[int] = set()
     for look in range(_LOOKS):
-        left = list(filter(wanted, venue.open_orders()))
-        if not left:
+        left = [row for row in venue.open_orders() if wanted(row)]
+        if not left or look + 1 == _LOOKS:
             break
-        if look + 1 < _LOOKS:
+        if look:
             time.sleep(_LOOK_S)
-    return canceled, left
+        for row in left:
+            try:
+                if venue.cancel(row["symbol"], int(row["orderId"])):
+                    canceled.add(int(row["orderId"]))
+            except AccountError as exc:  # the others all the same; the next look tells what came of it
+                print(f"aats: {exc}", file=sys.stderr)
+    return len(canceled), left
 
 
 def _settle(account: str, processes: list[Living]) -> None:

@@ -1,11 +1,15 @@
-"""The simulated exchange: a venue for tests, demos and the sandbox, market side.
+"""The simulated exchange: a venue for tests, demos and the sandbox.
 
 It is a package of its own: it stands on the venue's documents and on recorded traffic, never on this project's client,
-so that the two can check each other.  It imports nothing of aats but aats.errors, and it needs no compiled code.
+so that the two can check each other.  Of aats it imports aats.errors and, through aats._ffi, the matching engine alone.
 
     command.py   aats sim                          server.py    port, TLS, clock            certs.py   certificates
-    binance.py   the dialect as a step machine     its parts: connection, hub, rest, instruments, control,
+    binance.py   the dialect as a step machine     its parts: connection, hub, rest, answer, instruments, control,
                                                    streams
+    ws_api.py    requests in envelopes, sessions   rest_orders.py  signed REST              auth.py    keys, signatures
+    methods.py   what both lead to                 user_data.py    who is told              limits.py  weights, counts
+    orders.py    the order desk                    pit.py       the engine and the market   filters.py trading rules
+    accounts.py  balances and the ledger           reports.py   orders and their texts      amounts.py exact money
     faults.py    what goes wrong on purpose
     market.py    the interface to a market         generator.py a seeded one                tape.py, tape_files.py
                                                                                            a recorded one

@@ -121,5 +121,6 @@ class Ledger:
             traded[quote] = traded.get(quote, 0) - sign * fill.qty * fill.px
             traded[fill.fee_asset] = traded.get(fill.fee_asset, 0) - fill.fee * 10**8
         for asset, (free, held) in account.balances.items():
-            if free + held != self.deposits.get(asset, 0) + traded.get(asset, 0):
-                yield f"account {account.number}: {text16(free + held)} {asset}, its deposits and fills give {text16(self.deposits.get(asset, 0) + traded.get(asset, 0))}"
+            due = self.deposits.get(asset, 0) + traded.get(asset, 0)
+            if free + held != due:
+                yield f"account {account.number}: {text16(free + held)} {asset}, its deposits and fills give {text16(due)}"

@@ -22,7 +22,7 @@ from urllib.parse import parse_qsl
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from aats.errors import ConfigError
 from aats.sim.accounts import Account
@@ -179,11 +179,13 @@ def ws_payload(params: Mapping[str, str]) -> str:
 
 def _public_key(name: str, pem: str) -> Ed25519PublicKey:
     try:
-        data = pem.encode()
-        key = serialization.load_pem_private_key(data, None).public_key() if "PRIVATE" in pem else serialization.load_pem_public_key(data)  # type: ignore[union-attr]
+        if "PRIVATE" in pem:
+            private = serialization.load_pem_private_key(pem.encode(), None)
+            key: object = private.public_key() if isinstance(private, Ed25519PrivateKey) else private
+        else:
+            key = serialization.load_pem_public_key(pem.encode())
     except (ValueError, TypeError) as error:
         raise ConfigError(f"API key {name[:8]!r}: its PEM file cannot be read: {type(error).__name__}") from None
     if not isinstance(key, Ed25519PublicKey):
         raise ConfigError(f"API key {name[:8]!r}: expected an Ed25519 key, found {type(key).__name__}")
     return key
-

@@ -29,8 +29,8 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from aats.sim import control
-from aats.sim.accounts import Account, Ledger
-from aats.sim.amounts import E16, text8, text16
+from aats.sim.accounts import Ledger
+from aats.sim.amounts import E16
 from aats.sim.answer import error_body
 from aats.sim.auth import DEFAULT_KEY, Keyring
 from aats.sim.connection import MESSAGE_MAX, SECOND_NS, Connection, HttpRequest, Limits
@@ -40,6 +40,7 @@ from aats.sim.limits import Weights
 from aats.sim.market import Event, Market
 from aats.sim.methods import Methods
 from aats.sim.orders import Desk
+from aats.sim.reports import shown
 from aats.sim.rest import TIME_UNIT_MSG, Rest, strip_host
 from aats.sim.rest_orders import RestOrders
 from aats.sim.streams import text_frame
@@ -246,7 +247,7 @@ class Exchange:
             "connections": len(self._conns),
             "subscriptions": self.hub.subscribers(),
             "used_weight": self.weights.used,
-            "accounts": [self._account_state(key.name, key.account) for key in self.keyring.names()],
+            "accounts": [shown(key.name, key.account) for key in self.keyring.names()],
             "orders_placed": self.desk.placed,
             "fills": self.desk.fill_count,
             "audit": self.ledger.audit(),
@@ -259,27 +260,6 @@ class Exchange:
         """Take an API key back, as its owner or the venue may at any time; False if there is none of that name."""
         self.now_ns = max(self.now_ns, now_ns)
         return self.ws_api.revoke(name, self.now_ns)
-
-    def _account_state(self, name: str, account: Account) -> Mapping[str, Any]:
-        return {
-            "key": name[:8],
-            "balances": {asset: [text16(free), text16(locked)] for asset, (free, locked) in account.balances.items()},
-            "open_orders": [
-                {
-                    "orderId": order.id,
-                    "clientOrderId": order.client_id,
-                    "symbol": order.symbol,
-                    "side": "BUY" if order.buys else "SELL",
-                    "price": text8(order.px),
-                    "origQty": text8(order.qty),
-                    "executedQty": text8(order.cum),
-                    "status": order.status,
-                }
-                for order in account.open.values()
-            ],
-            "orders": len(account.orders),
-            "fills": len(account.fills),
-        }
 
     def _publish(self, events: list[Event]) -> None:
         self.hub.publish(events, self.now_ns)

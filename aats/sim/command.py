@@ -66,7 +66,11 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--balance", action="append", default=[], metavar="ASSET=AMOUNT", help="what every account begins with; repeatable")
     p.add_argument("--fees", default="0.001,0.001", metavar="MAKER,TAKER", help="parts of the notional (default %(default)s)")
     p.add_argument(
-        "--orders-limit", type=int, default=Limits.orders_10s, metavar="N", help="unfilled orders of an account in 10 s (default %(default)s)"
+        "--orders-limit",
+        type=int,
+        default=Limits.orders_10s,
+        metavar="N",
+        help="unfilled orders of an account in 10 s (default %(default)s)",
     )
     p.add_argument("--mode", choices=("sim", "sandbox"), default="sim", help="whose variables are printed (default %(default)s)")
     p.add_argument("--seconds", type=float, default=0, help="end after this time (default: never)")
@@ -113,7 +117,9 @@ def parse_fees(text: str) -> tuple[int, int]:
     except ValueError:
         maker = taker = E8
     if maker >= E8 or taker >= E8:
-        raise ConfigError(f"--fees {text!r}: expected MAKER,TAKER, parts of the notional below 1 with at most 8 decimals, such as 0.001,0.001")
+        raise ConfigError(
+            f"--fees {text!r}: expected MAKER,TAKER, parts of the notional below 1 with at most 8 decimals, such as 0.001,0.001"
+        )
     return maker, taker
 
 

@@ -136,4 +136,3 @@ def _number(rule: Mapping[str, Any], name: str) -> int:
 
 def _grid(rule: Mapping[str, Any], low: str, high: str, step: str) -> Grid:
     return Grid(_number(rule, low), _number(rule, high), _number(rule, step))
-

@@ -207,10 +207,11 @@ class _Maker(Floor):
         self.phase_ns = 0
         self.event_ns = self.flush_ns = self.next_ns = NEVER
         self.now_ns = 0
-        self.px_unit, self.qty_unit = 10 ** (8 - spec.px_dec), 10 ** (8 - spec.qty_dec)
+        self.px_unit, self.qty_unit = int(10 ** (8 - spec.px_dec)), int(10 ** (8 - spec.qty_dec))
         self.pit: Pit | None = None  # where own orders are matched, once there is one
         self.own: tuple[dict[int, int], dict[int, int]] = ({}, {})
         self._before = self.touch()
+        self._coming: tuple[bool, int] | None = None  # side and price of the own order that is being placed
 
     def begin(self, now_ns: int) -> None:
         self.event_ns = now_ns + 1 + int(self.random() * self.gap_ns) if self.gap_ns else NEVER
@@ -265,10 +266,12 @@ class _Maker(Floor):
             for px, qty in side.items():
                 pit.level(is_ask, px * self.px_unit, qty * self.qty_unit, self.now_ns)
 
-    def before(self) -> None:
+    def before(self, buys: bool, px: int) -> None:
         self._before = self.touch()
+        self._coming = (buys, px // self.px_unit) if px else None
 
     def after(self, t_ns: int, out: list[Event]) -> None:
+        self._coming = None
         self._tell_touch(t_ns, self._before, out)
         self._arrange_flush(t_ns)
         self.next_ns = min(self.event_ns, self.flush_ns)
@@ -300,6 +303,15 @@ class _Maker(Floor):
         self.last_id += 1
         self.changed[is_ask][at] = (self.asks if is_ask else self.bids).get(at, 0) + lots
 
+    def _wall(self, is_ask: bool) -> int | None:
+        """Return the price that a new level of the public must stand beyond not to cross an own order; None if any may be."""
+        prices = list(self.own[not is_ask])
+        if self._coming is not None and self._coming[0] == is_ask:
+            prices.append(self._coming[1])
+        if not prices:
+            return None
+        return max(prices) if is_ask else min(prices)
+
     def _meet(self, t_ns: int, buys: bool, limit: int, left: int, out: list[Event], *, at_limit: bool) -> int:
         """Let `left` lots of the flow trade with own orders better than `limit`, or at it too; return what is left."""
         own = self.own[buys]
@@ -316,7 +328,8 @@ class _Maker(Floor):
     def _hit(self, t_ns: int, buys: bool, px: int, lots: int, out: list[Event]) -> int:
         if self.pit is None:
             return 0
-        return self.pit.hit(buys, px * self.px_unit, lots * self.qty_unit, t_ns, out) // self.qty_unit
+        gave: int = self.pit.hit(buys, px * self.px_unit, lots * self.qty_unit, t_ns, out)
+        return gave // self.qty_unit
 
     # -- the book ------------------------------------------------------------------------------------------------------
 
@@ -350,20 +363,27 @@ class _Maker(Floor):
             self.pit.level(is_ask, px * self.px_unit, qty * self.qty_unit, self.now_ns)
 
     def _remove(self, is_ask: bool, px: int) -> None:
-        """Delete a level, find the next best, and keep the side at its depth by a new level at its far end."""
+        """Delete a level, find the next best, and keep the side at its depth by a new level at its far end.
+
+        The last level of a side only changes, or moves beyond own orders that it would cross: a book here is never
+        one-sided and never crossed.
+        """
         side = self.asks if is_ask else self.bids
-        if len(side) == 1:  # the last level of a side only changes: a book here is never one-sided
+        wall = self._wall(is_ask)
+        if len(side) == 1 and (wall is None or (px > wall if is_ask else px < wall)):
             self._set(is_ask, px, self._qty())
             return
         self._set(is_ask, px, 0)
         if len(side) < self.depth:
             far = 1 + int(self.random() * 6)
             if is_ask:
-                self.high += far
+                self.high = (self.high if wall is None else max(self.high, wall)) + far
                 self._set(True, self.high, self._qty())
-            elif self.low - far > 0:
-                self.low -= far
-                self._set(False, self.low, self._qty())
+            else:
+                low = (self.low if wall is None else min(self.low, wall)) - far
+                if low > 0 or not side:
+                    self.low = max(low, 1)
+                    self._set(False, self.low, self._qty())
         if is_ask and px == self.ask:
             self.ask = next((p for p in range(px + 1, px + 256) if p in side), 0) or min(side)
         elif not is_ask and px == self.bid:

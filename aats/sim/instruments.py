@@ -11,6 +11,8 @@ from typing import Any
 
 from aats.sim.market import Symbol
 
+_MIN_NOTIONALS = {"BTC": "0.00010000", "ETH": "0.00100000", "BNB": "0.01000000"}  # elsewhere 5, of a quote asset like a dollar
+
 
 def symbol_info(symbol: Symbol) -> Mapping[str, Any]:
     """Return the exchangeInfo object of a symbol: as recorded if the tape has one, else made from its grid."""
@@ -66,7 +68,7 @@ def symbol_info(symbol: Symbol) -> Mapping[str, Any]:
             },
             {
                 "filterType": "NOTIONAL",
-                "minNotional": "5.00000000",
+                "minNotional": _MIN_NOTIONALS.get(symbol.quote, "5.00000000"),
                 "applyMinToMarket": True,
                 "maxNotional": "9000000.00000000",
                 "applyMaxToMarket": False,

@@ -52,12 +52,16 @@ class Weights:
         self._banned_until_ns = 0
         self._now_ns = 0
 
-    def admit(self, now_ns: int) -> None:
-        """Move to `now_ns`; refuse a banned address."""
+    def move(self, now_ns: int) -> None:
+        """Move to `now_ns`."""
         self._now_ns = now_ns
         minute = now_ns // MINUTE_NS
         if minute != self._minute:
             self._minute, self.used, self._refused = minute, 0, 0
+
+    def admit(self, now_ns: int) -> None:
+        """Move to `now_ns`; refuse a banned address."""
+        self.move(now_ns)
         if now_ns < self._banned_until_ns:
             self._ban()
 

@@ -115,8 +115,8 @@ class Floor(ABC):
         """Take this pit for all own orders, and tell it every level there is."""
 
     @abstractmethod
-    def before(self) -> None:
-        """Begin an action of an own order."""
+    def before(self, buys: bool, px: int) -> None:
+        """Begin to place an own order of this side and price (0: a market order), or to change one that stands."""
 
     @abstractmethod
     def after(self, t_ns: int, out: list[Event]) -> None:

@@ -23,7 +23,7 @@ from aats.sim.reports import Order
 AUTH = frozenset(("apiKey", "timestamp", "recvWindow", "signature", "returnRateLimits"))
 
 UNKNOWN_ORDER = "Unknown order sent."
-CONDITIONAL = ("STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT")
+TIMEOUT = "Timeout waiting for response from backend server. Send status unknown; execution status unknown."
 
 _CLIENT_ID = re.compile(r"[a-zA-Z0-9\-_]{1,36}\Z")
 _DIGITS = re.compile(r"[0-9]{1,20}\Z")
@@ -84,9 +84,7 @@ class Methods:
         unread = call.params.keys() - AUTH - method.params
         if unread:
             sent = len(call.params)
-            raise Refusal(
-                400, -1104, f"Not all sent parameters were read; read '{sent - len(unread)}' parameter(s) but was sent '{sent}'."
-            )
+            raise Refusal(400, -1104, f"Not all sent parameters were read; read '{sent - len(unread)}' parameter(s) but was sent '{sent}'.")
         for key, value in call.params.items():
             if not value:
                 raise missing(key) if key in ("symbol", "side", "type") else Refusal(400, -1105, f"Parameter '{key}' was empty.")
@@ -139,7 +137,12 @@ class Methods:
         wish = self._wish({key: value for key, value in params.items() if key in _NEW})
         cancel_id = _client_id(params, "cancelNewClientOrderId")
         self.desk.check(call.account, wish)
-        answers: dict[str, Any] = {"cancelResult": "SUCCESS", "newOrderResult": "NOT_ATTEMPTED", "cancelResponse": None, "newOrderResponse": None}
+        answers: dict[str, Any] = {
+            "cancelResult": "SUCCESS",
+            "newOrderResult": "NOT_ATTEMPTED",
+            "cancelResponse": None,
+            "newOrderResponse": None,
+        }
         if exceeded == "DO_NOTHING":
             self.desk.counts(call.account).room(call.now_ns)
         try:
@@ -195,7 +198,10 @@ class Methods:
         fills = [
             f
             for f in call.account.fills
-            if f.order.symbol == symbol and f.trade_id >= first and (not order_id or f.order.id == order_id) and span[0] <= f.t_ns <= span[1]
+            if f.order.symbol == symbol
+            and f.trade_id >= first
+            and (not order_id or f.order.id == order_id)
+            and span[0] <= f.t_ns <= span[1]
         ]
         return [reports.traded(fill, call.micros) for fill in (fills[:limit] if from_id is not None else fills[-limit:])]
 

@@ -83,7 +83,7 @@ class Desk:
         self._execution_id = 0
         self._random = 0
         self._cancel_ids: dict[int, str] = {}  # orders that are being cancelled -> id of the cancel
-        self._refused: str | None = None
+        self._refused = ""  # why the engine refused the last order that it did
         self.placed = self.fill_count = 0
 
     # -- requests ------------------------------------------------------------------------------------------------------
@@ -151,10 +151,8 @@ class Desk:
         self._order_id += 1
         order.locked = need
         account.lock(order.pays, need)
-        self._refused = None
         events = pit.place(order, now_ns)
-        self._end_market(order, now_ns)
-        if self._refused is not None:
+        if order.status == "REJECTED":
             self.counts(account).untake()
             raise Refusal(400, -2010, self._refused)
         self.placed += 1
@@ -190,7 +188,7 @@ class Desk:
         order.amends += 1
         order.updated_ns = now_ns
         events = self._pits[order.symbol].reduce(order, qty, now_ns)
-        self._fit_lock(order, now_ns)
+        self._fit_lock(order)
         self._report(order, "REPLACED", now_ns, C=old_id)
         self._publish(events)
         return old_id, self._execution_id
@@ -257,46 +255,29 @@ class Desk:
         if not order.counted:
             order.counted = True
             self.counts(account).first_fill(t_ns, maker=fill.maker)
-        whole = not order.quote_qty and order.leaves == 0
-        order.status = "FILLED" if whole else "PARTIALLY_FILLED"
-        if whole:
+        order.status = "PARTIALLY_FILLED" if ev.leaves_i else "FILLED"
+        if order.quote_qty:
+            order.qty = order.cum  # an order by amount has the quantity that it got
+        if not ev.leaves_i:
             self._end(order, t_ns)
         self._report(order, "TRADE", t_ns, **execution_fill(fill))
 
     def on_expired(self, order: Order, ev: Any, t_ns: int) -> None:
         prevented = ev.why == lib.AATS_MR_STP
-        if order.quote_qty and not prevented:
-            return  # what is left of a market order by amount is judged when it has ended
         if prevented:
             order.prevented = order.qty - order.cum
-        self._expire(order, t_ns, prevented=prevented)
-
-    def on_prevented(self, order: Order, ev: Any, t_ns: int) -> None:
-        order.prevented = order.qty - order.cum - ev.leaves_i
-        order.updated_ns = t_ns
-        self._fit_lock(order, t_ns)
-        self._report(order, "TRADE_PREVENTION", t_ns)
-
-    # -- ends ----------------------------------------------------------------------------------------------------------
-
-    def _end_market(self, order: Order, t_ns: int) -> None:
-        """End a market order by quote amount: what it got is its quantity."""
-        if order.quote_qty and order.id in order.account.open:
-            spent = order.cum_quote
-            lot = self.filters(order.symbol).lot.step or 1
-            last = order.fills[-1].px if order.fills else 0
-            order.qty = order.cum
-            if last and order.quote_qty * E8 - spent < last * lot:
-                order.status = "FILLED"
-                self._end(order, t_ns)
-                self._position(order, t_ns)
-            else:
-                self._expire(order, t_ns, prevented=False)
-
-    def _expire(self, order: Order, t_ns: int, *, prevented: bool) -> None:
         order.status = "EXPIRED_IN_MATCH" if prevented else "EXPIRED"
         self._end(order, t_ns)
         self._report(order, "TRADE_PREVENTION" if prevented else "EXPIRED", t_ns)
+
+    def on_prevented(self, order: Order, ev: Any, t_ns: int) -> None:
+        if not order.quote_qty:
+            order.prevented = order.qty - order.cum - ev.leaves_i
+        order.updated_ns = t_ns
+        self._fit_lock(order)
+        self._report(order, "TRADE_PREVENTION", t_ns)
+
+    # -- ends ----------------------------------------------------------------------------------------------------------
 
     def _end(self, order: Order, t_ns: int) -> None:
         order.updated_ns = t_ns
@@ -304,7 +285,7 @@ class Desk:
         order.account.lock(order.pays, -order.locked)
         order.locked = 0
 
-    def _fit_lock(self, order: Order, t_ns: int) -> None:
+    def _fit_lock(self, order: Order) -> None:
         order.account.lock(order.pays, order.needs() - order.locked)
         order.locked = order.needs()
 

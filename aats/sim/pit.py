@@ -103,20 +103,20 @@ class Pit:
                 "taker_rate_i": taker,
             },
         )
-        self._begin()
+        self._begin(order)
         if lib.aats_match_place(self._m, given, now_ns) != lib.AATS_OK:
             raise MemoryError("the matching engine has no memory for an order")
         return self._finish(now_ns)
 
     def cancel(self, order: Order, now_ns: int) -> list[Event]:
         """Take a resting order out."""
-        self._begin()
+        self._begin(order)
         lib.aats_match_cancel(self._m, order.id, now_ns)
         return self._finish(now_ns)
 
     def reduce(self, order: Order, qty: int, now_ns: int) -> list[Event]:
         """Lower the quantity of a resting order; its place stays."""
-        self._begin()
+        self._begin(order)
         lib.aats_match_reduce(self._m, order.id, qty, now_ns)
         self._touched[not order.buys, order.px] = None
         return self._finish(now_ns)
@@ -133,12 +133,10 @@ class Pit:
             if order.buys != buys and order.account.number != account:
                 there[order.px] = there.get(order.px, 0) + order.leaves
         base = spent = 0
-        for px in sorted(there, reverse=not buys):
+        for px in sorted((px for px, qty in there.items() if qty > 0), reverse=not buys):
             left = min((quote * 10**8 - spent) // px // self._lot * self._lot if quote else qty - base, there[px])
             if left <= 0:
-                if quote and there[px] > 0:
-                    break
-                continue
+                break
             base += left
             spent += left * px
         return base, spent
@@ -149,11 +147,14 @@ class Pit:
         """Show the engine what a tape has just played."""
         t_ns = event.t_ns
         if event.kind == DEPTH:
-            for side, levels in ((lib.AATS_BID, event.bids), (lib.AATS_ASK, event.asks)):
-                for px, qty in levels:
-                    lib.aats_match_level(self._m, side, e8(px), e8(qty), t_ns)
-            if event.last_id < self._ticker_id:
-                self._show_top(t_ns)  # the diff is older than the best prices known
+            older = event.last_id < self._ticker_id  # than the best prices known: what it says of those is not told
+            bid, _, ask, _ = self._ticker
+            for px, qty in event.bids:
+                if not older or e8(px) < bid:
+                    lib.aats_match_level(self._m, lib.AATS_BID, e8(px), e8(qty), t_ns)
+            for px, qty in event.asks:
+                if not older or e8(px) > ask:
+                    lib.aats_match_level(self._m, lib.AATS_ASK, e8(px), e8(qty), t_ns)
         elif event.kind == BOOK_TICKER:
             data = orjson.loads(event.data)
             if data["u"] >= self._ticker_id:
@@ -186,10 +187,10 @@ class Pit:
 
     # -- events of the engine ------------------------------------------------------------------------------------------
 
-    def _begin(self) -> None:
+    def _begin(self, order: Order) -> None:
         self._out = []
         if self.floor is not None:
-            self.floor.before()
+            self.floor.before(order.buys, order.px)
 
     def _finish(self, t_ns: int) -> list[Event]:
         self._drain(t_ns)

@@ -13,6 +13,7 @@ from aats.sim.accounts import FREE, LOCKED, Account
 from aats.sim.amounts import text8, text16
 
 ZERO = "0.00000000"
+FILLS_SHOWN = 100
 
 _TIMES = {"executionReport": ("E", "T", "O", "W"), "outboundAccountPosition": ("E", "u"), "eventStreamTerminated": ("E",)}
 
@@ -235,6 +236,30 @@ def commission(account: Account, symbol: str) -> dict[str, Any]:
         "specialCommission": none,
         "taxCommission": none,
         "discount": {"enabledForAccount": False, "enabledForSymbol": False, "discountAsset": "BNB", "discount": ZERO},
+    }
+
+
+def shown(name: str, account: Account) -> dict[str, Any]:
+    """Return an account as GET /sim/state shows it; of its key only the beginning."""
+    return {
+        "key": name[:8],
+        "balances": {asset: [text16(free), text16(locked)] for asset, (free, locked) in account.balances.items()},
+        "open_orders": [
+            {
+                "orderId": order.id,
+                "clientOrderId": order.client_id,
+                "symbol": order.symbol,
+                "side": _side(order),
+                "price": text8(order.px),
+                "origQty": text8(order.qty),
+                "executedQty": text8(order.cum),
+                "status": order.status,
+            }
+            for order in account.open.values()
+        ],
+        "orders": len(account.orders),
+        "fills": len(account.fills),
+        "last_fills": [traded(fill, micros=False) for fill in account.fills[-FILLS_SHOWN:]],
     }
 
 

@@ -38,7 +38,9 @@ TIME_UNIT_MSG = "Invalid value for time unit; expected either MICROSECOND or MIL
 OLD_IDS = 1 << 20  # how far back a snapshot of the fault snap-old lies
 
 _HOST_SEGMENT = re.compile(r"/(?:[A-Za-z0-9\-]+\.)+[A-Za-z]{2,}(?::\d+)?(?=/|\Z)")
-_UNSERVED = re.compile(r"/(?:api/v3/(?:order|allOrderList|openOrderList|myFilters|myAllocations|myPreventedMatches|sor|userDataStream)|sapi)")
+_UNSERVED = re.compile(
+    r"/(?:api/v3/(?:order|allOrderList|openOrderList|myFilters|myAllocations|myPreventedMatches|sor|userDataStream)|sapi)"
+)
 _EMPTY: dict[str, bytes] = {
     "/sapi/v1/capital/config/getall": b"[]",
     "/sapi/v1/margin/allPairs": b"[]",

@@ -15,7 +15,7 @@ from aats.sim.answer import Answer
 from aats.sim.auth import Keyring, check_signature, check_time, rest_params
 from aats.sim.faults import LATE_NS, Faults
 from aats.sim.limits import Refusal
-from aats.sim.methods import COUNTED, METHODS, Call, Methods
+from aats.sim.methods import COUNTED, METHODS, TIMEOUT, Call, Methods
 from aats.sim.user_data import UserData
 
 ROUTES = {
@@ -62,7 +62,7 @@ class RestOrders:
         with self._users.around(key.account, fault, now_ns):
             result = self._methods.call(name, call)
         if fault == "order-unsure":
-            raise Refusal(504, -1007, "Timeout waiting for response from backend server. Send status unknown; execution status unknown.")
+            raise Refusal(504, -1007, TIMEOUT)
         answer = Answer(200, orjson.dumps(result))
         if name in COUNTED:
             counts = self._methods.desk.counts(key.account).counts(now_ns)

@@ -21,7 +21,7 @@ from aats.sim.auth import Key, Keyring, check_signature, check_time, ws_payload
 from aats.sim.connection import Connection
 from aats.sim.faults import LATE_NS, Faults
 from aats.sim.limits import Refusal
-from aats.sim.methods import COUNTED, METHODS, Call, Methods, missing
+from aats.sim.methods import COUNTED, METHODS, TIMEOUT, Call, Methods, missing
 from aats.sim.reports import stamp
 from aats.sim.rest import Rest
 from aats.sim.streams import text_frame
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from aats.sim.limits import Weights
 
 CONNECT_WEIGHT = 2
+UNEXPECTED = "An unexpected response was received from the message bus. Execution status unknown."
 NO_PERMISSION = "Invalid API-key, IP, or permissions for action."
 
 PUBLIC = {
@@ -94,6 +95,7 @@ class WsApi:
     def connected(self, conn: Connection, query: Mapping[str, str], now_ns: int) -> None:
         """Begin: this connection speaks the API."""
         conn.api = Session(now_ns, query.get("returnRateLimits", "true").lower() != "false")
+        self._weights.move(now_ns)
         self._weights.used += CONNECT_WEIGHT
 
     def revoke(self, name: str, now_ns: int) -> bool:
@@ -137,7 +139,7 @@ class WsApi:
         """Obey a method of the order side, under the fault that may be due."""
         fault = self._faults.order() if method == "order.place" else ""
         if fault == "order-5xx":
-            self._reply(conn, _failure(request_id, Refusal(503, -1006, "An unexpected response was received from the message bus. Execution status unknown.")), shown, counted, call.now_ns)
+            self._reply(conn, _failure(request_id, Refusal(503, -1006, UNEXPECTED)), shown, counted, call.now_ns)
             return
         if fault == "order-cut":
             self._cut(conn)
@@ -147,8 +149,7 @@ class WsApi:
                 if fault == "order-lost":
                     return
                 if fault == "order-unsure":
-                    msg = "Timeout waiting for response from backend server. Send status unknown; execution status unknown."
-                    reply = _failure(request_id, Refusal(504, -1007, msg))
+                    reply = _failure(request_id, Refusal(504, -1007, TIMEOUT))
             except Refusal as refusal:
                 reply = _failure(request_id, refusal)
             self._reply(conn, reply, shown, counted, call.now_ns, late=fault == "order-late")
@@ -182,7 +183,9 @@ class WsApi:
             query = {name: value for name, value in params.items() if name != "returnRateLimits"}
             answer = self._rest.public(PUBLIC[method], query, now_ns, micros=conn.micros)
             if answer.status != 200 or not answer.content_type.startswith("application/json"):
-                raise Refusal(answer.status if answer.status >= 400 else 503, -1000, "An unknown error occurred while processing the request.")
+                raise Refusal(
+                    answer.status if answer.status >= 400 else 503, -1000, "An unknown error occurred while processing the request."
+                )
             return orjson.Fragment(answer.body)
         handler = _METHODS.get(method)
         if handler is None:
@@ -245,6 +248,8 @@ def _read(data: bytes) -> tuple[str, Any, dict[str, str]]:
     """Return method, id and parameters of a request, the parameters as the texts that a signature covers."""
     try:
         request = json.loads(data, parse_float=_Text, parse_int=_Text)
+        if b"\\u" in data:
+            json.dumps(request, ensure_ascii=False).encode()  # half a surrogate pair is no text
     except (ValueError, RecursionError):
         raise Refusal(400, -1135, "Invalid JSON Request") from None
     if not isinstance(request, dict):

@@ -38,6 +38,22 @@ void aats_paper_free(aats_paper_t *p);                       /* not after a trad
 /* aats_paper_symbol adds a symbol; sym is the trader's index, fees are in rules' base and quote.  AATS_OK, AATS_E_BUSY (twice), AATS_E_ARG
  * (sym, or exponents that no engine takes), AATS_E_NOMEM. */
 int aats_paper_symbol(aats_paper_t *p, int sym, aats_rules_t const *rules);
+
+/* aats_paper_fault makes something go wrong on the way between the trader and the venue, for tests (tests/transcripts); nothing does by
+ * itself.  AATS_OK, AATS_E_ARG, AATS_E_NOMEM. */
+enum {
+    AATS_PF_HOLD = 1,         /* what the venue says waits, until RELEASE, or BACKWARDS: the newest first */
+    AATS_PF_RELEASE = 2,
+    AATS_PF_BACKWARDS = 3,
+    AATS_PF_TWICE = 4,        /* from now on it says everything of orders twice */
+    AATS_PF_LOST = 5,         /* what it says of this order is lost until it is asked; its requests time out */
+    AATS_PF_REQUEST_LOST = 6, /* the next request of this order does not arrive, and times out */
+    AATS_PF_UNSURE = 7,       /* the next request of this order arrives, but the venue says that it does not know; then as LOST */
+    AATS_PF_DOWN = 8,         /* the connection is cut: what was sent has arrived, what was not answered is unknown */
+    AATS_PF_UP = 9,           /* it is there again, and everything is asked for */
+    AATS_PF_FILL_LOST = 10    /* the next fill of this order is lost until it is asked for */
+};
+int aats_paper_fault(aats_paper_t *p, int fault, int64_t order_id);
 /* cdef-end */
 
 /* aats_paper_gateway gives the gateway's face; exchange is left to the caller. */

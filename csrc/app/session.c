@@ -31,13 +31,24 @@ void aats_session_defaults(aats_session_opts_t *o)
 
 /* ---- small things that every part uses ---- */
 
+/* Long words that begin as the key does are hidden too: a line may have been cut inside it. */
+void session_hide_key(aats_session_t const *s, char *text)
+{
+    size_t key = strlen(s->auth.key), least = key < 8 ? key : 8;
+    while (key && *text) {
+        size_t same = 0;
+        while (same < key && text[same] == s->auth.key[same]) same++;
+        if (same >= least) memset(text, '*', same);
+        text += same >= least ? same : 1;
+    }
+}
+
 /* A venue's words stand in some lines: they may not break out of theirs, and if they quote the key, it is not shown. */
 static int say(aats_session_t *s, char *out, size_t cap, char const *fmt, va_list args)
 {
     int n = vsnprintf(out, cap, fmt, args);
     if (n >= (int)cap) n = (int)cap - 1;
-    size_t key = strlen(s->auth.key);
-    for (char *at = key ? strstr(out, s->auth.key) : NULL; at; at = strstr(at + key, s->auth.key)) memset(at, '*', key);
+    session_hide_key(s, out);
     for (int i = 0; i < n; i++)
         if ((uint8_t)out[i] < ' ' || out[i] == 0x7f) out[i] = '?';
     return n;

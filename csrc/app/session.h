@@ -12,8 +12,9 @@
  *     and a second look must not show them (on_restart: cancel).  Orders of client ids that are not ours are left alone.
  *   - A request without an answer within answer_ns gives UNKNOWN (timeout) and is asked for, query_min_ns .. query_max_ns apart.  An
  *     order is never sent twice; a cancel, which does no harm twice, goes out again once the venue says that its order lives.
- *   - ABSENT is said only after the venue has answered so twice, absent_ns apart, and not before answer_ns after the order went out:
- *     its memory lags.
+ *   - ABSENT is said only after the venue has answered so twice, absent_ns apart (its memory lags), and not before answer_ns and the
+ *     window of the order's own time stamp are over: until then it may still be taken.
+ *   - A message that cannot be read may have been a fill: every open order is asked for, at most every query_max_ns.
  *   - The venue's word on waiting (429, 418, retryAfter) is obeyed: place gives AATS_OC_RATE_LIMIT or BANNED, cancels wait.  Of the
  *     orders that it allows in an interval, those used up and those on their way are counted.  A refused time stamp has the clock
  *     asked for anew.
@@ -97,8 +98,8 @@ void aats_session_set_host(aats_session_t *s, int (*pass)(void *arg, int64_t now
 
 /* aats_session_set_flush: the host's way to have the bytes of an order in the socket before `place` returns; called with the host's arg. */
 void aats_session_set_flush(aats_session_t *s, void (*flush)(void *arg));
-/* aats_session_set_clock: the monotonic clock, for the stamps of orders that are sent between two passes, out of callbacks that may take long;
- * without one they have the time of the pass. */
+/* aats_session_set_clock: the monotonic clock, for the stamps of orders that are sent between two passes, out of callbacks that may take
+ * long; without one they have the time of the pass. */
 void aats_session_set_clock(aats_session_t *s, int64_t (*mono)(void));
 
 /* What the control plane answered to RESOLVE: an IP text and when it came, or NULL; an address that did not work is forgotten. */

@@ -68,13 +68,15 @@ static void take_limits(aats_session_t *s, aats_oreply_t const *r)
 
 static void take_busy(aats_session_t *s, aats_oreply_t const *r)
 {
-    s->banned = r->oc == AATS_OC_BANNED || r->status == 418;
-    int64_t wait = s->banned ? s->venue->ban_ns : BUSY_NS;
+    int banned = r->oc == AATS_OC_BANNED || r->status == 418;
+    int64_t wait = banned ? s->venue->ban_ns : BUSY_NS;
     if (r->retry_ms > 0) wait = r->retry_ms > INT64_MAX / MS ? WAIT_MAX_NS : r->retry_ms * MS - ask_venue_ns(s);
     if (wait < 0) wait = 0;
     if (wait > WAIT_MAX_NS) wait = WAIT_MAX_NS;
     int known = s->mono_ns < s->hold_mono_ns;
+    if (known && s->mono_ns + wait <= s->hold_mono_ns) return; /* of answers that were under way together the longest wait counts */
     s->hold_mono_ns = s->mono_ns + wait;
+    s->banned = banned;
     if (known) return; /* the log has it */
     session_notice(s, 1, "order session: the venue wants us to wait %lld ms (%.*s)", (long long)(wait / MS),
                    (int)(r->text_len < 120 ? r->text_len : 120), r->text_len ? r->text : "");
@@ -153,7 +155,7 @@ static void take_order_reply(aats_session_t *s, aats_oreply_t *r, flight_t const
 
 static void take_stage_reply(aats_session_t *s, aats_oreply_t *r, flight_t const *f, int64_t recv_ns)
 {
-    int ready = s->stage == STAGE_READY, ok = r->status == 200;
+    int ready = s->stage == STAGE_READY, ok = r->status == 200 || (r->already && f->kind == AATS_OR_LISTEN);
     if (f->kind == AATS_OR_TIME) s->clock_asked = 0;
     if (!ok && (ready || f->look != s->look)) return; /* the clock, looked at by the way: later again */
     if (!ok && r->clock && ++s->stage_clock <= CLOCKS_MAX) {
@@ -202,6 +204,7 @@ void ask_message(aats_session_t *s, char const *text, size_t n, int64_t recv_ns)
     int e = s->venue->parse(text, n, r);
     if (e < 0) {
         strange(s, "a message that cannot be read", e);
+        s->unread = 1; /* it may have been a fill */
         return;
     }
     switch (r->kind) {
@@ -244,6 +247,11 @@ void ask_tick(aats_session_t *s)
         }
         if (!f->late && age >= s->opts.answer_ns) overdue(s, f);
         i++;
+    }
+    if (s->unread && s->mono_ns >= s->unread_mono_ns) {
+        s->unread = 0;
+        s->unread_mono_ns = s->mono_ns + s->opts.query_max_ns;
+        know_doubt(s);
     }
     if (s->phase != LINK_OPEN || s->stage != STAGE_READY || s->clock_asked || s->mono_ns < s->clock_due_mono_ns) return;
     if (s->mono_ns < s->hold_mono_ns || ask(s, AATS_OR_TIME, NONE, NULL, NULL, 0) < 0) s->clock_due_mono_ns = s->mono_ns + SECOND;

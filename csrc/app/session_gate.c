@@ -23,7 +23,9 @@ void session_tell(aats_session_t *s, aats_omsg_t const *m)
         s->queue_cap = cap;
         s->queue_head = 0;
     }
-    s->queue[(s->queue_head + s->queue_cnt++) % s->queue_cap] = *m;
+    aats_omsg_t *put = &s->queue[(s->queue_head + s->queue_cnt++) % s->queue_cap];
+    *put = *m;
+    session_hide_key(s, put->text); /* it goes into journals and shared memory */
     s->known_look = 1;
 }
 

@@ -81,8 +81,9 @@ static void stray_add(aats_session_t *s, aats_omsg_t const *m, uint32_t sym)
     memcpy(y->o.symbol, s->syms[sym].symbol, sizeof y->o.symbol);
     memcpy(y->o.remote_id, m->remote_id, sizeof y->o.remote_id);
     aats_client_id_format(m->instance, m->order_id, id);
-    session_notice(s, 1, "order session: %s: order %s of %s run is open; it is canceled", s->syms[sym].symbol, id,
-                   m->instance == s->own ? "this" : "an earlier");
+    int own = m->instance == s->own; /* it was thought to be gone: somebody should know */
+    session_notice(s, own ? 2 : 1, "order session: %s: order %s of %s run is open; it is canceled", s->syms[sym].symbol, id,
+                   own ? "this" : "an earlier");
 }
 
 /* ---- what messages say ---- */
@@ -110,11 +111,25 @@ static int take_open(aats_session_t *s, aats_omsg_t *m, flight_t const *f)
 static int believe_absent(aats_session_t *s, known_t *k)
 {
     if (!k->absent_cnt++) k->absent_mono_ns = s->mono_ns;
-    int64_t at = s->mono_ns + s->opts.absent_ns;
-    int late = s->mono_ns - k->absent_mono_ns >= s->opts.absent_ns && s->mono_ns - k->sent_mono_ns >= s->opts.answer_ns;
+    int64_t at = s->mono_ns + s->opts.absent_ns, age = s->mono_ns - k->sent_mono_ns;
+    int64_t window_ms = s->opts.recv_window_ms ? (int64_t)s->opts.recv_window_ms : s->venue->window_ms;
+    int refused = age >= (window_ms + s->venue->clock_margin_ms) * MS; /* its stamp is too old by now */
+    int late = s->mono_ns - k->absent_mono_ns >= s->opts.absent_ns && age >= s->opts.answer_ns && refused;
     int sure = k->absent_cnt >= 2 && late;
     if (!sure && k->ask_mono_ns < at) k->ask_mono_ns = at;
     return sure;
+}
+
+/* An order that was told as never received has come to life after all: nobody would look after it. */
+static void came_late(aats_session_t *s, aats_omsg_t const *m, flight_t const *f)
+{
+    uint32_t sym = f ? f->sym : 0;
+    if (m->instance != s->own || (m->kind != AATS_OM_ACK && m->kind != AATS_OM_OPEN && m->kind != AATS_OM_FILL)) return;
+    for (uint32_t i = 0; i < s->denied_cnt && i < DENIED; i++) {
+        if (s->denied[i] != m->order_id) continue;
+        while (!f && sym < s->sym_cnt && strcmp(s->syms[sym].native, m->symbol) != 0) sym++;
+        if (sym < s->sym_cnt) stray_add(s, m, sym);
+    }
 }
 
 int know_message(aats_session_t *s, aats_omsg_t *m, flight_t const *f)
@@ -122,6 +137,7 @@ int know_message(aats_session_t *s, aats_omsg_t *m, flight_t const *f)
     s->known_look = 1;
     if (f && f->kind == AATS_OR_OPEN) return take_open(s, m, f);
     if (m->kind >= AATS_OM_DOWN) return 1;
+    if (s->denied_cnt && (!f || f->kind == AATS_OR_PLACE)) came_late(s, m, f);
     if (f && f->order_id && !f->m) return 0; /* a stray's, or of an order that is gone */
     if (f && f->kind >= AATS_OR_QUERY && m->kind == AATS_OM_UNKNOWN) return 0; /* that is why it was asked for */
     known_t *k = by_id(s, m->instance, m->order_id);
@@ -132,7 +148,9 @@ int know_message(aats_session_t *s, aats_omsg_t *m, flight_t const *f)
     }
     if (m->kind == AATS_OM_ABSENT) {
         if (!believe_absent(s, k)) return 0;
-        if (k->m->o.state == AATS_ORD_NEW) k->doubt = 0;
+        if (k->m->o.state != AATS_ORD_NEW) return 1;
+        k->doubt = 0;
+        s->denied[s->denied_cnt++ % DENIED] = m->order_id;
         return 1;
     }
     if (m->kind != AATS_OM_CANCEL_REJECT && m->kind != AATS_OM_UNKNOWN) k->absent_cnt = 0; /* those two do not say that it lives */
@@ -214,10 +232,15 @@ static void enter(aats_session_t *s, int stage)
     }
 }
 
-void know_begin(aats_session_t *s, int stage)
+void know_doubt(aats_session_t *s)
 {
     for (known_t *k = s->known; k < s->known + s->known_cnt; k++)
         if (!closed(k->m)) k->doubt = 1;
+}
+
+void know_begin(aats_session_t *s, int stage)
+{
+    know_doubt(s);
     s->first_look = s->relooks = 0;
     s->look_mono_ns = 0;
     session_last(s, "%s: it is being reconciled", s->opts.host);
@@ -292,14 +315,14 @@ static uint32_t look_at_known(aats_session_t *s)
         if (closed(k->m)) continue;
         int asks = aats_machine_asks(k->m), alive = o->state == AATS_ORD_NEW || o->state == AATS_ORD_LIVE;
         int sure = asks == AATS_ASK_NOTHING && !k->doubt;
-        if (sure) k->tries = k->absent_cnt = k->asked_kind = 0, k->ask_mono_ns = 0;
+        if (sure) k->tries = k->absent_cnt = k->asked_kind = 0, k->ask_mono_ns = 0, k->fills_from = 0;
         else open++, question(s, k, asks, &flying);
         if (alive && (k->wish || (sure && o->cancel == AATS_CXL_ASKED && !k->cancel_told))) know_cancel(s, k);
     }
     return open;
 }
 
-/* Returns the strays whose cancel is not answered. */
+/* Returns the strays whose cancel is not answered yet. */
 static uint32_t look_at_strays(aats_session_t *s)
 {
     uint32_t open = 0;
@@ -316,9 +339,10 @@ void know_tick(aats_session_t *s)
 {
     if (s->queue_cnt || s->phase != LINK_OPEN) return;
     s->known_look = 0;
-    uint32_t open = look_at_known(s);
+    uint32_t open = look_at_known(s), strays = s->stage < STAGE_ORDERS ? 0 : look_at_strays(s);
+    if (s->stage == STAGE_READY && !strays) s->stray_cnt = 0;
     if (s->stage != STAGE_ORDERS) return;
-    open += look_at_strays(s) + ask_orders_under_way(s, 0);
+    open += strays + ask_orders_under_way(s, 0);
     if (open || s->queue_cnt) return;
     if (!s->stray_cnt && !s->look_own) {
         ready(s);

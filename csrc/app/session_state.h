@@ -22,6 +22,7 @@
 #define TEXT_MAX    4096                 /* of one request */
 #define WAIT_MAX_NS (3 * 86400 * SECOND) /* longest ban a venue speaks of: no wait is longer */
 #define LATE_NS     (60 * SECOND)        /* an answer that comes later than this is nobody's */
+#define DENIED      64                   /* orders remembered that were told as never received */
 #define ASKS_MAX    8                    /* questions about orders under way at once: they cost weight */
 #define NONE        UINT32_MAX
 
@@ -123,6 +124,9 @@ struct aats_session {
     int64_t used_mono_ns;    /* until when that counts */
     int64_t deny_mono_ns;    /* no PLACE before: the key may not */
 
+    int unread;              /* a message could not be read: all orders are to be asked for ... */
+    int64_t unread_mono_ns;  /* ... not before */
+
     /* the venue's clock: clock_ns at clock_mono_ns */
     int64_t clock_ns, clock_mono_ns;
     int64_t clock_due_mono_ns;
@@ -144,6 +148,8 @@ struct aats_session {
     uint32_t flight_cnt, flight_cap;
     known_t *known;
     uint32_t known_cnt, known_cap;
+    int64_t denied[DENIED];  /* their ids, a ring */
+    uint32_t denied_cnt;
     stray_t *strays;
     uint32_t stray_cnt, stray_cap;
     int known_look;          /* something was said of an order: look at the machines */
@@ -155,6 +161,7 @@ struct aats_session {
 
 /* session.c */
 void session_notice(aats_session_t *s, int level, char const *fmt, ...) __attribute__((format(printf, 3, 4)));
+void session_hide_key(aats_session_t const *s, char *text);
 void session_last(aats_session_t *s, char const *fmt, ...) __attribute__((format(printf, 2, 3)));
 uint64_t session_random(aats_session_t *s);
 int64_t session_jitter(aats_session_t *s, int64_t ns); /* in [ns/2, ns] */
@@ -189,6 +196,7 @@ void know_gone(aats_session_t *s, aats_machine_t *m);
 int know_cancel(aats_session_t *s, known_t *k); /* 1: it went out */
 void know_tick(aats_session_t *s);
 void know_lost(aats_session_t *s);
+void know_doubt(aats_session_t *s); /* every open order is asked for, while others go out */
 void know_begin(aats_session_t *s, int stage); /* (again) from here on to READY */
 int know_message(aats_session_t *s, aats_omsg_t *m, flight_t const *f); /* 1: it is for the trader */
 void know_stage_answered(aats_session_t *s);

@@ -78,7 +78,7 @@ static void link_lost(aats_session_t *s, char const *why)
     s->auth.logged_on = 0;
     s->clock_asked = 0;
     session_notice(s, s->planned || s->leaving ? 0 : 1, "order session down: %s", why);
-    if (s->told_up) session_tell_kind(s, AATS_OM_DOWN, AATS_OC_NONE, why);
+    if (s->told_up && !s->leaving) session_tell_kind(s, AATS_OM_DOWN, AATS_OC_NONE, why);
     s->told_up = 0;
     ask_lost(s);
     know_lost(s);

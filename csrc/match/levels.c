@@ -57,9 +57,15 @@ void aats_levels_remove(aats_levels_t *l, size_t pos)
 
 void aats_levels_trim(aats_levels_t *l, size_t keep)
 {
-    if (l->cnt <= 2 * keep) return;
+    if (l->cnt <= keep) return;
     memmove(l->at, l->at + (l->cnt - keep), keep * sizeof *l->at);
     l->cnt = keep;
+}
+
+void aats_levels_forget(aats_levels_t *l)
+{
+    if (l->known == AATS_KNOWN_NONE) l->cnt = 0;
+    if (l->known == AATS_KNOWN_EDGE) aats_levels_trim(l, l->cnt - aats_levels_pos(l, l->edge_px_i));
 }
 
 int aats_levels_knows(aats_levels_t const *l, int64_t px_i)

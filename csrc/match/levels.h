@@ -34,6 +34,7 @@ typedef struct {
     size_t cap;
     int side; /* AATS_BID, AATS_ASK */
     int known;
+    int singly; /* single levels are told: what a book says nothing of is as they said */
     int64_t edge_px_i;
 } aats_levels_t;
 
@@ -55,8 +56,9 @@ aats_pub_t *aats_levels_find(aats_levels_t const *l, int64_t px_i);
 int aats_levels_insert(aats_levels_t *l, size_t pos, int64_t px_i, int64_t told_i);
 void aats_levels_remove(aats_levels_t *l, size_t pos);
 
-/* aats_levels_trim forgets the deepest levels when there are more than twice `keep`. */
+/* aats_levels_trim forgets all but the `keep` best levels; aats_levels_forget those at prices that are not known. */
 void aats_levels_trim(aats_levels_t *l, size_t keep);
+void aats_levels_forget(aats_levels_t *l);
 
 /* aats_levels_knows is 1 if the quantity at this price is known (a price without a level then has none). */
 int aats_levels_knows(aats_levels_t const *l, int64_t px_i);

@@ -112,11 +112,10 @@ void aats_match_late(aats_match_t *m, int64_t late_ns);
 /* aats_match_level says that the public quantity (own orders not counted) at a price is now qty_i; 0: none.  side
  * AATS_BID or AATS_ASK.  Who tells single levels tells all: prices never told have none.
  * aats_match_book replaces both sides by these levels, best first: levels that are not in it, and lie within it, are
- * gone.  Deeper is unknown: what was told there is kept in mind, but nobody takes of it.  An empty side has none at
- * all.  A book's level that is as it was told before is no news.
- * Cost: two searches for a level; for a book a
- * comparison a level, and the changes.  AATS_OK, AATS_E_ARG (not sorted, not above 0: nothing was changed),
- * AATS_E_NOMEM. */
+ * gone.  Deeper: as single levels have told it; where none were told since the last clear, it is unknown, and nobody
+ * takes there.  An empty side has none at all.  A book's level that is as it was told before is no news.
+ * Cost: two searches for a level; for a book a comparison a level, and the changes.  AATS_OK, AATS_E_ARG (not sorted,
+ * not above 0: nothing was changed), AATS_E_NOMEM. */
 int aats_match_level(aats_match_t *m, int side, int64_t px_i, int64_t qty_i, int64_t now_ns);
 int aats_match_book(aats_match_t *m, aats_level_t const *bids, size_t bid_cnt, aats_level_t const *asks, size_t ask_cnt, int64_t now_ns);
 /* aats_match_clear: the public book is unknown from now on.  Own orders stay, and keep what was ahead of them until

@@ -66,9 +66,11 @@ static int cross(aats_match_t *m, int side, int64_t now_ns)
 int aats_match_level(aats_match_t *m, int side, int64_t px_i, int64_t qty_i, int64_t now_ns)
 {
     if (!is_side(side) || px_i <= 0 || qty_i < 0) return AATS_E_ARG;
-    if (m->pub[side].known == AATS_KNOWN_NONE) m->pub[side].cnt = 0; /* who tells single levels begins anew after a gap */
-    m->pub[side].known = AATS_KNOWN_ALL;
-    int const code = tell(m, side, aats_levels_pos(&m->pub[side], px_i), px_i, qty_i, now_ns);
+    aats_levels_t *l = &m->pub[side];
+    aats_levels_forget(l); /* who tells single levels begins with nothing after a gap */
+    l->known = AATS_KNOWN_ALL;
+    l->singly = 1;
+    int const code = tell(m, side, aats_levels_pos(l, px_i), px_i, qty_i, now_ns);
     return code == AATS_OK ? cross(m, side, now_ns) : code;
 }
 
@@ -97,7 +99,8 @@ static int load_side(aats_match_t *m, int side, aats_level_t const *levels, size
         int const code = tell(m, side, pos, levels[i].px_i, levels[i].qty_i, now_ns);
         if (code != AATS_OK) return code;
     }
-    aats_levels_trim(l, KEEP);
+    if (l->singly) return AATS_OK; /* all of it was known, and is */
+    if (l->cnt > 2 * KEEP) aats_levels_trim(l, KEEP);
     aats_levels_t const before = *l;
     l->known = cnt > 0 ? AATS_KNOWN_EDGE : AATS_KNOWN_ALL;
     l->edge_px_i = cnt > 0 ? levels[cnt - 1].px_i : 0;
@@ -123,6 +126,7 @@ int aats_match_book(aats_match_t *m, aats_level_t const *bids, size_t bid_cnt, a
 void aats_match_clear(aats_match_t *m)
 {
     m->pub[AATS_BID].known = m->pub[AATS_ASK].known = AATS_KNOWN_NONE;
+    m->pub[AATS_BID].singly = m->pub[AATS_ASK].singly = 0;
 }
 
 /* ---- trades ---- */

@@ -202,7 +202,7 @@ static PyObject *loop_end_trade(loop_t *l, PyObject *arg)
 {
     (void)arg;
     if (l->running) return PyErr_Format(PyExc_RuntimeError, "end_trade() inside run()");
-    aats_desk_clear(&l->desk);
+    aats_desk_end(&l->desk);
     Py_RETURN_NONE;
 }
 

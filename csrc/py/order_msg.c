@@ -108,7 +108,7 @@ static void put_sums(form_t *f, aats_order_t const *o)
     put(f, CUM_SIZE,      number(o->cum_qty_i, o->qty_exp));
     put(f, CUM_NOTIONAL,  wide(o->cum_notional, o->px_exp + o->qty_exp));
     put(f, AVG_PRICE,     average(o));
-    put(f, LEAVES_SIZE,   number(o->qty_i - o->cum_qty_i, o->qty_exp));
+    put(f, LEAVES_SIZE,   o->state == AATS_ORD_CLOSED ? word(ZERO) : number(o->qty_i - o->cum_qty_i, o->qty_exp));
 }
 
 static form_t order_form(aats_oev_t const *ev)

@@ -2,7 +2,7 @@
  *
  * For: order callbacks and the views of `self.orders`.  Numbers are exact decimal texts.  `fill_*` are this fill's in
  * onOrderExec, "0" in every other message; `fee`, `fee_asset`, `liquidity` stand in onOrderExec only; `replayed` only
- * where it is true; leaves_size is size less cum_size, also when the order has ended.
+ * where it is true; leaves_size is size less cum_size, "0" once the order is closed.
  * Threads: with the GIL. */
 #ifndef AATS_PY_ORDER_MSG_H
 #define AATS_PY_ORDER_MSG_H

@@ -192,7 +192,10 @@ PyObject *aats_desk_send(aats_desk_t *d, int strategy, PyObject *order, int64_t 
     if (!is) return refuse(d, "send_order takes an Order, this is %s: %R", Py_TYPE(order)->tp_name, order);
     aats_wish_t w = {.req = {.strategy = (uint8_t)strategy}};
     PyObject *id = read_order(d, order, &w);
-    if (id && elsewhere(d)) {
+    if (id && !d->trader) {
+        Py_CLEAR(id);
+        refuse(d, "send_order: the run is over");
+    } else if (id && elsewhere(d)) {
         if (keep(d, &w) == 0) return id; /* it has the texts now */
         Py_CLEAR(id);
     } else if (id) {
@@ -232,6 +235,7 @@ int aats_desk_step(aats_desk_t *d, int64_t mono)
 
 int aats_desk_step_idle(aats_desk_t *d, int64_t mono)
 {
+    if (mono < d->due_mono_ns) return 0;
     pthread_mutex_lock(&d->lock);
     int const work = aats_desk_step(d, mono);
     pthread_mutex_unlock(&d->lock);
@@ -337,8 +341,8 @@ int aats_desk_traverse(aats_desk_t *d, visitproc visit, void *arg)
     return 0;
 }
 
-/* aats_desk_clear also forgets the trader: whoever calls it frees that next. */
-void aats_desk_clear(aats_desk_t *d)
+/* Another thread may be inside read_order, where Python code of the user's runs: what that needs stays until the loop goes. */
+void aats_desk_end(aats_desk_t *d)
 {
     d->trader = NULL;
     aats_wish_t *list = d->wishes;
@@ -346,6 +350,11 @@ void aats_desk_clear(aats_desk_t *d)
     d->wishes = NULL, d->wish_cnt = d->wish_cap = 0;
     for (int i = 0; i < cnt; i++) drop(&list[i]);
     PyMem_Free(list);
+}
+
+void aats_desk_clear(aats_desk_t *d)
+{
+    aats_desk_end(d);
     Py_CLEAR(d->tools);
     Py_CLEAR(d->symbols);
 }

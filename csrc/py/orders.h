@@ -61,7 +61,8 @@ typedef struct {
 /* aats_desk_open takes the trader and all that Python knows.  0, or -1 with an exception. */
 int aats_desk_open(aats_desk_t *d, PyObject *args, int sub_cnt);
 int aats_desk_traverse(aats_desk_t *d, visitproc visit, void *arg);
-void aats_desk_clear(aats_desk_t *d); /* lets go of Python objects; may run user code */
+void aats_desk_end(aats_desk_t *d);   /* forgets the trader: whoever calls it frees that next */
+void aats_desk_clear(aats_desk_t *d); /* lets go of Python objects, and of the trader; may run user code */
 void aats_desk_fini(aats_desk_t *d);
 
 /* aats_desk_send and _cancel do what send_order and send_cancel_order say; recv_ns and delivered_ns are of the event

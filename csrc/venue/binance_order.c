@@ -10,7 +10,8 @@
  *   V-13 after a cancel an order carries the cancel's client id: it is found by its number, and the answer need not repeat our id (5.3).
  *   V-14 the id of a reply may be a number, text or null; ours are numbers, all else is nobody's (5.1).
  *   V-15 self-trade prevention may shrink an order without ending it: "X" tells, not "x" (5.5).
- *   V-16 balances of cheap assets exceed 64 bits at eight decimals: they are read to 128.
+ *   V-16 balances of cheap assets exceed 64 bits at eight decimals: they are read to 128.  A finer one than that is no
+ *        reason to know nothing: what is below 1e-8 is left out.
  *   V-17 "expired" is also what is left of an IOC order (5.5).
  *   V-18 an order of a type other than LIMIT and MARKET is answered without its fills unless FULL is asked for (5.2).
  *   V-19 a cancel report may stand for a whole order list, without a client id of its own (5.3).
@@ -295,4 +296,5 @@ aats_order_venue_t const aats_order_venue_binance = {
     .rotate_ns       = (int64_t)23 * 3600 * 1000000000, /* "at most 24 h": replaced at about 23 (1) */
     .ban_ns          = (int64_t)120 * 1000000000,       /* "2 min .. 3 days" (7) */
     .clock_margin_ms = 1000,                            /* "timestamp < serverTime + 1000" (6) */
+    .window_ms       = 5000,                            /* "recvWindow ms, default 5000", checked up to the matching engine (6) */
 };

@@ -63,6 +63,7 @@ void binance_judge(aats_oreply_t *r)
     r->fatal = (what & FATAL) != 0;
     r->busy = (what & BUSY) != 0;
     r->clock = (what & CLOCK) != 0;
+    r->already = r->code == -2035; /* one subscription for an account on a connection (5.4) */
 }
 
 /* "-2010: Order would immediately match and take.", on one line, cut between two characters where it is too long. */

@@ -36,7 +36,7 @@ int binance_take_size(aats_json_t *j, uint32_t *seen, unsigned bit, int64_t *out
     return j->err;
 }
 
-/* V-16: what does not fit is read in two halves, "123456789012345" and "0.67890000". */
+/* V-16: what does not fit is read in two halves, "123456789012345" and "0.67890000"; what is finer is cut off. */
 int binance_amount(aats_json_t *j, uint32_t *seen, unsigned bit, __int128 *sum)
 {
     char const *s;
@@ -53,12 +53,12 @@ int binance_amount(aats_json_t *j, uint32_t *seen, unsigned bit, __int128 *sum)
     size_t head = point ? (size_t)(point - s) : n;
     char tail[48] = "0";
     int64_t low = 0;
-    if (e != AATS_E_RANGE || n - head >= sizeof tail - 1 || s[0] == '-') return aats_json_fail(j, e);
+    if ((e != AATS_E_RANGE && e != AATS_E_INEXACT) || n - head >= sizeof tail - 1 || s[0] == '-') return aats_json_fail(j, e);
     memcpy(tail + 1, s + head, n - head);
     e = aats_num_parse(s, head, 0, &v);
-    if (!e) e = aats_num_parse(tail, 1 + n - head, BINANCE_EXP, &low);
+    if (!e) e = aats_num_parse(tail, 1 + n - head, AATS_NUM_EXP_MIN, &low);
     if (e) return aats_json_fail(j, e);
-    *sum += (__int128)v * 100000000 + low;
+    *sum += (__int128)v * 100000000 + low / 10000000000; /* from 1e-18 to 1e-8 */
     return AATS_OK;
 }
 

@@ -59,6 +59,7 @@ typedef struct {
     uint32_t busy;         /* 1: not executed, too much asked: wait */
     uint32_t clock;        /* 1: our time stamp was refused */
     uint32_t oc;           /* AATS_OC_* of an error */
+    uint32_t already;      /* 1: refused because it is so: LISTEN, and this connection is listened on */
     uint32_t more;         /* FILLS: there may be more than were given: ask again from the last trade id + 1 */
     char const *text;      /* of an error */
     size_t text_len;
@@ -94,6 +95,7 @@ typedef struct {
     int64_t rotate_ns;
     int64_t ban_ns;          /* wait after an IP ban that names no end */
     int64_t clock_margin_ms; /* how far a stamp may lie ahead */
+    int64_t window_ms;       /* how old it may be where no recv_window_ms is asked for: an order may be taken so late */
 } aats_order_venue_t;
 
 extern aats_order_venue_t const aats_order_venue_binance;

@@ -63,8 +63,8 @@ static uint64_t drain(aats_match_t *m)
 
 static aats_match_order_t order(uint64_t id, int side, int tif, int64_t px_i)
 {
-    return (aats_match_order_t){.id = id, .owner = 1, .side = side == AATS_BID ? AATS_SIDE_BUY : AATS_SIDE_SELL, .tif = (uint32_t)tif, .px_i = px_i,
-                                .qty_i = 5, .maker_rate_i = 100000, .taker_rate_i = 100000};
+    return (aats_match_order_t){.id = id, .owner = 1, .side = side == AATS_BID ? AATS_SIDE_BUY : AATS_SIDE_SELL,
+                                .tif = (uint32_t)tif, .px_i = px_i, .qty_i = 5, .maker_rate_i = 100000, .taker_rate_i = 100000};
 }
 
 static aats_match_t *market(int own)
@@ -150,7 +150,11 @@ static struct {
 } const ROWS[] = {{"level", 0, row_level},       {"level, own", OWN, row_level},   {"book 20", OWN, row_book},
                   {"trade", OWN, row_trade},     {"place+cancel", OWN, row_place}, {"take", 0, row_take}};
 
-static int ascending(void const *a, void const *b) { return *(double const *)a < *(double const *)b ? -1 : *(double const *)a > *(double const *)b; }
+static int ascending(void const *a, void const *b)
+{
+    double const x = *(double const *)a, y = *(double const *)b;
+    return (x > y) - (x < y);
+}
 
 int main(int argc, char **argv)
 {

@@ -28,7 +28,7 @@ FX_UNUSED static void fx_drain(fx_t *x)
     aats_mail_t *mail;
     while (x->gw.next(x->gw.self, &m)) {
         char word = m.kind == AATS_OM_DOWN ? 'D' : m.kind == AATS_OM_UP ? 'U' : m.kind == AATS_OM_READY ? 'R' : 0;
-        if (m.kind == AATS_OM_STRANGE && strlen(x->log) < 8000) strcat(strcat(x->log, m.text), "\n");
+        if ((m.kind == AATS_OM_STRANGE || m.kind == AATS_OM_DOWN) && strlen(x->log) < 8000) strcat(strcat(x->log, m.text), "\n");
         if (word) x->words[strlen(x->words)] = word;
         x->downs += m.kind == AATS_OM_DOWN;
         x->ups += m.kind == AATS_OM_UP;

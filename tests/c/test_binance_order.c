@@ -522,6 +522,15 @@ TEST(balances_are_free_and_locked_together)
     CHECK_EQ_I64(msgs[0].venue_ns, 1785312001021000000);
 }
 
+TEST(v16_balance_finer_than_its_exponent_is_what_can_be_had_of_it)
+{
+    REQUIRE(result(AATS_OR_ACCOUNT, "{\"balances\":[{\"asset\":\"BTC\",\"free\":\"1.234567899999999999\",\"locked\":\"0.0000000012\"}]}") == AATS_OK);
+    REQUIRE(r.msg_cnt == 1);
+    CHECK_EQ_I64(r.msgs[0].amount.lo, 123456789);
+    CHECK_EQ_I64(r.msgs[0].amount.hi, 0);
+    CHECK_EQ_I64(result(AATS_OR_ACCOUNT, "{\"balances\":[{\"asset\":\"BTC\",\"free\":\"-1.2345678999\",\"locked\":\"0\"}]}"), AATS_E_INEXACT);
+}
+
 TEST(v16_balance_beyond_64_bits_is_exact)
 {
     char text[64];

@@ -51,7 +51,8 @@ static void is_event(int at, uint32_t kind, uint64_t id, int64_t px_i, int64_t q
     CHECK_EQ_I64(ev[at].leaves_i, leaves_i);
 }
 
-enum { BUY = AATS_SIDE_BUY, SELL = AATS_SIDE_SELL, IOC = AATS_TIF_IOC, POS = AATS_TIF_POS, GTC = AATS_TIF_GTC, FOK = AATS_TIF_FOK, MKT = AATS_TIF_MARKET };
+enum { BUY = AATS_SIDE_BUY, SELL = AATS_SIDE_SELL };
+enum { IOC = AATS_TIF_IOC, POS = AATS_TIF_POS, GTC = AATS_TIF_GTC, FOK = AATS_TIF_FOK, MKT = AATS_TIF_MARKET };
 
 /* ---- refusals ---- */
 
@@ -60,7 +61,8 @@ TEST(an_order_that_is_none_is_refused_with_one_event)
     open_engine();
     aats_match_order_t bad[12];
     for (int i = 0; i < 12; i++) bad[i] = order(7, BUY, GTC, 100, 5);
-    bad[0].side = 0, bad[1].side = 3, bad[2].tif = 0, bad[3].tif = 6, bad[4].stp = 5, bad[5].px_i = 0, bad[6].px_i = -1, bad[7].qty_i = 0, bad[8].qty_i = -5;
+    bad[0].side = 0, bad[1].side = 3, bad[2].tif = 0, bad[3].tif = 6, bad[4].stp = 5, bad[5].px_i = 0, bad[6].px_i = -1;
+    bad[7].qty_i = 0, bad[8].qty_i = -5;
     bad[9].taker_rate_i = 100000001, bad[10].maker_rate_i = -100000001;
     bad[11].tif = MKT, bad[11].qty_i = 0;
     for (int i = 0; i < 12; i++) {
@@ -455,6 +457,14 @@ TEST(fees_are_exact_in_the_received_asset_and_rounded_down)
     drain();
     CHECK_EQ_I64(ev[0].fee_i, -699);
     close_engine();
+
+    engine = aats_match_new(-2, -3, -4); /* fees coarser than what they are of: 9.99 x 9.999 x 0.00099999 = 0.0998890... */
+    level(AATS_BID, 999, 9999);
+    o = order(4, SELL, IOC, 999, 9999);
+    o.taker_rate_i = 99999;
+    put(o);
+    CHECK_EQ_I64(ev[1].fee_i, 998);
+    close_engine();
 }
 
 TEST(the_largest_numbers_overflow_nothing)
@@ -536,6 +546,21 @@ TEST(an_order_beyond_the_published_levels_is_behind_all_that_will_be_told_there)
     CHECK_EQ_I64(aats_match_book(engine, bids, 2, asks, 1, 1), AATS_OK);
     CHECK_EQ_I64(aats_match_ahead(engine, 1), 8);
     CHECK_EQ_I64(aats_match_trade(engine, SELL, 94, 2, 1), 2);
+    close_engine();
+}
+
+TEST(a_book_of_the_best_prices_leaves_alone_what_single_levels_have_told)
+{
+    aats_level_t const bids[1] = {{98, 3}}, asks[1] = {{101, 5}};
+    open_engine();
+    for (int i = 0; i < 4; i++) level(AATS_BID, 100 - i, 5);
+    CHECK_EQ_I64(aats_match_book(engine, bids, 1, asks, 1, 1), AATS_OK);
+    CHECK_EQ_I64(aats_match_public(engine, AATS_BID, 99), 0);
+    place(1, SELL, IOC, 97, 10);
+    is_event(1, AATS_ME_TRADE, 1, 98, 3, 7);
+    is_event(2, AATS_ME_TRADE, 1, 97, 5, 2);
+    place(2, BUY, GTC, 97, 10);
+    CHECK_EQ_I64(aats_match_ahead(engine, 2), 0);
     close_engine();
 }
 

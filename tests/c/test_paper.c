@@ -3,7 +3,8 @@
 #include "check.h"
 
 #define MS 1000000ll
-enum { BUY = AATS_SIDE_BUY, SELL = AATS_SIDE_SELL, IOC = AATS_TIF_IOC, POS = AATS_TIF_POS, GTC = AATS_TIF_GTC, FOK = AATS_TIF_FOK, MKT = AATS_TIF_MARKET };
+enum { BUY = AATS_SIDE_BUY, SELL = AATS_SIDE_SELL };
+enum { IOC = AATS_TIF_IOC, POS = AATS_TIF_POS, GTC = AATS_TIF_GTC, FOK = AATS_TIF_FOK, MKT = AATS_TIF_MARKET };
 
 /* A gateway over one symbol, prices at 1e-2, sizes at 1e-3; time goes only when `pass` says so. */
 static aats_gateway_t gw;

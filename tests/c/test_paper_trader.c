@@ -11,7 +11,8 @@ static int64_t now_ns;
 static uint64_t rng_state;
 
 /* What the events have told. */
-static char seen[IDS][24]; /* letters: C created a acked x exec R rejected c cancel created A cancel acked N cancel rejected K canceled . closed */
+/* letters: C created, a acked, x exec, R rejected, c cancel created, A cancel acked, N cancel rejected, K canceled, . closed */
+static char seen[IDS][24];
 static __int128 bought, sold, fee_base, fee_quote;
 
 static uint64_t rng(void)
@@ -130,7 +131,8 @@ TEST(over_a_market_that_moves_each_order_closes_once_and_the_money_adds_up)
             quote(mid, rng() % 20 != 0);
             for (uint64_t n = rng() % 3; n > 0; n--)
                 aats_trader_tick(trader, 0, rng() & 1 ? BUY : SELL, mid + (int64_t)(rng() % 7) - 3, 1 + (int64_t)(rng() % 50), now_ns);
-            if (rng() % 2) send(++id, rng() & 1 ? BUY : SELL, 1 + (int)(rng() % 5), mid + (int64_t)(rng() % 9) - 4, 1 + (int64_t)(rng() % 30));
+            int64_t const px_i = mid + (int64_t)(rng() % 9) - 4, qty_i = 1 + (int64_t)(rng() % 30);
+            if (rng() % 2) send(++id, rng() & 1 ? BUY : SELL, 1 + (int)(rng() % 5), px_i, qty_i);
             if (id > 0 && rng() % 3 == 0) aats_trader_cancel(trader, 1 + (int64_t)(rng() % (uint64_t)id), 0, now_ns, now_ns);
             pass((int64_t)(rng() % 3) * MS);
         }
@@ -144,7 +146,8 @@ TEST(over_a_market_that_moves_each_order_closes_once_and_the_money_adds_up)
         CHECK_EQ_U64(aats_trader_counter(trader, AATS_TDC_CLOSED), (uint64_t)id);
         for (int64_t i = 1; i <= id; i++) {
             char const *end = strchr(seen[i], '.');
-            CHECK_MSG(seen[i][0] == 'C' && end != NULL && strspn(end + 1, "N") == strlen(end + 1), "seed %d order %d: %s", (int)seed, (int)i, seen[i]);
+            int const once = seen[i][0] == 'C' && end != NULL && strspn(end + 1, "N") == strlen(end + 1);
+            CHECK_MSG(once, "seed %d order %d: %s", (int)seed, (int)i, seen[i]);
         }
         aats_pos_t pos;
         CHECK_EQ_I64(aats_trader_pos(trader, 0, &pos), AATS_OK);

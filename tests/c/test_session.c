@@ -330,6 +330,7 @@ TEST(leaving_takes_a_second_at_most_whether_the_venue_answers_or_not)
     fx_run(&x, 20);
     STATE(AATS_GW_LEFT);
     CHECK_EQ_I64(x.connected, 0);
+    CHECK_STR(x.words, "UR"); /* nobody has to hear that it is down */
     fx_run(&x, 5000);
     CHECK_EQ_I64(x.connects, 1);
     CHECK_EQ_I64(fx_place(&x, 1, FX_UNIT), AATS_OC_NOT_CONNECTED);

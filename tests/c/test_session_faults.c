@@ -111,11 +111,36 @@ TEST(order_is_absent_only_when_the_venue_has_said_so_twice_and_late_enough)
     fx_run(&x, 2900);
     TOLD(1, "CU");
     CHECK(x.asked[AATS_OR_QUERY] >= 2);
-    fx_run(&x, 2000);
+    fx_run(&x, 6000);
     TOLD(1, "CUJZ");
     CHECK_EQ_I64(x.orders[1].code, AATS_OC_NOT_RECEIVED);
     CHECK_EQ_I64(x.asked[AATS_OR_PLACE], 1);
     fx_end(&x);
+}
+
+TEST(order_that_comes_to_life_after_it_was_called_absent_is_canceled)
+{
+    for (int late_answer = 0; late_answer < 2; late_answer++) {
+        REQUIRE(fx_ready(&x));
+        x.hold = 1;
+        fx_place(&x, 1, FX_UNIT);
+        fx_pass(&x, 10);
+        x.hold = 0;
+        x.at_venue[0].hidden = 1000;
+        fx_run(&x, 9000);
+        TOLD(1, "CUJZ");
+        x.at_venue[0].hidden = 0;
+        CHECK_EQ_I64(x.at_venue[0].status, FX_OPEN);
+        if (late_answer) fx_release(&x);
+        else fx_event(&x, &x.at_venue[0], "NEW", 0);
+        fx_run(&x, 100);
+        CHECK_EQ_I64(x.at_venue[0].status, FX_CANCELED);
+        CHECK_EQ_I64(x.at_venue[0].cancels, 1);
+        TOLD(1, "CUJZ");
+        STATE(AATS_GW_READY);
+        CHECK(fx_said(&x, "of this run is open; it is canceled"));
+        fx_end(&x);
+    }
 }
 
 TEST(order_that_the_venue_remembers_late_is_found)

@@ -104,6 +104,7 @@ class Venue:
         self.looked = 0
         self.gone: dict[int, str] = {}
         self.fails = False
+        self.refusals: list[int] = []
 
     def open_orders(self, symbol: str | None = None) -> list[dict[str, Any]]:
         if self.fails and self.gone:
@@ -117,8 +118,13 @@ class Venue:
         ]  # fmt: skip
 
     def cancel(self, symbol: str, order_id: int) -> bool:
-        if self.open[order_id] in self.deaf:
+        if order_id in self.refusals:
+            self.refusals.remove(order_id)
+            raise AccountError("DELETE /api/v3/order: HTTP 503: busy")
+        if self.open.get(order_id) in self.deaf:
             return True  # it says so, and does not do it
+        if order_id not in self.open:
+            return False
         self.gone[order_id] = self.open.pop(order_id)
         return True
 
@@ -208,6 +214,15 @@ def test_flatten_believes_the_exchange_and_not_the_answer_to_the_cancel(capsys: 
     assert status == 1
     assert json.loads(out) == {"account": ACCOUNT, "canceled": 2, "open": [second]}
     assert "process gone" in aats(capsys, "orders", "--all")[1]  # nothing was written into the journal
+
+
+def test_a_refusal_of_the_moment_keeps_no_other_order_open(capsys: pytest.CaptureFixture[str], at_venue: Any) -> None:
+    run = dead_run("maker", 1, 2)
+    venue = at_venue(Venue(client_id(run.instance, 1), client_id(run.instance, 2)))
+    venue.refusals = [100]
+    status, out, err = aats(capsys, "flatten", "BINANCE", "--mode", "sim", "--json")
+    assert (status, json.loads(out)["canceled"], json.loads(out)["open"]) == (0, 2, []) and "busy" in err
+    assert not venue.open
 
 
 def test_flatten_without_an_answer_is_status_1(capsys: pytest.CaptureFixture[str], at_venue: Any) -> None:

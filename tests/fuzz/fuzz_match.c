@@ -2,7 +2,7 @@
  * would trade, and a second engine gives the same events.
  *
  * Input: byte 0 extreme prices or near ones, and late_ns; then operations of 5 bytes: what, side and kind, price,
- * quantity, id and owner. Aborts on a difference, or on a code that match.h does not name. */
+ * quantity, id and owner.  Aborts on a difference, or on a code that match.h does not name. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,8 +91,9 @@ static int64_t act(aats_match_t *m, uint8_t const *op, int64_t mid, uint64_t ste
         }
         return aats_match_book(m, books[0], op[1] >> 2 & 3, books[1], op[1] >> 4 & 3, now_ns);
     default:
-        *o = (aats_match_order_t){.id = id, .owner = op[4] >> 4 & 1, .side = 1 + (uint32_t)side, .tif = (op[1] >> 1) % 7, .stp = (op[1] >> 4) % 6,
-                                  .px_i = px_i, .qty_i = qty_i, .maker_rate_i = -(int64_t)op[3], .taker_rate_i = 100000000 - op[3]};
+        *o = (aats_match_order_t){.id = id, .owner = op[4] >> 4 & 1, .side = 1 + (uint32_t)side, .tif = (op[1] >> 1) % 7,
+                                  .stp = (op[1] >> 4) % 6, .px_i = px_i, .qty_i = qty_i,
+                                  .maker_rate_i = -(int64_t)op[3], .taker_rate_i = 100000000 - op[3]};
         if (op[0] & 64 && o->tif == AATS_TIF_MARKET) o->qty_i = 0, o->quote_i = px_i / 2 + op[3], o->lot_i = 1 + (op[4] >> 5);
         return aats_match_place(m, o, now_ns);
     }

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from aats.venue.binance_account import BinanceAccount
-from tests.live.looks import eventually, pids_of, segments, tool
+from tests.live.looks import eventually, free_port, pids_of, segments, tool
 from tests.live.procs import Script, Sim
 
 KEY, SECRET = "keyOfTheLiveTest0123456789", "secretOfTheLiveTest9876543210"
@@ -54,6 +54,8 @@ class Mine(BaseStrategy):
     {close}
 
 service = TradeService({{1001: "BTCUSDT.BINANCE"}}, name="mine")
+service.set_ts_connection("127.0.0.1", {port})
+service.set_ts_connection("127.0.0.1", int(os.environ["PORT"]))
 service.config_exchange("BINANCE", "sim")
 {key}
 service.add_trade_symbol("BTCUSDT", "BINANCE")
@@ -65,12 +67,13 @@ RAISES = "def close(self): raise AttributeError('as a published strategy does')"
 
 
 @pytest.fixture
-def exchange(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sim]:
+def exchange(port: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sim]:
     """Run a simulated exchange with one account, and let the environment lead to it."""
     with Sim("--symbols", "BTCUSDT", "--key", f"{KEY}:{SECRET}") as sim:
         for name, value in sim.env.items():
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("AATS_MODE", "sim")
+        monkeypatch.setenv("PORT", str(port))
         yield sim
 
 
@@ -80,14 +83,8 @@ def account(exchange: Sim) -> Iterator[BinanceAccount]:
         yield one
 
 
-@pytest.fixture(autouse=True)
-def nobody_left(namespace: str) -> Iterator[None]:
-    yield
-    tool("kill", "--all", "--json")
-
-
 def script(tmp_path: Path, close: str = CANCELS, key: str = f"service.set_apikey('BINANCE', {KEY!r}, {SECRET!r})") -> Script:
-    return Script(tmp_path, TRADER.format(close=close, key=key))
+    return Script(tmp_path, TRADER.format(close=close, key=key, port=free_port()))
 
 
 def told(running: Script, starts: str) -> dict[str, Any]:
@@ -162,6 +159,15 @@ def test_a_key_stands_in_nothing_that_a_run_writes(
     assert any(name.endswith(".aj") for name in written) and len(shared) >= 2
     found = [(name, what) for name, raw in written.items() for what in (KEY, SECRET, SECRET[:12]) if what.encode() in raw]
     assert found == []
+
+
+def test_a_wrong_key_ends_the_run_at_once_with_the_venues_words(exchange: Sim, tmp_path: Path) -> None:
+    with script(tmp_path, key=f"service.set_apikey('BINANCE', {KEY!r}, 'not{SECRET}')") as running:
+        status = running.process.wait(60)
+        log = running.said()
+        assert status == 1 and rest_of(running) == []
+    assert "orders cannot be sent: BINANCE sim" in log and "-1022" in log and "(waited" not in log
+    assert KEY not in log and SECRET not in log
 
 
 def test_what_a_killed_strategy_left_open_is_canceled_before_its_next_start(exchange: Sim, account: BinanceAccount, tmp_path: Path) -> None:

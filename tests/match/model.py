@@ -76,6 +76,7 @@ class Model:
         self.exps = (px_exp, qty_exp, fee_exp)
         self.levels: list[dict[int, Level]] = [{}, {}]
         self.known: list[int | str] = [ALL, ALL]
+        self.singly = [False, False]  # single levels were told since the last gap
         self.own: list[Order] = []  # resting, by time
         self.events: list[Event] = []
         self.trades = 0
@@ -185,9 +186,9 @@ class Model:
             self.drop_if_filled(order)
 
     def level(self, side: int, px: int, qty: int) -> int:
-        if self.known[side] == NONE:
-            self.levels[side].clear()
+        self.levels[side] = {p: level for p, level in self.levels[side].items() if self.knows(side, p)}
         self.known[side] = ALL
+        self.singly[side] = True
         self._tell(side, px, qty)
         self._cross(side)
         return OK
@@ -202,6 +203,8 @@ class Model:
                 level = self.levels[side].get(px)
                 if level is None or level.told != qty:
                     self._tell(side, px, qty)
+            if self.singly[side]:
+                self.known[side] = ALL
             for px in {o.px for o in self.own if o.side - 1 == side}:
                 if self.knows(side, px):
                     self._shows(side, px)
@@ -211,6 +214,7 @@ class Model:
 
     def clear(self) -> None:
         self.known = [NONE, NONE]
+        self.singly = [False, False]
 
     def trade(self, aggressor: int, px: int, qty: int) -> int:
         side = 2 - aggressor

@@ -151,7 +151,9 @@ def test_a_timestamp_may_be_in_microseconds() -> None:
     assert trader.error("account.status", timestamp=trader.world.now // 1000 - 5_000_001)[1] == -1021
 
 
-@pytest.mark.parametrize("change", [{"signature": "00" * 32}, {"quantity": "0.02000"}, {"apiKey": "stranger"}, {"signature": None}, {"apiKey": None}])
+@pytest.mark.parametrize(
+    "change", [{"signature": "00" * 32}, {"quantity": "0.02000"}, {"apiKey": "stranger"}, {"signature": None}, {"apiKey": None}]
+)
 def test_an_order_that_its_key_did_not_sign_is_not_taken(change: dict[str, str | None]) -> None:
     trader = Trader(still())
     params = {**trader.params(**wish("BUY", "0.01000", "60000.00")), **change}
@@ -167,7 +169,7 @@ def test_a_number_in_json_is_signed_as_it_is_written() -> None:
     trader = Trader(still())
     params = trader.params(**wish("BUY", "0.01000", "60000.00"))
     body = ",".join(f'"{k}":{v}' if k in ("quantity", "price", "timestamp") else f'"{k}":"{v}"' for k, v in params.items())
-    trader.ws.text('{"id":"n","method":"order.place","params":{%s}}' % body)
+    trader.ws.text('{"id":"n","method":"order.place","params":{' + body + "}}")
     reply = next(m for m in trader.ws.messages if m.get("id") == "n")
     assert reply["status"] == 200 and reply["result"]["price"] == "60000.00000000"
 

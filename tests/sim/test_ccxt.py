@@ -8,26 +8,15 @@ from typing import Any
 
 import pytest
 
+from tests.sim.strangers import WAIT_S, moved
 from tests.sim.wire import spawn
 
 ccxtpro = pytest.importorskip("ccxt.pro", reason="ccxt is not installed (extra: test)")
 
-WAIT_S = 30
-
-
-def _moved(urls: Any, ready: dict[str, Any]) -> Any:
-    """Return `urls` with scheme://host replaced by ours, the original host kept as the first part of the path."""
-    if isinstance(urls, dict):
-        return {key: _moved(value, ready) for key, value in urls.items()}
-    if isinstance(urls, str) and "://" in urls:
-        scheme, _, rest = urls.partition("://")
-        return f"{ready['stream'] if scheme.startswith('ws') else ready['rest']}/{rest}"
-    return urls
-
 
 async def _watch(ready: dict[str, Any], symbol: str, config: dict[str, str], *, trades: bool) -> tuple[list[Any], list[Any]]:
     exchange = ccxtpro.binance({"cafile": ready["ca"], **config})
-    exchange.urls["api"] = _moved(exchange.urls["api"], ready)
+    exchange.urls["api"] = moved(exchange.urls["api"], ready)
     try:
         books = []
         for _ in range(8):

@@ -89,7 +89,11 @@ def test_an_order_off_its_filter_is_refused_by_name(trader: Trader, change: dict
 
 @pytest.mark.parametrize(
     "change",
-    [{"quantity": "0.00009", "price": "60000"}, {"quantity": "1.5000", "price": "61000.0100000000"}, {"newClientOrderId": "-_aZ9" + "x" * 31}],
+    [
+        {"quantity": "0.00009", "price": "60000"},
+        {"quantity": "1.5000", "price": "61000.0100000000"},
+        {"newClientOrderId": "-_aZ9" + "x" * 31},
+    ],
 )
 def test_what_is_just_inside_passes(trader: Trader, change: dict[str, Any]) -> None:
     assert trader.ok("order.test", **{**GOOD, **change}) == {}

@@ -25,6 +25,7 @@ from websockets.sync.client import connect as connect_sync
 
 from aats.errors import ConfigError
 from aats.sim import certs, command
+from tests.sim.trading import sign
 from tests.sim.wire import ROOT, DictBook, spawn
 
 WAIT_S = 20
@@ -246,6 +247,20 @@ def test_ready_lines_for_people_can_be_pasted_into_a_shell() -> None:
         "export AATS_ENDPOINT_BINANCE_SIM_WSAPI",
         "export AATS_CAFILE",
     ]
+
+
+def test_accounts_are_made_as_the_command_line_says(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("from a file\n")
+    options = ["--key", "one:first", "--key", f"two:@{tmp_path / 'secret'}", "--balance", "usdt=5.5", "--fees", "0,0.0005"]
+    with spawn("--plain", "--mode", "sandbox", "--seconds", "60", *options) as ready:
+        assert ready["env"]["AATS_MODE"] == "sandbox"
+        assert ready["env"]["AATS_ENDPOINT_BINANCE_SANDBOX_WSAPI"] == ready["wsapi"] == ready["stream"]
+        for key, secret in (("one", "first"), ("two", "from a file")):
+            query = f"timestamp={time.time_ns() // 1_000_000}&omitZeroBalances=true"
+            url = f"{ready['rest']}/api/v3/account?{query}&signature={sign(secret, query)}"
+            answer = httpx.get(url, headers={"X-MBX-APIKEY": key}).json()
+            assert answer["balances"][0] == {"asset": "USDT", "free": "5.50000000", "locked": "0.00000000"}
+            assert answer["commissionRates"]["taker"] == "0.00050000"
 
 
 def test_it_ends_with_its_parent() -> None:

@@ -36,7 +36,9 @@ def sign(secret: str | Ed25519PrivateKey, payload: str) -> str:
 class Trader:
     """One account's client: a WebSocket API connection with user data, and REST."""
 
-    def __init__(self, world: World, key: str = KEY, secret: str | Ed25519PrivateKey = SECRET, *, path: str = "/ws-api/v3", subscribe: bool = True) -> None:
+    def __init__(
+        self, world: World, key: str = KEY, secret: str | Ed25519PrivateKey = SECRET, *, path: str = "/ws-api/v3", subscribe: bool = True
+    ) -> None:
         self.world, self.key, self.secret = world, key, secret
         self.ws = world.ws(path)
         self._ids = 0
@@ -115,6 +117,7 @@ def http(world: World, method: str, target: str, body: str = "", headers: dict[s
     if body:
         data += client.send(h11.Data(data=body.encode())) or b""
     out, _ = world.raw(data + (client.send(h11.EndOfMessage()) or b""))
+    world.carry()
     client.receive_data(out)
     response = client.next_event()
     assert isinstance(response, h11.Response), (response, out)

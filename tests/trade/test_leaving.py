@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from aats import config, control, trade_leave
+from aats import trade as trade_module
+from aats.base.order import Order
 from aats.errors import OrderError
 
 from .orders_kit import Closing, Trader, order, rules_served, trade
@@ -141,6 +143,18 @@ def test_new_orders_are_refused_once_it_closes_and_cancels_pass(feed: SyntheticF
     assert strategy.names(last) == ["Created", "Rejected", "Closed"] and strategy.said("Rejected")[0]["code"] == "closing"
 
 
+def test_an_order_that_close_sends_still_goes_out(feed: SyntheticFeed) -> None:
+    class Flattens(Trader):
+        def close(self) -> None:
+            size = self.positions[1001].bought
+            self.send_order(order("sell", price="59999.99", size=size))
+
+    strategy = Flattens(lambda one: one.send_order(order()), Trader.closed)
+    trade(feed, strategy)
+    assert [one["side"] for one in strategy.said("Exec")] == ["buy", "sell"]
+    assert strategy.positions[1001].sold == strategy.positions[1001].bought > 0
+
+
 def test_an_order_in_flight_may_end_by_itself(feed: SyntheticFeed, calls: list[str]) -> None:
     strategy = Closing(lambda one: (one.send_order(order()), one.manager.stop()))
     trade(feed, strategy)
@@ -217,6 +231,27 @@ def test_a_second_ctrl_c_cancels_at_once(feed: SyntheticFeed, calls: list[str]) 
     assert strategy.stopped == "interrupt" and signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+def test_a_second_ctrl_c_before_anything_was_done_still_cancels(feed: SyntheticFeed, calls: list[str]) -> None:
+    class Impatient(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if "ends: interrupt" in record.getMessage():
+                os.kill(os.getpid(), signal.SIGINT)
+
+    strategy = Closing(resting("59000"))
+    strategy.until = lambda one: acked(1)(one) and os.kill(os.getpid(), signal.SIGINT)
+    handler, log = Impatient(logging.INFO), logging.getLogger("aats.trade")
+    log.addHandler(handler)
+    before = log.level
+    log.setLevel(logging.INFO)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            trade(feed, strategy)
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(before)
+    assert ended(strategy, 1) and calls == ["close", "cancel_all", "verify", "leave"] and strategy.stopped == "interrupt"
+
+
 def test_ctrl_c_breaks_a_close_that_hangs(feed: SyntheticFeed, caplog: pytest.LogCaptureFixture) -> None:
     class Hanging(Closing):
         def close(self) -> None:
@@ -243,6 +278,53 @@ def test_sigterm_leaves_as_ctrl_c_does_and_again_changes_nothing(
     trade(feed, strategy)
     assert strategy.stopped == "SIGTERM" and ended(strategy, 1) and calls == ["close", "cancel_all", "verify", "leave"]
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_sigterm_on_the_way_out_of_a_start_that_failed_breaks_nothing(feed: SyntheticFeed, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Faulty(Closing):
+        def onStart(self) -> None:
+            raise LookupError("in onStart")
+
+    close = trade_module.Session.close
+
+    def terminated(session: trade_module.Session) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        close(session)
+
+    monkeypatch.setattr(trade_module.Session, "close", terminated)
+    with pytest.raises(LookupError, match="in onStart"):
+        trade(feed, Faulty())
+    assert [one["role"] for one in control.processes()] == ["feed"]
+
+
+def test_an_order_of_another_thread_that_the_end_overtakes_is_refused(feed: SyntheticFeed) -> None:
+    class Slow(Order):
+        @property
+        def symbol(self) -> str:
+            if threading.current_thread() is not threading.main_thread():
+                began.set()
+                over.wait(10)
+            return "BTCUSDT"
+
+        @symbol.setter
+        def symbol(self, value: str) -> None:
+            pass
+
+    began, over = threading.Event(), threading.Event()
+    raised: list[BaseException] = []
+
+    def send() -> None:
+        try:
+            strategy.send_order(Slow("BINANCE", "BTCUSDT", "60000.01", "0.001", "buy", "ioc"))
+        except BaseException as exc:
+            raised.append(exc)
+
+    sender = threading.Thread(target=send)
+    strategy = Closing(lambda one: sender.start(), lambda one: began.is_set())
+    trade(feed, strategy)
+    over.set()
+    sender.join(10)
+    assert [type(exc) for exc in raised] == [OrderError] and strategy.told == []
 
 
 def test_what_a_script_does_after_the_run_is_harmless(feed: SyntheticFeed) -> None:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import copy
 import logging
+import socket
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import numpy as np
 import pytest
 
-from aats import shm, stats
+from aats import config, control, orders, shm, stats, trade_orders
 from aats.base.order import Order
 from aats.errors import ConfigError, OrderError
-from aats.layout import Kind
+from aats.layout import Kind, Mode
 from aats.trade_service import TradeService
 
 from .orders_kit import MAP, MID, Closing, Trader, order, rules_served, trade
@@ -156,6 +158,41 @@ def test_a_key_is_asked_for_before_anything_is_started(feed: SyntheticFeed, monk
         service.run()
 
 
+def test_without_an_exchange_the_run_ends_with_the_sessions_reason(
+    make_feed: Callable[..., SyntheticFeed], rules: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # nobody listens there
+        wsapi = f"ws://127.0.0.1:{taken.getsockname()[1]}"
+        monkeypatch.setenv("AATS_ENDPOINT_BINANCE_SIM_REST", rules)
+        monkeypatch.setenv("AATS_ENDPOINT_BINANCE_SIM_WSAPI", wsapi)
+        monkeypatch.setattr(config, "limits", lambda: replace(config.Limits(), order_ready_ms=300))
+        make_feed("sim", mode=Mode.SIM).book(0, MID)
+        service = TradeService(MAP, name="test")
+        service.config_exchange("BINANCE", "sim")
+        service.add_trade_symbol("BTCUSDT", "BINANCE")
+        strategy = Closing(sends(order()))
+        service.add_strategy(strategy)
+        with pytest.raises(ConfigError, match=rf"orders cannot be sent: BINANCE sim \({wsapi}\): .*refused.* \(waited 0.3 s\)"):
+            service.run()
+    assert strategy.told == [] and not strategy.begun and strategy.stopped == ""
+    assert [one["role"] for one in control.processes()] == ["feed"]
+
+
+def test_orders_of_a_mode_without_an_address_are_refused_with_the_variable(
+    make_feed: Callable[..., SyntheticFeed], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("REST", "WSAPI"):
+        monkeypatch.delenv(f"AATS_ENDPOINT_BINANCE_SIM_{name}", raising=False)
+    make_feed("sim", mode=Mode.SIM)
+    service = TradeService(MAP, name="test")
+    service.config_exchange("BINANCE", "sim")
+    service.add_trade_symbol("BTCUSDT", "BINANCE")
+    service.add_strategy(Closing())
+    with pytest.raises(ConfigError, match="set AATS_ENDPOINT_BINANCE_SIM_REST and AATS_ENDPOINT_BINANCE_SIM_WSAPI; `aats sim` prints"):
+        service.run()
+
+
 # -------------------------------------------------------------------------------------------------- what it refuses
 
 
@@ -244,6 +281,29 @@ def test_numbers_may_be_of_any_of_the_documented_types(feed: SyntheticFeed, pric
     assert "E" not in created["price"] + created["size"] and "Rejected" not in strategy.names()
 
 
+def test_rules_are_asked_for_again_while_it_runs(feed: SyntheticFeed, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, asked = orders.fetch_rules, []
+
+    def fetch(name: str, endpoints: Any, ports: Any) -> Any:
+        asked.append(ports)
+        fresh = real(name, endpoints, ports)
+        if len(asked) == 1:
+            return fresh
+        return {port: orders.rules_of(replace(one.instrument, tick=Decimal("0.5")), name) for port, one in fresh.items()}
+
+    class Patient(Trader):
+        def onTimer(self, name: Any) -> None:
+            if len(asked) > 1 and self.said("Acked") and not self.said("Rejected"):
+                self.send_order(order(price="59000.25", tif="gtc"))
+            super().onTimer(name)
+
+    monkeypatch.setattr(orders, "fetch_rules", fetch)
+    monkeypatch.setattr(trade_orders, "RULES_EVERY_S", 0.1)
+    strategy = Patient(sends(order(price="59000.25", tif="gtc")), lambda one: one.said("Rejected"))
+    trade(feed, strategy)
+    assert strategy.said("Rejected")[0]["code"] == "off_tick" and "0.5" in strategy.said("Rejected")[0]["msg"]
+
+
 # ------------------------------------------------------------------------------------------------------- the grammar
 
 
@@ -294,7 +354,8 @@ def test_a_message_has_the_documented_keys_and_exact_texts(feed: SyntheticFeed) 
         )
         assert (one["order_id"], one["price"], one["size"]) == (taker.order_id, "59999.98", "0.0045")
         assert type(one["order_id"]) is int and one["margin"] is False
-        assert Decimal(one["cum_size"]) + Decimal(one["leaves_size"]) == Decimal(one["size"])
+        rest = 0 if msg["type"] == "onOrderClosed" else Decimal(one["size"]) - Decimal(one["cum_size"])
+        assert Decimal(one["leaves_size"]) == rest
         if msg["type"] != "onOrderExec":
             assert (one["fill_size"], one["fill_price"], one["fill_notional"]) == ("0", "0", "0")
         texts = [value for value in one.values() if isinstance(value, str)]
@@ -504,6 +565,22 @@ def test_a_strategy_may_have_attributes_of_these_names(feed: SyntheticFeed) -> N
     strategy = Own(sends(order()), Trader.closed)
     trade(feed, strategy)
     assert (strategy.orders, strategy.positions) == (["mine"], "mine too") and strategy.closed()
+
+
+def test_a_living_process_is_no_earlier_run_also_in_another_namespace(feed: SyntheticFeed, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Any] = []
+
+    def begin(strategy: Trader) -> None:
+        strategy.send_order(order())
+        here = shm.namespace()
+        with monkeypatch.context() as elsewhere:
+            elsewhere.setenv("AATS_NS", f"{here}other")
+            seen.append(trade_orders.living_instances())
+
+    strategy = Trader(begin, Trader.closed)
+    trade(feed, strategy)
+    instance = int(strategy.said("Created")[0]["client_id"][:16], 16)
+    assert instance in seen[0] and instance not in trade_orders.living_instances()
 
 
 def test_the_hops_of_an_order_are_measured(feed: SyntheticFeed) -> None:

@@ -15,15 +15,24 @@ from typing import Any
 
 from aats._ffi import ffi, lib
 from aats.sim import Exchange, Generator
+from aats.sim.amounts import E16
+from aats.sim.connection import Limits
+from aats.sim.generator import Spec
+from aats.sim.streams import text_frame
 from tests.world.judge import Wrong
 from tests.world.options import EPOCH_NS, SECOND
 from tests.world.pipes import END, Peer, Wire, refusing
 from tests.world.trader import Trader
-from tests.world.truth import scaled
 from tests.world.world import HTTP, MS, Switch
 
 FRAME_FAULTS = ("order-lost", "order-late", "order-unsure", "order-cut", "order-5xx", "user-cut")
 ACTIONS = ("cut", "mute", "refuse", "http", "shutdown", "stop", "die")
+MORE_ACTIONS = ("deaf", "garble", "other", "halt")
+#: A tick and lot as small, and quantities as large, as 64 bits at 1e-8 hold; and one whose notional has more than eight decimals.
+PEPE = Spec("PEPEUSDT", "PEPE", "USDT", 1234, 8, 0, 90_000_000)
+ETHBTC = Spec("ETHBTC", "ETH", "BTC", 4_340, 5, 4, 12_000)
+#: The private key of RFC 8032, test 1.
+PEM = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----\n"
 
 
 @dataclass
@@ -31,12 +40,17 @@ class OrderPlan:
     """What happens in one run."""
 
     traders: int = 1
-    market: tuple[str, ...] = ("BTCUSDT:40",)
+    market: tuple[str | Spec, ...] = ("BTCUSDT:40",)
     faults: dict[str, int] = field(default_factory=dict)
     actions: list[tuple[int, str]] = field(default_factory=list)
     fault_ns: int = 6 * SECOND
     delay_ms: tuple[int, int] = (1, 30)
     busy: float = 1.0
+    shared: bool = False  # all traders trade one account
+    pem: bool = False  # keys are Ed25519
+    orders_10s: int = 100
+    weight: int = 6000
+    deposit: int = 0  # of the quote asset, 0: plenty
 
     @classmethod
     def of_seed(cls, seed: int) -> OrderPlan:
@@ -52,7 +66,24 @@ class OrderPlan:
         for kind in rng.sample(FRAME_FAULTS, rng.choice([0, 0, 1, 2, 3])):
             plan.faults[kind] = rng.randrange(4, 25)
         plan.actions = sorted((rng.randrange(SECOND // 2, plan.fault_ns), rng.choice(ACTIONS)) for _ in range(rng.choice((0, 0, 1, 2, 4))))
+        plan._more(random.Random(f"more of order plan {seed}"))
         return plan
+
+    def _more(self, rng: random.Random) -> None:
+        """Make half of the plans stranger: other keys, markets, limits, and what others do to the account."""
+        if rng.random() < 0.5:
+            return
+        self.pem = rng.random() < 0.3
+        self.shared = rng.random() < 0.3
+        if self.shared:
+            self.traders = rng.choice((2, 3))
+        if rng.random() < 0.4:
+            self.market = rng.choice(((PEPE,), (ETHBTC,), (PEPE, *self.market)))
+        self.orders_10s = rng.choice((100, 100, 3, 10))
+        self.weight = rng.choice((6000, 6000, 6000, 150))
+        self.deposit = rng.choice((0, 0, 20, 3000))
+        self.actions += [(rng.randrange(SECOND // 2, self.fault_ns), rng.choice(MORE_ACTIONS)) for _ in range(rng.choice((0, 1, 3, 6)))]
+        self.actions.sort()
 
 
 class OrderWorld:
@@ -64,8 +95,10 @@ class OrderWorld:
         self.rng = random.Random(f"order world {seed}")
         self.market = Generator(seed, self.plan.market, depth=40)
         self.faults = Switch(self.plan.faults)
-        keys = [(f"key{i}", f"secret{i}") for i in range(self.plan.traders)]
-        self.exchange = make_exchange(self.market, self.faults, keys)
+        keys = [(f"key{i}", f"secret{i}" if not self.plan.pem else PEM) for i in range(1 if self.plan.shared else self.plan.traders)]
+        self.exchange = make_exchange(self.market, self.faults, keys, self.plan)
+        self._garble = 0
+        self.exchange.users._send = self._say
         self.now_ns = SECOND
         self.attempts = 0
         self.muted = False
@@ -75,11 +108,18 @@ class OrderWorld:
         self._peers: dict[int, Peer] = {}
         self._wake: list[tuple[int, Trader]] = []
         self._keys = dict(keys)
-        self.traders = [self._born(key) for key in self._keys]
+        self.traders = [self._born(i, list(self._keys)[i % len(self._keys)]) for i in range(self.plan.traders)]
 
-    def _born(self, key: str, *earlier: int) -> Trader:
+    def _say(self, conn: Any, data: bytes) -> None:
+        """Give a connection a user event, or one that nobody can read in its place."""
+        if self._garble and b'"executionReport"' in data:
+            self._garble -= 1
+            data = text_frame(data[data.index(b"{") :].replace(b'"z":', b'"z":{},"zz":'))
+        self.exchange.hub.send(conn, data)
+
+    def _born(self, at: int, key: str, *earlier: int) -> Trader:
         rules = {name: rules_of(symbol) for name, symbol in self.market.symbols.items()}
-        rng = random.Random(f"trader {self.seed} {key} {len(earlier)}")
+        rng = random.Random(f"trader {self.seed} key{at} {len(earlier)}")
         return Trader(self.market, rules, rng, key, self._keys[key], self._connect, busy=self.plan.busy, earlier=earlier)
 
     def _die(self, at: int) -> None:
@@ -89,7 +129,7 @@ class OrderWorld:
             trader.wire.mute = True
             trader.wire.to_server.append((self.now_ns, END))
         self._wake = [one for one in self._wake if one[1] is not trader]
-        self.traders[at] = self._born(trader.key, *trader.earlier, trader.instance)
+        self.traders[at] = self._born(at, trader.key, *trader.earlier, trader.instance)
 
     # -- connections ---------------------------------------------------------------------------------------------------
 
@@ -184,6 +224,23 @@ class OrderWorld:
         elif kind == "stop" and not trader.stopped:
             trader.stopped = True
             self._wake.append((self.now_ns + rng.randrange(200, 4000) * MS, trader))
+        else:
+            self._act_at_venue(kind, trader)
+
+    def _act_at_venue(self, kind: str, trader: Trader) -> None:
+        rng, users, now = self.rng, self.exchange.users, EPOCH_NS + self.now_ns
+        account = account_of(self, trader)
+        if kind == "deaf":
+            users.tell(account, {"e": "eventStreamTerminated", "E": now // 1000})
+            for conn, sub_id in users.listeners(account):
+                users.leave(conn, sub_id)
+        elif kind == "garble":
+            self._garble += rng.randrange(1, 4)
+        elif kind == "other" and account.open:  # somebody cancels it by hand
+            self.exchange.desk.cancel(rng.choice(list(account.open.values())), "", now)
+        elif kind == "halt":
+            rules = self.exchange.desk.filters(rng.choice(trader.names))
+            rules.status = "TRADING" if rules.status == "HALT" else "HALT"
 
     def run(self) -> OrderWorld:
         """Live through the plan; raise `Wrong` with the seed at the first thing that is not so."""
@@ -192,7 +249,7 @@ class OrderWorld:
             self.faults.off = True
             for trader in self.traders:
                 trader.quiet = True
-            self.until(lambda: all(trader.ready() for trader in self.traders), 60 * SECOND, "ready at the start")
+            self.until(lambda: all(trader.ready() for trader in self.traders), 300 * SECOND, "ready at the start")
             for trader in self.traders:
                 trader.quiet = False
             self.faults.off = False
@@ -205,11 +262,13 @@ class OrderWorld:
             self._refuse, self._http = 0, b""
             for trader in self.traders:
                 trader.quiet = True
-            self.until(lambda: all(trader.ready() and not trader.stopped for trader in self.traders), 180 * SECOND, "ready again after the faults")
-            self.until(self._settled, 180 * SECOND, "every order closed")
+            self.until(
+                lambda: all(trader.ready() and not trader.stopped for trader in self.traders), 400 * SECOND, "ready again after the faults"
+            )
+            self.until(self._settled, 400 * SECOND, "every order closed")
             for trader in self.traders:
                 lib.aats_trader_verify(trader.trader)
-            self.until(lambda: all(lib.aats_trader_verified(trader.trader) for trader in self.traders), 60 * SECOND, "verified")
+            self.until(lambda: all(lib.aats_trader_verified(trader.trader) for trader in self.traders), 300 * SECOND, "verified")
             for trader in self.traders:
                 compare(self, trader)
             audit(self.exchange)
@@ -228,9 +287,17 @@ class OrderWorld:
 # ---------------------------------------------------------------------------------------------------- the exchange's own books
 
 
-def make_exchange(market: Generator, faults: Switch, keys: list[tuple[str, str]]) -> Exchange:
+def make_exchange(market: Generator, faults: Switch, keys: list[tuple[str, str]], plan: OrderPlan) -> Exchange:
     """Return an exchange with one account for each key."""
-    return Exchange(market, EPOCH_NS, faults=faults, keys=dict(keys))
+    deposits = {symbol.quote: plan.deposit * E16 for symbol in market.symbols.values()} if plan.deposit else {}
+    deposits.update({"PEPE": 10**12 * E16} if "PEPEUSDT" in market.symbols else {})
+    limits = Limits(orders_10s=plan.orders_10s, weight_per_min=plan.weight)
+    return Exchange(market, EPOCH_NS, faults=faults, keys=dict(keys), limits=limits, deposits=deposits)
+
+
+def account_of(world: OrderWorld, trader: Trader) -> Any:
+    """Return the account that a trader trades."""
+    return next(key.account for key in world.exchange.keyring.names() if key.name == trader.key)
 
 
 def rules_of(symbol: Any) -> Any:
@@ -249,12 +316,13 @@ def wide(value: Any) -> int:
 
 def compare(world: OrderWorld, trader: Trader) -> None:
     """Hold what a trader was told against the exchange's own books; raise `Wrong` at the first difference."""
-    account = next(key.account for key in world.exchange.keyring.names() if key.name == trader.key)
+    account = account_of(world, trader)
+    others = {one for other in world.traders if other is not trader for one in (other.instance, *other.earlier)}
     theirs = {}
     for order in account.orders.values():
         instance, order_id = int(order.client_id[:16], 16), int(order.client_id[16:], 16)
-        if instance in trader.earlier:
-            continue  # of an earlier life: that none of them is open is asked below
+        if instance in trader.earlier or instance in others:
+            continue  # of an earlier life: that none of them is open is asked below; or of another trader
         if instance != trader.instance or order_id in theirs:
             raise Wrong(f"the exchange has an order {order.client_id} that was never sent, or twice")
         theirs[order_id] = order
@@ -278,10 +346,10 @@ def compare(world: OrderWorld, trader: Trader) -> None:
         raise Wrong(f"orders that nobody sent: {list(theirs)}")
     if account.open:
         raise Wrong(f"open at the exchange after leaving: {list(account.open)}")
-    if trader.earlier:
-        return  # what its earlier lives traded meanwhile is not in its sums
+    if trader.earlier or world.plan.shared:
+        return  # what its earlier lives, or others, traded meanwhile is not in its sums
     base_of: dict[str, int] = {}
-    for sym, native in enumerate(trader.names):
+    for sym in range(len(trader.names)):
         pos = trader.pos(sym)
         base, quote = ffi.string(pos.base).decode(), ffi.string(pos.quote).decode()
         base_of[base] = base_of.get(base, wide(pos.start_base) * 10**8) + (wide(pos.bought) - wide(pos.sold) - wide(pos.fee_base)) * 10**8

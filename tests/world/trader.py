@@ -112,7 +112,9 @@ class Trader:
         opts.venue, opts.host = b"BINANCE", b"world.example"
         opts.seed = rng.getrandbits(63) | 1
         opts.backoff_min_ns, opts.backoff_max_ns = SECOND // 5, 3 * SECOND
-        session = lib.aats_session_new(opts, key.encode(), secret.encode(), ffi.new("uint64_t[]", list(earlier)), len(earlier), why, len(why))
+        session = lib.aats_session_new(
+            opts, key.encode(), secret.encode(), ffi.new("uint64_t[]", list(earlier)), len(earlier), why, len(why)
+        )
         if session == ffi.NULL:
             raise Wrong(text(why))
         self.session = session
@@ -254,6 +256,8 @@ class Trader:
         elif rng.random() < 0.05:
             price = format(px + Decimal("0.00000001"), "f")  # off the tick
         size: Any = rng.choice(("0.001", "0.01", "0.25", "3", 0.0123456, "0.00001", "900"))
+        if px < Decimal("0.001"):  # a coin of which nobody has less than a million
+            size = rng.choice(("1000000", "250000000", "9000000000", 1234567.5, "90000000000", "100000000000", "0.5"))
         self.send(sym, OrderSide.BUY if buy else OrderSide.SELL, tif, None if tif == OrderTif.MARKET else price, size)
 
     def send(self, sym: int, side: int, tif: int, price: Any, size: Any) -> int:
