@@ -48,6 +48,7 @@ CALLBACKS = (
 
 _TAKE = {"TICK": 1, "BBO": 2, "L2": 4}
 _WHY_SZ = 400
+_FORCED = ("kill_server", "SIGTERM")  # who asks so kills later
 
 
 @dataclass(frozen=True)
@@ -341,7 +342,7 @@ class Session:
         if self.desk is None:
             return
         self._leaving = Leaving(self.member.name, self.desk, self.loop, limits, presses)
-        self._leaving.run(patient=patient)
+        self._leaving.run(patient=patient, hurried=self.stop_reason in _FORCED)
 
     def _hook(self) -> None:
         try:

@@ -8,6 +8,9 @@
       -> the venue is asked what is open of ours, until it says nothing, up to stop_ms
       -> good-bye
 
+Whoever sends a signal or a stop command follows with force after stop_ms; a run that ends by one of these (`hurried`) is through all of it half a second
+earlier.  Ctrl-C, stop() and exceptions have nobody behind them and take the time that it takes.
+
 Nothing here depends on the user's ``close()``, and an exception in a callback is logged and passed over.  A second Ctrl-C cancels at once; a third gives up,
 with a line that names the orders that may still be open.
 """
@@ -31,7 +34,9 @@ __all__ = ["Leaving", "Presses"]
 log = logging.getLogger("aats.trade")
 
 _LOOK_MS = 5
-_GOODBYE_S = 1.5
+_GOODBYE_S = 1.0
+_BEFORE_FORCE_S = 0.5
+_CANCEL_S = 2.0  # of a hurried leave: what is left of it for cancels
 
 
 class Presses:
@@ -88,20 +93,26 @@ class Leaving:
         self._presses = presses
         self._done: Callable[[], bool] = lambda: True
         self._deadline = 0.0
+        self._last = float("inf")  # no waiting beyond it
         self._hurry_at = 0
 
-    def run(self, *, patient: bool) -> bool:
+    def run(self, *, patient: bool, hurried: bool) -> bool:
         """Leave; return whether the venue has said that nothing of ours is open.
 
         Parameters
         ----------
         patient : bool
             Whether orders may end by themselves first: ``close()`` has seen to them.
+        hurried : bool
+            Whether force follows after stop_ms.
         """
+        if hurried:
+            self._last = time.monotonic() + self._limits.stop_ms / 1000 - _GOODBYE_S - _BEFORE_FORCE_S
         desk, trader = self._desk, self._desk.trader
         lib.aats_trader_close(trader)
         self._loop.leaving(_LOOK_MS)
-        self._until(self._all_closed, self._limits.close_ms / 1000 if patient else 0.0, hurry_at=1)
+        own_s = min(self._limits.close_ms / 1000, max(0.0, self._last - _CANCEL_S - time.monotonic()))
+        self._until(self._all_closed, own_s if patient else 0.0, hurry_at=1)
         if desk.open_cnt:
             log.info("%s: cancels what is open: %s", self.name, ", ".join(desk.open_orders()[:8]))
             lib.aats_trader_cancel_all(trader, time.time_ns(), time.monotonic_ns())
@@ -114,6 +125,7 @@ class Leaving:
             self._complain()
         self._loop.leaving(_LOOK_MS)
         lib.aats_trader_leave(trader)
+        self._last = float("inf")
         self._until(lambda: bool(lib.aats_trader_left(trader)), _GOODBYE_S)
         return clean
 
@@ -142,7 +154,7 @@ class Leaving:
 
     def _until(self, done: Callable[[], bool], wait_s: float, *, hurry_at: int = 2) -> None:
         """Let the loop run until `done`, the time is over, or Ctrl-C came `hurry_at` times."""
-        self._done, self._deadline, self._hurry_at = done, time.monotonic() + wait_s, hurry_at
+        self._done, self._deadline, self._hurry_at = done, min(time.monotonic() + wait_s, self._last), hurry_at
         while not self._over():
             self._loop.again()
             try:

@@ -26,17 +26,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from aats import config, control, control_client, keys, shm
+from aats import config, keys, shm
 from aats.base.const import NetWorkType, TradeType, member
 from aats.base_strategy import BaseStrategy
-from aats.config import FeedConfig
 from aats.control import Feed
 from aats.control_address import check_address, check_symbol_map
-from aats.errors import AatsError, ConfigError
-from aats.feed import Feed as InlineFeed
+from aats.errors import ConfigError
 from aats.layout import Mode, Wait
-from aats.table import Table
-from aats.trade import Session, Symbol, choose, modes_for, wait_for
+from aats.trade import Session, Symbol
+from aats.trade_feeds import FeedFinder
 from aats.trade_leave import Presses
 from aats.trade_orders import Desk, Market
 
@@ -44,8 +42,6 @@ __all__ = ["TradeService"]
 
 log = logging.getLogger("aats.trade")
 
-INLINE = "inline"
-_MARGIN_S = 5.0
 _STRATEGIES_MAX = 255  # an order's record has a byte for whose it is
 _WITHOUT_PASSWORD = ("BINANCE", "BINANCE_SWAP", "BINANCEUS")
 
@@ -112,7 +108,7 @@ class TradeService:
         self._exchanges: dict[str, _Exchange] = {}
         self._symbols: dict[str, tuple[str, str, int, bool]] = {}
         self._session: Session | None = None
-        self._inline: list[tuple[InlineFeed, threading.Thread]] = []
+        self._feeds: FeedFinder | None = None
 
     def __repr__(self) -> str:
         return f"<TradeService {self.name}: {len(self._symbols)} symbols, {len(self.strategies)} strategies{', running' if self._session else ''}>"
@@ -228,7 +224,8 @@ class TradeService:
         failure: BaseException | None = None
         with self._terminated_by_signal(session):
             try:
-                chosen = self._find_feeds(symbols)
+                assert self._feeds is not None
+                chosen = self._feeds.find()
                 session.serve_from(chosen)
                 self._open_desk(session, symbols, chosen, credentials)
                 session.connect(self)
@@ -263,13 +260,20 @@ class TradeService:
         if session is not None:
             session.stop("stop")
 
+    def _finder(self, symbols: Sequence[Symbol]) -> FeedFinder:
+        data_port = self._md[1] if self._md is not None else None
+        return FeedFinder(self.name, symbols, named=self._feed, control_at=self._control, data_port=data_port, say=self._say)
+
     def _open(self, symbols: Sequence[Symbol]) -> Session:
-        hosts = self._inline_hosts(symbols)
+        feeds = self._finder(symbols)
+        hosts = feeds.hosts()
         try:
-            return Session(self.name, symbols, self.strategies, mode=symbols[0].mode, hosts=hosts, wait=self._wait)
+            session = Session(self.name, symbols, self.strategies, mode=symbols[0].mode, hosts=hosts, wait=self._wait)
         except BaseException:
-            self._close_inline()
+            feeds.close()
             raise
+        self._feeds = feeds
+        return session
 
     def _shut(self, session: Session, reason: str, strategies: Sequence[BaseStrategy]) -> None:
         """Let every strategy close, leave the market, tell the strategies, and give everything back, whatever they raise."""
@@ -286,7 +290,8 @@ class TradeService:
             for strategy in strategies:
                 self._call(presses, strategy, "onStop", reason)
             session.close()
-            self._close_inline()
+            assert self._feeds is not None
+            self._feeds.close()
         self._session = None
 
     def _call(self, presses: Presses, strategy: BaseStrategy, what: str, *args: Any) -> bool:
@@ -335,14 +340,6 @@ class TradeService:
         if markets:
             session.trade_with(Desk(self.name, session.segment, markets, strict=self._strict, say=self._say))
 
-    def _close_inline(self) -> None:
-        for feed, server in self._inline:
-            feed.stop()
-            if server.ident is not None:
-                server.join()  # it works on what close() frees
-            feed.close()
-        self._inline.clear()
-
     @contextlib.contextmanager
     def _terminated_by_signal(self, session: Session) -> Iterator[None]:
         """Make SIGTERM end the run, where nobody else has taken it; before the loop runs it is a SystemExit."""
@@ -389,111 +386,6 @@ class TradeService:
             mode = Mode[(kind.value if kind is not None else default).upper()]
             out.append(Symbol(cids[port], symbol, exchange, level_num, trade, mode))
         return out
-
-    # ---------------------------------------------------------------------------------------------------------- feeds
-
-    def _find_feeds(self, symbols: Sequence[Symbol]) -> Mapping[str, Feed]:
-        """Return the feed of each symbol by port; have missing ones started.
-
-        Raises
-        ------
-        ConfigError
-            A symbol is still without a feed after the feed-ready time-out; the text lists the feeds that run.
-        """
-        chosen: Mapping[str, Feed] = self._chosen(symbols)
-        missing = [symbol for symbol in symbols if symbol.port not in chosen]
-        if missing:
-            if self._feed is None:
-                self._require_feed(missing)
-            chosen = wait_for(lambda: self._chosen(symbols), symbols, 0.0 if self._feed is None else config.limits().feed_ready_ms / 1000)
-        for symbol in symbols:
-            if symbol.port not in chosen:
-                raise ConfigError(f"{symbol.port} ({symbol.mode.name.lower()}): no feed has it{self._running_feeds()}")
-            feed = chosen[symbol.port]
-            self._say("%s: %s from feed %s (%s, pid %d)", self.name, symbol.port, feed.name, feed.mode.name.lower(), feed.pid)
-        return chosen
-
-    def _chosen(self, symbols: Sequence[Symbol]) -> dict[str, Feed]:
-        feeds = control.find_feeds()
-        if self._inline:
-            own = {feed.config.venue: feed.config.name for feed, _ in self._inline}
-            by_name = {feed.name: feed for feed in feeds}
-            return {symbol.port: by_name[own[symbol.exchange]] for symbol in symbols if own[symbol.exchange] in by_name}
-        if self._md is not None:
-            at_port = [feed for feed in feeds if _port_of(feed) == self._md[1]]
-            feeds = at_port + [feed for feed in feeds if feed not in at_port]
-        found = {symbol.port: choose(symbol, feeds, named=self._feed) for symbol in symbols}
-        return {port: feed for port, feed in found.items() if feed is not None}
-
-    def _running_feeds(self) -> str:
-        feeds = control.find_feeds()
-        if not feeds:
-            return "; no feed runs: start one with `aats feed FILE.toml` or MarketService"
-        return "; feeds that run: " + ", ".join(
-            f"{one.name} ({one.mode.name.lower()}: {' '.join(one.symbols) or 'no symbols'})" for one in feeds
-        )
-
-    def _require_feed(self, missing: Sequence[Symbol]) -> None:
-        """Ask the control server, started where none listens, for feeds with these symbols; returns when their books are synchronised."""
-        for venue in dict.fromkeys(symbol.exchange for symbol in missing):
-            wanted = [symbol for symbol in missing if symbol.exchange == venue]
-            mode = _mode_to_start(wanted[0].mode)
-            feed = _feed_config(venue, mode, wanted, venue.lower() if mode == Mode.DIRECT else f"{venue.lower()}-{mode.name.lower()}")
-            self._say("%s: asks for feed %s: %s", self.name, feed.name, " ".join(symbol.port for symbol in wanted))
-            try:
-                control_client.ensure(*self._control)
-                request = {"op": "start_market", "namespace": shm.namespace(), "config": feed.tables()}
-                control_client.ask(*self._control, request, timeout_s=feed.limits.feed_ready_ms / 1000 + _MARGIN_S)
-            except AatsError as exc:
-                ports = " ".join(symbol.port for symbol in wanted)
-                raise ConfigError(f"no feed for {ports} ({mode.name.lower()}): {exc}") from exc
-
-    def _inline_hosts(self, symbols: Sequence[Symbol]) -> list[int]:
-        """Start the feeds that live in this process; return what the loop has to step."""
-        if self._feed != INLINE:
-            return []
-        from aats._ffi import ffi
-
-        try:
-            for venue in dict.fromkeys(symbol.exchange for symbol in symbols):
-                wanted = [symbol for symbol in symbols if symbol.exchange == venue]
-                feed = InlineFeed(_feed_config(venue, _mode_to_start(wanted[0].mode), wanted, f"{self.name}-{venue.lower()}"), inline=True)
-                server = threading.Thread(target=_serve, args=(feed,), name=f"aats-control-{venue.lower()}", daemon=True)
-                self._inline.append((feed, server))
-                feed.start()
-                server.start()
-        except BaseException:
-            self._close_inline()
-            raise
-        return [int(ffi.cast("uintptr_t", feed.host)) for feed, _ in self._inline]
-
-
-def _serve(feed: InlineFeed) -> None:
-    while not feed.stopping:
-        feed.serve()
-
-
-def _mode_to_start(mode: Mode) -> Mode:
-    """Return the mode of a feed that has to be started: the best for `mode`; for paper trading the one that AATS_MODE names, if it may serve."""
-    fit = modes_for(mode)
-    asked = config.environment()["AATS_MODE"][0]
-    return Mode[asked.upper()] if mode == Mode.PAPER and asked and Mode[asked.upper()] in fit else fit[0]
-
-
-def _feed_config(venue: str, mode: Mode, symbols: Sequence[Symbol], name: str) -> FeedConfig:
-    table = {
-        "venue": venue,
-        "name": name,
-        "mode": mode.name.lower(),
-        "symbols": [{"symbol": one.symbol, "level": one.level_num} for one in symbols],
-    }
-    return config.feed_config({"feed": table}, where="TradeService")
-
-
-def _port_of(feed: Feed) -> int:
-    """Return the port that a feed serves, 0 for none; by its slot, because a process may hold several feeds."""
-    entry = Table.open().entry(feed.slot)
-    return entry.port if entry is not None and entry.name == feed.name else 0
 
 
 def _script_name() -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 from aats import journal
 from aats.cli import output
-from aats.cli.open_orders import Living, instance_of, known_instances, living, runs, venue_order
+from aats.cli.open_orders import Living, elsewhere, instance_of, known_instances, living, runs, venue_order
 from aats.errors import ControlError
 from aats.venue.binance_account import AccountError, BinanceAccount
 
@@ -31,10 +31,11 @@ def flatten(args: argparse.Namespace) -> int:
 
     with open_account(args.exchange, args.mode) as (venue, account):
         processes = living()
-        if args.all and not args.yes:
-            _refuse_while_alive(account, processes)
         owners = known_instances(account, processes)
-        alive = {one.instance for one in processes if one.instance}
+        others = elsewhere(processes)
+        if args.all and not args.yes:
+            _refuse_while_alive(account, processes, [owner for instance, owner in owners.items() if instance in others])
+        alive = {one.instance for one in processes if one.instance} | others
         ours = {instance for instance in owners if instance not in alive}
 
         def wanted(row: dict[str, Any]) -> bool:
@@ -57,11 +58,11 @@ def flatten(args: argparse.Namespace) -> int:
     return 1 if left else 0
 
 
-def _refuse_while_alive(account: str, processes: Iterable[Living]) -> None:
+def _refuse_while_alive(account: str, processes: Iterable[Living], others: Iterable[str]) -> None:
     mine = [
         one for one in processes if one.account == account or (one.starts and not one.account)
     ]  # which account is not known while it starts
-    running = [f"{one.name} (pid {one.pid})" for one in mine]
+    running = [*(f"{one.name} (pid {one.pid})" for one in mine), *(f"{owner}," for owner in others)]
     if running:
         raise ControlError(
             f"flatten --all: {', '.join(running)} trades on {account} and would have its orders canceled under its hands: stop it first (aats stop), "

@@ -22,8 +22,9 @@ from aats._ffi import ffi, lib, text
 from aats.cli.book import decimal
 from aats.errors import AatsError, SegmentMissing, ShmError
 from aats.layout import TD, TD_OFFSET, Mode, Role, State, dtype_of
+from aats.trade_orders import living_instances
 
-__all__ = ["Living", "OpenOrder", "dead_orders", "instance_of", "living", "living_orders", "venue_order"]
+__all__ = ["Living", "OpenOrder", "dead_orders", "elsewhere", "instance_of", "living", "living_orders", "venue_order"]
 
 _SIDES = {int(lib.AATS_SIDE_BUY): "buy", int(lib.AATS_SIDE_SELL): "sell"}
 _TIFS = {int(getattr(lib, f"AATS_TIF_{name}")): name.lower() for name in ("IOC", "POS", "GTC", "FOK", "MARKET")}
@@ -107,6 +108,11 @@ def living() -> list[Living]:
     return found
 
 
+def elsewhere(processes: list[Living]) -> set[int]:
+    """Return the instances of this user's trade processes that run in other namespaces: their orders are not those of the dead."""
+    return living_instances() - {one.instance for one in processes}
+
+
 def _check(segment: shm.Segment) -> None:
     why = ffi.new("char[]", 400)
     if lib.aats_td_check(ffi.from_buffer(segment.memory), segment.size, why, 400) != lib.AATS_OK:
@@ -154,7 +160,7 @@ def _order(source: str, owner: str, account: str, order: Any) -> OpenOrder:
 
 def runs(processes: list[Living]) -> Iterator[tuple[str, str, journal.Run]]:
     """Yield (account, strategy, run) of every run that has not ended and whose process is gone."""
-    alive = {one.instance for one in processes if one.instance}
+    alive = {one.instance for one in processes if one.instance} | elsewhere(processes)
     for account, strategy, folder in journal.folders():
         found = [run for run in journal.scan(folder) if not run.ended and run.instance not in alive]
         if any(one.name == strategy and one.starts and not one.instance for one in processes):
@@ -184,6 +190,7 @@ def instance_of(client_id: str) -> int:
 def known_instances(account: str, processes: list[Living]) -> dict[int, str]:
     """Return the owner of each instance that has traded on an account from here."""
     alive = {one.instance: f"{one.name} ({one.pid})" for one in processes if one.instance}
+    others = elsewhere(processes)
     out = {}
     for name, strategy, folder in journal.folders():
         if name == account:
@@ -192,7 +199,8 @@ def known_instances(account: str, processes: list[Living]) -> dict[int, str]:
                     instance = int(path.stem, 16)
                 except ValueError:
                     continue
-                out[instance] = alive.get(instance, f"{strategy}, process gone")
+                where = "in another namespace" if instance in others else "process gone"
+                out[instance] = alive.get(instance, f"{strategy}, {where}")
     return out
 
 

@@ -56,7 +56,7 @@ def _orders(args: argparse.Namespace) -> int:
     from aats.cli.open_orders import dead_orders, living, living_orders
 
     if (args.venue is None) != (args.mode is None):
-        raise ConfigError("aats orders: --venue and --mode belong together: aats orders --venue BINANCE --mode sim")
+        raise ConfigError("--venue and --mode belong together: aats orders --venue BINANCE --mode sim")
     processes = living()
     found = list(living_orders(processes))
     if args.all:

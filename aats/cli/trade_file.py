@@ -24,14 +24,10 @@ from typing import Any
 from aats import config
 from aats.base.const import TradeType
 from aats.base_strategy import BaseStrategy
+from aats.config.read import tables_of
 from aats.config.rules import Rule, apply, choice, flag, name, near, symbol, text
 from aats.errors import ConfigError
 from aats.trade_service import TradeService
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:  # pragma: no cover - the same module under its older name
-    import tomli as tomllib
 
 __all__ = ["SAFER", "TradeFile", "load", "service_of"]
 
@@ -107,13 +103,7 @@ def load(path: str | os.PathLike[str]) -> TradeFile:
     ConfigError
         The file is missing or not TOML, or a value breaks its rule; the text names all of it.
     """
-    where = os.fspath(path)
-    try:
-        data = tomllib.loads(Path(where).read_bytes().decode("utf-8"))
-    except OSError as exc:
-        raise ConfigError(f"{where}: cannot be read: {exc.strerror}") from exc
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
-        raise ConfigError(f"{where}: is not TOML: {exc}") from exc
+    where, data = tables_of(path)
     for section in data:
         if section not in _SECTIONS:
             raise ConfigError(f"{where}: [{section}] is not a section; known: {', '.join(_SECTIONS)}{near(section, _SECTIONS)}")
@@ -202,7 +192,8 @@ def service_of(file: TradeFile, *, mode: str | None = None, name: str | None = N
         Instead of the file's.
     """
     if mode is not None and mode not in SAFER:
-        raise ConfigError(f"the mode can be set to {', '.join(SAFER)} only; {mode!r} has to stand in {file.path}")
+        hint = f"; 'direct' has to stand in {file.path}" if mode == "direct" else ""
+        raise ConfigError(f"the mode can be set to {', '.join(SAFER)} only; it is {mode!r}{hint}")
     strategy = _make(file)
     ports = [f"{one}.{exchange}" for one, exchange, _, _ in file.symbols]
     cids = dict(enumerate(ports, _FIRST_CID))

@@ -42,7 +42,6 @@ class Limits:
     close_ms: int = 5_000
     stop_ms: int = 8_000
     order_answer_ms: int = 3_000
-    order_query_ms: int = 60_000
     order_ready_ms: int = 15_000
     connect_ms: int = 5_000
     first_message_ms: int = 10_000

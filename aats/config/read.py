@@ -23,6 +23,18 @@ else:  # pragma: no cover - the same module under its older name
     import tomli as tomllib
 
 
+def tables_of(path: str | os.PathLike[str]) -> tuple[str, dict[str, Any]]:
+    """Return a TOML file's name, as messages show it, and what it holds; a ConfigError with that name if it cannot be read."""
+    where = os.fspath(path)
+    try:
+        data = tomllib.loads(Path(where).read_bytes().decode("utf-8"))
+    except OSError as exc:
+        raise ConfigError(f"{where}: cannot be read: {exc.strerror}") from exc
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise ConfigError(f"{where}: is not TOML: {exc}") from exc
+    return where, data
+
+
 def load(path: str | os.PathLike[str]) -> FeedConfig:
     """Read a feed's TOML file.
 
@@ -31,13 +43,7 @@ def load(path: str | os.PathLike[str]) -> FeedConfig:
     ConfigError
         The file is missing or not TOML, or a value breaks its rule; the text names all of it.
     """
-    where = os.fspath(path)
-    try:
-        data = tomllib.loads(Path(where).read_bytes().decode("utf-8"))
-    except OSError as exc:
-        raise ConfigError(f"{where}: cannot be read: {exc.strerror}") from exc
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
-        raise ConfigError(f"{where}: is not TOML: {exc}") from exc
+    where, data = tables_of(path)
     return feed_config(data, where=where)
 
 

@@ -1,7 +1,8 @@
 """Certificates for the simulated exchange: a private authority made on the spot, and wrong certificates for tests.
 
 Keys are made anew for each folder and never leave it.  `make` writes three files: ca.pem (what a client trusts),
-server.pem and server.key.  Nothing here serves any purpose but talking to localhost.
+server.pem and server.key; `kept` finds those of an earlier start, so that clients trust a server that was started again.
+Nothing here serves any purpose but talking to localhost.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -89,6 +91,20 @@ def make(folder: str | Path, *, hosts: tuple[str, ...] = ("localhost",), wrong: 
     files.key.touch(mode=0o600)
     files.key.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
     return files
+
+
+def kept(folder: str | Path) -> CertFiles | None:
+    """Return what an earlier `make` left in `folder`, if a client that verifies would take it for localhost; else None."""
+    files = CertFiles(Path(folder) / "ca.pem", Path(folder) / "server.pem", Path(folder) / "server.key")
+    try:
+        ca, cert = (x509.load_pem_x509_certificate(path.read_bytes()) for path in (files.ca, files.cert))
+        cert.verify_directly_issued_by(ca)
+        files.server_context()  # the key is that of the certificate
+        names = cert.extensions.get_extension_for_class(x509.SubjectAlternativeName).value.get_values_for_type(x509.DNSName)
+    except (OSError, ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound):  # ssl.SSLError is an OSError
+        return None
+    good = cert.not_valid_before_utc <= datetime.datetime.now(datetime.timezone.utc) + _DAY <= cert.not_valid_after_utc
+    return files if good and "localhost" in names else None
 
 
 def _name(text: str) -> x509.Name:

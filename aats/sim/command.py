@@ -53,7 +53,9 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--weight", type=int, default=Limits.weight_per_min, help="REST weight allowed in a minute (%(default)s)")
     p.add_argument("--out-bytes", type=int, default=Limits.out_bytes, help="a client that leaves more unread is cut off (%(default)s)")
     p.add_argument("--plain", action="store_true", help="no TLS")
-    p.add_argument("--certs", metavar="DIR", help="folder for the certificates (default: a temporary one)")
+    p.add_argument(
+        "--certs", metavar="DIR", help="folder for the certificates; those of an earlier start are served again (default: a temporary one)"
+    )
     p.add_argument("--wrong-cert", choices=certs.WRONGS[1:], default="", help="serve a certificate that clients must refuse")
     p.add_argument(
         "--key",
@@ -173,7 +175,7 @@ async def serve(args: argparse.Namespace, folder: str) -> None:
         deposits=parse_deposits(args.balance),
         fees=parse_fees(args.fees),
     )
-    files = None if args.plain else certs.make(folder, wrong=args.wrong_cert)
+    files = None if args.plain else (None if args.wrong_cert else certs.kept(folder)) or certs.make(folder, wrong=args.wrong_cert)
     server = SimServer(exchange, files.server_context() if files else None, parent_pid=args.parent_pid)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

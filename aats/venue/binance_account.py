@@ -3,7 +3,8 @@
 For: looking at an account from outside a trade process: `aats orders --venue`, `aats flatten`, the demo's check of balances.  Not for trading: orders go over
 the order session in C.
 
-Secrets: key and secret stand in no repr, no exception and no address; an address holds a signature, which is worthless after its time window.
+Secrets: key and secret stand in no repr, no exception, no address and no log line; an address holds a signature, which is worthless after its
+time window, and is cut out of what httpx logs.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import logging
+import re
 import ssl
 import time
 from collections.abc import Callable, Mapping
@@ -40,6 +43,19 @@ _UNSURE = (-1006, -1007)
 _BAN_S = 120.0
 _LIMITED_S = 10.0
 _TRIES = 3
+
+
+class _Unsigned(logging.Filter):
+    """Cuts signatures out of the addresses that httpx logs at INFO."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(_SIGNATURE.sub("signature=...", str(one)) if isinstance(one, httpx.URL) else one for one in record.args)
+        return True
+
+
+_SIGNATURE = re.compile(r"signature=[^&\s]*")
+logging.getLogger("httpx").addFilter(_Unsigned())
 
 
 class AccountError(AatsError):

@@ -148,7 +148,8 @@ static int paper_step(void *self, int64_t now_ns, int64_t mono_ns)
         if (p->symbol[i].engine != NULL) work += aats_paper_drain(p, p->symbol + i) + aats_paper_release(p, p->symbol + i);
     }
     aats_parcel_t *parcel;
-    while ((parcel = aats_pipe_due(&p->out, p->mono_ns)) != NULL && aats_pipe_room(&p->back, ANSWERS) == AATS_OK) {
+    int const down = p->faults != NULL && aats_paper_fault_down(p);
+    while (!down && (parcel = aats_pipe_due(&p->out, p->mono_ns)) != NULL && aats_pipe_room(&p->back, ANSWERS) == AATS_OK) {
         if (p->faults == NULL || !aats_paper_fault_arrives(p, parcel)) aats_paper_arrive(p, parcel);
         aats_pipe_drop(&p->out);
         work++;

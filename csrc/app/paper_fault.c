@@ -1,4 +1,4 @@
-/* paper_fault.c -- what goes wrong on the way, because a test said so: messages that wait, get lost, come twice or turned round, a lost link.
+/* paper_fault.c -- what goes wrong on the way because a test said so: messages wait, get lost, come twice or turned round.
  *
  *     request -> fault_arrives -> venue -> messages -> fault_next -> the trader
  *
@@ -74,7 +74,7 @@ static int is_answer(aats_omsg_t const *m)
 
 static int is_request(uint32_t what) { return what == AATS_PAPER_PLACE || what == AATS_PAPER_CANCEL; }
 
-/* Each request whose answer has not come is told as unknown, once. */
+/* Each request whose answer has not come is told as unknown, once; it arrives.  What is asked for from now on waits. */
 static void go_down(aats_paper_t *p)
 {
     aats_paper_faults_t *f = p->faults;
@@ -87,6 +87,10 @@ static void go_down(aats_paper_t *p)
             aats_omsg_t of = {.order_id = at->msg.order_id, .instance = o != NULL ? o->instance : at->msg.instance};
             if (k == 0 ? is_request(at->what) : is_answer(&at->msg)) put_unknown(&f->ready, 0, &of, AATS_OC_DISCONNECTED);
         }
+    }
+    for (; p->out.head != p->out.tail && aats_pipe_room(&p->back, ANSWERS) == AATS_OK; aats_pipe_drop(&p->out)) {
+        aats_parcel_t const *at = &p->out.at[p->out.head & (p->out.cap - 1)];
+        if (!aats_paper_fault_arrives(p, at)) aats_paper_arrive(p, at);
     }
     f->later.head = f->later.tail; /* they are told now */
     f->hold = 0;
@@ -126,6 +130,8 @@ int aats_paper_fault(aats_paper_t *p, int fault, int64_t order_id)
     }
 }
 
+int aats_paper_fault_down(aats_paper_t const *p) { return p->faults->down; }
+
 int aats_paper_fault_arrives(aats_paper_t *p, aats_parcel_t const *parcel)
 {
     aats_paper_faults_t *f = p->faults;
@@ -137,7 +143,8 @@ int aats_paper_fault_arrives(aats_paper_t *p, aats_parcel_t const *parcel)
     }
     porder_t const *o = aats_paper_find(p, (uint64_t)id);
     aats_omsg_t of = {.order_id = id, .instance = o != NULL ? o->instance : parcel->msg.instance};
-    if (id == f->lost_id || id == f->refused_id) put_unknown(&f->later, p->mono_ns + ANSWER_NS - 2 * p->opts.latency_ns, &of, AATS_OC_TIMEOUT);
+    if (id == f->lost_id || id == f->refused_id)
+        put_unknown(&f->later, p->mono_ns + ANSWER_NS - 2 * p->opts.latency_ns, &of, AATS_OC_TIMEOUT);
     if (id == f->unsure_id) {
         put_unknown(&f->later, p->mono_ns + p->opts.latency_ns, &of, AATS_OC_VENUE_UNSURE);
         f->unsure_id = 0;

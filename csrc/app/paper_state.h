@@ -74,8 +74,9 @@ void aats_paper_arrive(aats_paper_t *p, aats_parcel_t const *parcel);
 int aats_paper_release(aats_paper_t *p, psymbol_t *s);
 void aats_paper_unhold(psymbol_t *s, porder_t *o);
 
-/* Only where faults is not NULL.  aats_paper_fault_arrives: 1 if the request gets lost on its way; aats_paper_fault_next: as the gateway's next;
- * aats_paper_fault_next_ns: when that has something to give. */
+/* Only where faults is not NULL.  aats_paper_fault_down: 1 if nothing passes; aats_paper_fault_arrives: 1 if the request gets lost on its
+ * way; aats_paper_fault_next: as the gateway's next; aats_paper_fault_next_ns: when that has something to give. */
+int aats_paper_fault_down(aats_paper_t const *p);
 int aats_paper_fault_arrives(aats_paper_t *p, aats_parcel_t const *parcel);
 int aats_paper_fault_next(aats_paper_t *p, aats_omsg_t *out);
 int64_t aats_paper_fault_next_ns(aats_paper_t const *p);

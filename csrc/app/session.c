@@ -121,7 +121,6 @@ aats_session_t *aats_session_new_at(aats_order_venue_t const *venue, aats_sessio
     s->opts = *opts;
     s->venue = venue;
     s->rng = opts->seed;
-    s->used = s->limit = -1;
     s->auth.recv_window_ms = opts->recv_window_ms;
     s->earlier = calloc(earlier_cnt + 1, sizeof *s->earlier);
     s->reply.msgs = calloc(AATS_OREPLY_MSGS, sizeof *s->reply.msgs);

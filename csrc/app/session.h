@@ -13,7 +13,8 @@
  *   - A request without an answer within answer_ns gives UNKNOWN (timeout) and is asked for, query_min_ns .. query_max_ns apart.  An
  *     order is never sent twice; a cancel, which does no harm twice, goes out again once the venue says that its order lives.
  *   - ABSENT is said only after the venue has answered so twice, absent_ns apart (its memory lags), and not before answer_ns and the
- *     window of the order's own time stamp are over: until then it may still be taken.
+ *     window of the order's own time stamp are over: until then it may still be taken.  An acknowledged order that it denies for ten
+ *     seconds, and of which nothing else is heard, is told as DONE (canceled_other): a test network that was reset.
  *   - A message that cannot be read may have been a fill: every open order is asked for, at most every query_max_ns.
  *   - The venue's word on waiting (429, 418, retryAfter) is obeyed: place gives AATS_OC_RATE_LIMIT or BANNED, cancels wait.  Of the
  *     orders that it allows in an interval, those used up and those on their way are counted.  A refused time stamp has the clock

@@ -8,7 +8,7 @@
 
 #include "app/session_state.h"
 
-#define ORDERS_WINDOW_NS (10 * SECOND) /* the tightest limit on orders is told without its interval: 10 s, aligned to the venue's clock */
+#define ORDERS_WINDOW_NS (10 * SECOND) /* of a limit on orders whose interval is not told */
 #define BUSY_NS          SECOND        /* a venue that says "too much" and no time means at least this */
 #define CLOCKS_MAX       3             /* time stamps refused on the way to READY before the connection is given up */
 
@@ -61,9 +61,12 @@ uint32_t ask_orders_under_way(aats_session_t const *s, int place_only)
 static void take_limits(aats_session_t *s, aats_oreply_t const *r)
 {
     if (r->orders_limit <= 0 || r->orders_used < 0) return;
-    s->used = r->orders_used;
-    s->limit = r->orders_limit;
-    s->used_mono_ns = s->mono_ns + ORDERS_WINDOW_NS - ask_venue_ns(s) % ORDERS_WINDOW_NS;
+    int64_t span = r->orders_span_ms > 0 ? r->orders_span_ms * MS : ORDERS_WINDOW_NS;
+    limit_t *l = s->limits, *end = s->limits + LIMITS;
+    while (l < end && l->span_ns && l->span_ns != span) l++;
+    if (l == end) l = s->limits; /* more intervals than any venue has */
+    *l = (limit_t){.span_ns = span, .used = r->orders_used, .limit = r->orders_limit,
+                   .end_mono_ns = s->mono_ns + span - ask_venue_ns(s) % span};
 }
 
 static void take_busy(aats_session_t *s, aats_oreply_t const *r)
@@ -73,6 +76,10 @@ static void take_busy(aats_session_t *s, aats_oreply_t const *r)
     if (r->retry_ms > 0) wait = r->retry_ms > INT64_MAX / MS ? WAIT_MAX_NS : r->retry_ms * MS - ask_venue_ns(s);
     if (wait < 0) wait = 0;
     if (wait > WAIT_MAX_NS) wait = WAIT_MAX_NS;
+    if (r->full) {
+        if (s->full_mono_ns < s->mono_ns + wait) s->full_mono_ns = s->mono_ns + wait;
+        return;
+    }
     int known = s->mono_ns < s->hold_mono_ns;
     if (known && s->mono_ns + wait <= s->hold_mono_ns) return; /* of answers that were under way together the longest wait counts */
     s->hold_mono_ns = s->mono_ns + wait;

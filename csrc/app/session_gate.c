@@ -56,7 +56,6 @@ static void look_at_the_clock(aats_session_t *s)
 static int may_place(aats_session_t *s, char *msg, size_t msg_sz)
 {
     uint32_t placing = ask_orders_under_way(s, 1);
-    int64_t used = s->mono_ns < s->used_mono_ns ? s->used : 0;
     if (s->mono_ns < s->hold_mono_ns) {
         snprintf(msg, msg_sz, "the venue %s; %lld ms are left", s->banned ? "has banned this address" : "wants us to wait",
                  (long long)((s->hold_mono_ns - s->mono_ns) / MS + 1));
@@ -71,9 +70,16 @@ static int may_place(aats_session_t *s, char *msg, size_t msg_sz)
                  (long long)((s->deny_mono_ns - s->mono_ns) / SECOND + 1));
         return AATS_OC_AUTH;
     }
-    if (s->limit > 0 && used + placing >= s->limit) {
-        snprintf(msg, msg_sz, "the venue allows %lld orders in its shortest interval, and %lld are used", (long long)s->limit,
-                 (long long)(used + placing));
+    if (s->mono_ns < s->full_mono_ns) {
+        snprintf(msg, msg_sz, "the venue wants us to wait with orders; %lld ms are left (cancels pass)",
+                 (long long)((s->full_mono_ns - s->mono_ns) / MS + 1));
+        return AATS_OC_RATE_LIMIT;
+    }
+    for (limit_t const *l = s->limits; l < s->limits + LIMITS; l++) {
+        int64_t used = (s->mono_ns < l->end_mono_ns ? l->used : 0) + placing;
+        if (!l->span_ns || used < l->limit) continue;
+        snprintf(msg, msg_sz, "the venue allows %lld orders in %lld s, and %lld are used", (long long)l->limit,
+                 (long long)(l->span_ns / SECOND), (long long)used);
         return AATS_OC_RATE_LIMIT;
     }
     return AATS_OC_NONE;

@@ -11,6 +11,7 @@
  * A cancel, unlike an order, does no harm when it is sent twice: one whose answer was lost goes out again once the venue says that its
  * order lives.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "app/session_state.h"
@@ -101,7 +102,7 @@ static int take_open(aats_session_t *s, aats_omsg_t *m, flight_t const *f)
         stray_add(s, m, f->sym);
         return 0;
     }
-    k->doubt = 0;
+    if (f->sent_mono_ns >= k->doubt_mono_ns) k->doubt = 0;
     k->absent_cnt = 0;
     if (s->verifying) s->look_own++, k->wish = 1;
     return 1;
@@ -118,6 +119,25 @@ static int believe_absent(aats_session_t *s, known_t *k)
     int sure = k->absent_cnt >= 2 && late;
     if (!sure && k->ask_mono_ns < at) k->ask_mono_ns = at;
     return sure;
+}
+
+/* The venue denies for long an order that it had acknowledged: it has lost it (a test network that was reset), and no answer will ever come. */
+static int forgotten(aats_session_t *s, known_t *k, aats_omsg_t *m)
+{
+    char id[AATS_CLIENT_ID_SZ];
+    int64_t at = k->absent_mono_ns + FORGOTTEN_NS;
+    if (k->m->o.state != AATS_ORD_LIVE) return 0;
+    if (s->mono_ns < at) {
+        if (k->ask_mono_ns > at) k->ask_mono_ns = at;
+        return 0;
+    }
+    m->kind = AATS_OM_DONE;
+    m->code = AATS_OC_CANCELED_OTHER;
+    m->cum_qty_i = -1;
+    snprintf(m->text, sizeof m->text, "the venue acknowledged it and does not know it any more");
+    aats_client_id_format(k->m->o.instance, k->m->o.order_id, id);
+    session_notice(s, 1, "order session: %s: the venue acknowledged order %s and does not know it any more; it counts as ended", k->m->o.symbol, id);
+    return 1;
 }
 
 /* An order that was told as never received has come to life after all: nobody would look after it. */
@@ -148,14 +168,15 @@ int know_message(aats_session_t *s, aats_omsg_t *m, flight_t const *f)
     }
     if (m->kind == AATS_OM_ABSENT) {
         if (!believe_absent(s, k)) return 0;
-        if (k->m->o.state != AATS_ORD_NEW) return 1;
+        if (k->m->o.state != AATS_ORD_NEW && !forgotten(s, k, m)) return 1;
         k->doubt = 0;
         s->denied[s->denied_cnt++ % DENIED] = m->order_id;
         return 1;
     }
     if (m->kind != AATS_OM_CANCEL_REJECT && m->kind != AATS_OM_UNKNOWN) k->absent_cnt = 0; /* those two do not say that it lives */
     if (m->kind == AATS_OM_CANCEL_ACK || m->kind == AATS_OM_CANCEL_REJECT) k->cancel_told = 1;
-    if (m->kind == AATS_OM_DONE || m->kind == AATS_OM_OPEN || m->kind == AATS_OM_REJECT) k->doubt = 0;
+    int newer = !f || f->sent_mono_ns >= k->doubt_mono_ns; /* that it lived before the doubt began says nothing */
+    if (m->kind == AATS_OM_DONE || (m->kind == AATS_OM_OPEN && newer) || m->kind == AATS_OM_REJECT) k->doubt = 0;
     if (f && f->kind == AATS_OR_FILLS && m->kind == AATS_OM_FILL && m->trade_id >= k->fills_from) k->fills_from = m->trade_id + 1;
     return 1;
 }
@@ -235,7 +256,7 @@ static void enter(aats_session_t *s, int stage)
 void know_doubt(aats_session_t *s)
 {
     for (known_t *k = s->known; k < s->known + s->known_cnt; k++)
-        if (!closed(k->m)) k->doubt = 1;
+        if (!closed(k->m)) k->doubt = 1, k->doubt_mono_ns = s->mono_ns;
 }
 
 void know_begin(aats_session_t *s, int stage)

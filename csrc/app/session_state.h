@@ -22,8 +22,10 @@
 #define TEXT_MAX    4096                 /* of one request */
 #define WAIT_MAX_NS (3 * 86400 * SECOND) /* longest ban a venue speaks of: no wait is longer */
 #define LATE_NS     (60 * SECOND)        /* an answer that comes later than this is nobody's */
-#define DENIED      64                   /* orders remembered that were told as never received */
+#define FORGOTTEN_NS (10 * SECOND)       /* an acknowledged order that the venue denies for so long is not there any more */
+#define DENIED      64                   /* orders remembered that were told as never received, or as forgotten */
 #define ASKS_MAX    8                    /* questions about orders under way at once: they cost weight */
+#define LIMITS      4                    /* intervals in which orders are counted */
 #define NONE        UINT32_MAX
 
 enum { LINK_WAIT = 0, LINK_CONNECTING = 1, LINK_UPGRADING = 2, LINK_OPEN = 3, LINK_CLOSING = 4, LINK_LEFT = 5 };
@@ -40,7 +42,8 @@ typedef struct {
     int64_t sent_mono_ns;    /* its PLACE, 0: not by this session */
     int64_t absent_mono_ns;  /* first answer in a row that it never arrived */
     uint32_t absent_cnt;
-    uint8_t doubt;           /* not heard of since the connection was lost */
+    int64_t doubt_mono_ns;   /* when the last doubt began */
+    uint8_t doubt;           /* not heard of since the connection was lost, or since something could not be read */
     uint8_t wish;            /* a cancel was asked of us and has not gone out */
     uint8_t cancel_told;     /* the cancel request has its answer */
     uint8_t pad;
@@ -70,6 +73,13 @@ typedef struct {
     int64_t order_id;
     int64_t sent_mono_ns;
 } flight_t;
+
+/* A limit on orders, as last told. */
+typedef struct {
+    int64_t span_ns;     /* its interval, 0: an empty place */
+    int64_t used, limit;
+    int64_t end_mono_ns; /* until when that counts */
+} limit_t;
 
 struct aats_session {
     aats_session_opts_t opts;
@@ -120,8 +130,8 @@ struct aats_session {
     /* what the venue said of waiting */
     int64_t hold_mono_ns;    /* no request before */
     int banned;              /* ... because of a ban */
-    int64_t used, limit;     /* orders, as last told; -1: not told */
-    int64_t used_mono_ns;    /* until when that counts */
+    limit_t limits[LIMITS];  /* on orders */
+    int64_t full_mono_ns;    /* no PLACE before: too many orders */
     int64_t deny_mono_ns;    /* no PLACE before: the key may not */
 
     int unread;              /* a message could not be read: all orders are to be asked for ... */

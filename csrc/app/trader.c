@@ -1,4 +1,4 @@
-/* trader.c -- an order's way out: checked, entered, journaled, handed to its gateway; and what is asked from outside. */
+/* trader.c -- an order's way out: checked, entered, journaled, handed to its gateway; and the passes over the gateways. */
 #include "app/trader.h"
 
 #include <stdio.h>
@@ -229,7 +229,7 @@ int aats_trader_send(aats_trader_t *t, aats_order_req_t const *req, int64_t now_
         snprintf(msg, sizeof msg, "%s", aats_journal_error(t->journal));
         code = AATS_OC_JOURNAL;
     } else {
-        t->slots[slot].placed = 1;
+        t->slots[slot].placed = t->placed = 1;
         code = g->face.place(g->face.self, m, &s->rules, msg, sizeof msg);
     }
     if (code == AATS_OK) sent(t, slot, req, now_ns);

@@ -120,6 +120,7 @@ void aats_trader_queue_note(aats_trader_t *t)
 void aats_trader_end(aats_trader_t *t)
 {
     if (!t->leaving || t->ended || t->used_cnt > 0 || t->given || t->queue_head != t->queue_tail || !aats_trader_left(t)) return;
+    if (t->placed && !aats_trader_verified(t)) return; /* the next run looks */
     t->ended = 1;
     note(t, AATS_JR_END, 0, NULL, 0);
     note_now(t);

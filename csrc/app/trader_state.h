@@ -1,10 +1,11 @@
 /* trader_state.h -- what a trader holds; private to csrc/app/trader*.c.  The trade loop's thread owns all of it.
  *
- *     trader.c         opening, symbols, gateways; a new order, a cancel; leaving; looking
+ *     trader.c         opening, symbols, gateways; a new order, a cancel; passes
  *     trader_table.c   slots of the orders that are not closed and told, found by id; the ids ever seen
  *     trader_msgs.c    what gateways say
  *     trader_queue.c   order events: counted, shown in the td segment, journaled, given out
  *     trader_money.c   what a fill does to position and fees
+ *     trader_look.c    leaving; looking
  */
 #ifndef AATS_APP_TRADER_STATE_H
 #define AATS_APP_TRADER_STATE_H
@@ -61,6 +62,7 @@ struct aats_trader {
     int closing;
     int leaving;
     int ended;             /* END is in the journal */
+    int placed;            /* a gateway was given an order: END waits for its word that nothing is open */
     aats_journal_t *journal;
     int64_t (*clock)(void);
     int64_t now_ns;        /* of the pass */

@@ -10,7 +10,7 @@
  *     CANCEL a cancel request about to go out
  *     EVENT  an order event (layout.h)      before it is delivered
  *     TOLD   the Closed of an order was delivered
- *     END    left in order: nothing is open
+ *     END    left in order: nothing is open, the venue has said so
  *
  * Reading stops at the first record whose checksum or number is wrong: what a killed writer left behind is not believed.
  */

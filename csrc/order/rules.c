@@ -285,6 +285,17 @@ static int worth(aats_rules_t const *r, int market, int64_t px_i, int64_t qty_i,
     return AATS_OC_NOTIONAL;
 }
 
+/* What was given, cut to the exponent: for the message of an order that is refused.  0 where it is no number. */
+static int64_t as_given(aats_given_t const *given, int exp)
+{
+    grid_t const plain = {.exp = exp, .step = 1};
+    spot_t spot = {0};
+    int rc = AATS_E_SYNTAX;
+    if (given->kind == AATS_GIVEN_FLOAT && isfinite(given->f) && given->f > 0) rc = place_float(given->f, &plain, &spot);
+    if (given->kind == AATS_GIVEN_TEXT && given->text != NULL) rc = place_text(given->text, given->text_len, &plain, &spot);
+    return rc != AATS_OK ? 0 : spot.below + (spot.near_above ? 1 : 0);
+}
+
 int aats_rules_fit(aats_rules_t const *r, int side, int tif, aats_given_t const *px, aats_given_t const *qty,
                    int64_t reference_px_i, int strict, int64_t *px_i, int64_t *qty_i, int *fitted, char *msg, size_t msg_sz)
 {
@@ -297,6 +308,8 @@ int aats_rules_fit(aats_rules_t const *r, int side, int tif, aats_given_t const 
     if (side != AATS_SIDE_BUY && side != AATS_SIDE_SELL) return AATS_E_ARG;
     if (tif < AATS_TIF_IOC || tif > AATS_TIF_MARKET) return AATS_E_ARG;
     if (r->px_exp < -EXP_MAX || r->px_exp > EXP_MAX || r->qty_exp < -EXP_MAX || r->qty_exp > EXP_MAX) return AATS_E_ARG;
+    *px_i = market ? 0 : as_given(px, r->px_exp);
+    *qty_i = as_given(qty, r->qty_exp);
     if (r->halted) {
         say(&note, "%s takes no orders now", r->symbol);
         return AATS_OC_HALTED;

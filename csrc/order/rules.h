@@ -51,8 +51,8 @@ typedef struct {
  * reference_px_i: last or mid price for the percent filter and for the notional of MARKET, 0: unknown, then those are
  * left to the venue.  A MARKET order's price is ignored: px_i 0. Returns AATS_OC_NONE, or the code of the first rule
  * that it breaks with a sentence in msg (names the rule, the value, the nearest good ones), in this order: halted,
- * number, off_lot, size_range, off_tick, price_range, price_band, notional.  px_i and qty_i are what is known of them
- * then, else 0. *fitted is 1 if a float was moved by more than 1e-9 relative; msg then says from what to what,
+ * number, off_lot, size_range, off_tick, price_range, price_band, notional.  px_i and qty_i of a refused order are what
+ * was given, cut to the exponent, so that its message can show it; 0 where it was no number. *fitted is 1 if a float was moved by more than 1e-9 relative; msg then says from what to what,
  * otherwise it is empty.
  * AATS_E_ARG for a side or tif that is none, or exponents beyond proto/num.h. */
 int aats_rules_fit(aats_rules_t const *r, int side, int tif, aats_given_t const *px, aats_given_t const *qty,

@@ -1,7 +1,7 @@
 /* sign.h -- signatures of requests: HMAC-SHA256 and Ed25519, through OpenSSL's EVP.
  *
  * For: order sessions.  Pure bytes: text and key in, signature out.  Not for REST of the control plane (Python's cryptography).
- * A signer holds a secret: its memory is cleansed by fini, nothing prints it, and no error text contains it.
+ * A signer holds a secret: its memory is cleansed by free, nothing prints it, and no error text contains it.
  * Cost: HMAC of 200 bytes about 1 us, Ed25519 some 50 us.  Threads: a signer belongs to one.
  */
 #ifndef AATS_PROTO_SIGN_H

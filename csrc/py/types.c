@@ -4,6 +4,7 @@
 
 #include "py/loop.h"
 #include "py/msg.h"
+#include "py/order_msg.h"
 
 /* cffi has let the GIL go: take it back. */
 int aats_py_types(void *dict)
@@ -18,6 +19,17 @@ int aats_py_types(void *dict)
     if (rc < 0) PyErr_Clear();
     Py_XDECREF(info);
     Py_XDECREF(loop);
+    PyGILState_Release(gil);
+    return rc;
+}
+
+int aats_py_order_msg(aats_oev_t const *ev, char const *type, void *list)
+{
+    PyGILState_STATE const gil = PyGILState_Ensure();
+    PyObject *msg = aats_order_msg(ev, type);
+    int const rc = msg != NULL ? PyList_Append(list, msg) : -1;
+    if (rc < 0) PyErr_Clear();
+    Py_XDECREF(msg);
     PyGILState_Release(gil);
     return rc;
 }

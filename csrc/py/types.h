@@ -5,10 +5,16 @@
 #ifndef AATS_PY_TYPES_H
 #define AATS_PY_TYPES_H
 
+#include "layout/layout.h"
+
 /* cdef-begin */
 
 /* aats_py_types makes the Python types and puts them into the dict at that address.  0, or -1 (memory). */
 int aats_py_types(void *dict);
+
+/* aats_py_order_msg appends the order message of an event, as a callback gets it, to the list at that address: for
+ * tests that have a trader but no loop.  0, or -1 (memory). */
+int aats_py_order_msg(aats_oev_t const *ev, char const *type, void *list);
 
 /* aats_py_reuse: see aats_msg_reuse in py/msg.h. */
 int aats_py_reuse(int on);

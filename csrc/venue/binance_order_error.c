@@ -62,6 +62,7 @@ void binance_judge(aats_oreply_t *r)
     r->unsure = (what & UNSURE) != 0;
     r->fatal = (what & FATAL) != 0;
     r->busy = (what & BUSY) != 0;
+    r->full = r->busy && r->code == -1015 && r->status != 418; /* the unfilled order count, not the weight of requests */
     r->clock = (what & CLOCK) != 0;
     r->already = r->code == -2035; /* one subscription for an account on a connection (5.4) */
 }

@@ -197,26 +197,37 @@ static void error_object(aats_json_t *j, aats_oreply_t *r)
     whole(j, seen, 3);
 }
 
+static int64_t unit_ms(char const *s, size_t n)
+{
+    if (AATS_JSON_IS(s, n, "SECOND")) return 1000;
+    if (AATS_JSON_IS(s, n, "MINUTE")) return 60000;
+    if (AATS_JSON_IS(s, n, "HOUR")) return 3600000;
+    return AATS_JSON_IS(s, n, "DAY") ? 86400000 : 0;
+}
+
 /* [{"rateLimitType":"ORDERS","interval":"SECOND","intervalNum":10,"limit":50,"count":3},...]: the one that is nearest to its limit. */
 static void rate_limits(aats_json_t *j, aats_oreply_t *r)
 {
     aats_json_array(j);
     while (aats_json_item(j) == 1) {
-        char const *key, *type = "";
-        size_t key_len, type_len = 0;
+        char const *key, *type = "", *unit = "";
+        size_t key_len, type_len = 0, unit_len = 0;
         uint32_t seen = 0;
-        int64_t limit = 0, count = 0;
+        int64_t limit = 0, count = 0, num = 0;
         aats_json_object(j);
         while (aats_json_key(j, &key, &key_len) == 1) {
             if (IS("rateLimitType")) aats_json_seen(j, &seen, 0), aats_json_str(j, &type, &type_len);
             else if (IS("limit")) aats_json_seen(j, &seen, 1), aats_json_i64(j, &limit);
             else if (IS("count")) aats_json_seen(j, &seen, 2), aats_json_i64(j, &count);
+            else if (IS("interval")) aats_json_seen(j, &seen, 3), aats_json_str(j, &unit, &unit_len);
+            else if (IS("intervalNum")) aats_json_seen(j, &seen, 4), aats_json_i64(j, &num);
             else aats_json_skip(j);
         }
         if (whole(j, seen, 7) || !AATS_JSON_IS(type, type_len, "ORDERS") || limit <= 0 || count < 0) continue;
         if (r->orders_limit >= 0 && (__int128)count * r->orders_limit <= (__int128)r->orders_used * limit) continue;
         r->orders_used = count;
         r->orders_limit = limit;
+        r->orders_span_ms = num > 0 && num < 1000 ? num * unit_ms(unit, unit_len) : 0;
     }
 }
 

@@ -126,7 +126,7 @@ static void take_ids(aats_json_t *j, order_t *o, char const *id, size_t id_len, 
     memcpy(o->m.text, text, sizeof text);
 }
 
-/* How it ended, if it has: nothing is said of one that lives. */
+/* How it ended, if it has: nothing is said here of one that lives. */
 static void say_end(aats_json_t *j, order_t const *o, aats_oreply_t *r)
 {
     uint32_t end = binance_end(o->status, o->ioc);
@@ -162,8 +162,16 @@ static int take_trade(aats_json_t *j, aats_omsg_t *m, int row)
     return m->px_i > 0 && m->qty_i > 0 ? AATS_OK : aats_json_fail(j, AATS_E_SHAPE);
 }
 
+/* What there is to say when trades of `sum` in all were told. */
+static void say_rest(aats_json_t *j, order_t const *o, int64_t sum, aats_oreply_t *r)
+{
+    if (sum == o->m.cum_qty_i && (o->status == ST_FILLED || o->status == ST_OPEN)) return;
+    if (o->status == ST_OPEN) binance_add(r, j, &o->m, AATS_OM_OPEN, AATS_OC_NONE);
+    else say_end(j, o, r);
+}
+
 /* ACK, a FILL for each trade, and the end if there is one.  What is filled at once is filled as taker.  A whole fill needs no DONE, unless
- * trades are missing here: then it says how much they must sum up to, and they will be asked for. */
+ * trades are missing here: then it says how much they must sum up to, and they will be asked for; so does OPEN of one that lives. */
 static int placed(aats_json_t *j, aats_oreply_t *r, aats_order_t const *order)
 {
     order_t o;
@@ -172,7 +180,7 @@ static int placed(aats_json_t *j, aats_oreply_t *r, aats_order_t const *order)
     if (o.seen & O_LIST) return aats_json_fail(j, AATS_E_SHAPE);
     take_ids(j, &o, o.client, o.client_len, 0, order);
     if (o.status != ST_REJECTED) binance_add(r, j, &o.m, AATS_OM_ACK, AATS_OC_NONE);
-    if (j->err || !o.fills) return say_end(j, &o, r), j->err;
+    if (j->err || !o.fills) return say_rest(j, &o, sum, r), j->err;
     aats_json_t list;
     aats_json_init(&list, o.fills, o.fills_len);
     aats_json_array(&list);
@@ -185,7 +193,7 @@ static int placed(aats_json_t *j, aats_oreply_t *r, aats_order_t const *order)
     }
     if (aats_json_end(&list)) return aats_json_fail(j, list.err);
     if (sum > o.m.cum_qty_i) return aats_json_fail(j, AATS_E_SHAPE);
-    if (o.status != ST_FILLED || sum != o.m.cum_qty_i) say_end(j, &o, r);
+    say_rest(j, &o, sum, r);
     return j->err;
 }
 

@@ -54,9 +54,11 @@ typedef struct {
     int64_t server_ms;     /* TIME, LOGON: the venue's clock, 0: not told */
     int64_t orders_used;   /* what is told of the tightest limit on orders: used and allowed, -1: not told */
     int64_t orders_limit;
+    int64_t orders_span_ms; /* the interval of that limit, aligned to the venue's clock; 0: not told */
     uint32_t unsure;       /* 1: the venue says that the outcome is not known (5xx, its own time-outs) */
     uint32_t fatal;        /* 1: key, signature or permission: asking again is useless */
     uint32_t busy;         /* 1: not executed, too much asked: wait */
+    uint32_t full;         /* 1: busy, but with new orders alone: cancels and questions may go on */
     uint32_t clock;        /* 1: our time stamp was refused */
     uint32_t oc;           /* AATS_OC_* of an error */
     uint32_t already;      /* 1: refused because it is so: LISTEN, and this connection is listened on */

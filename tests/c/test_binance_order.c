@@ -372,6 +372,15 @@ TEST(whole_fill_needs_no_end_unless_trades_are_missing)
     CHECK_EQ_I64(msgs[2].cum_qty_i, 1000000);
 }
 
+TEST(order_that_lives_says_what_was_filled_where_trades_are_missing)
+{
+    REQUIRE(result(AATS_OR_PLACE, PLACED(OURS, "0.01", "PARTIALLY_FILLED", "GTC", PART("0.004", "5"))) == AATS_OK && r.msg_cnt == 3);
+    CHECK_EQ_I64(msgs[2].kind, AATS_OM_OPEN);
+    CHECK_EQ_I64(msgs[2].cum_qty_i, 1000000);
+    REQUIRE(result(AATS_OR_PLACE, PLACED(OURS, "0.004", "PARTIALLY_FILLED", "GTC", PART("0.004", "5"))) == AATS_OK);
+    CHECK_EQ_U64(r.msg_cnt, 2);
+}
+
 TEST(fee_below_zero_is_a_rebate)
 {
     REQUIRE(parse(EVENT(REPORT(OURS, "", "TRADE", "FILLED", "GTC", "1", "1", "64200", "-0.00000100", "\"BNB\"", "5"))) == AATS_OK);

@@ -56,6 +56,29 @@ TEST(a_venue_that_is_never_understood_is_asked_seldom_and_the_last_message_is_as
     fx_end(&x);
 }
 
+TEST(an_answer_from_before_the_message_that_could_not_be_read_settles_nothing)
+{
+    REQUIRE(fx_ready(&x));
+    fx_place(&x, 1, FX_UNIT);
+    fx_run(&x, 20);
+    refuse("order.cancel", 1, 400, -2011, "Unknown order sent.");
+    fx_cancel(&x, 1);
+    fx_move_out(&x);
+    fx_serve(&x); /* refused: its state is asked for */
+    x.hold = 1;
+    fx_pass(&x, 1);
+    CHECK_EQ_I64(x.asked[AATS_OR_QUERY], 1);
+    CHECK_EQ_I64(x.held_cnt, 1); /* it lives, says the answer that is under way */
+    x.at_venue[0].cum_i = FX_UNIT;
+    x.at_venue[0].status = FX_FILLED;
+    fx_text(&x, UNREADABLE);
+    fx_pass(&x, 1);
+    fx_release(&x);
+    fx_run(&x, 2000);
+    TOLD(1, "CAcjEZ");
+    fx_end(&x);
+}
+
 /* ---- the subscription that is there ---- */
 
 TEST(a_subscription_that_is_active_already_counts_as_listening)
@@ -135,6 +158,52 @@ TEST(a_shorter_wait_does_not_end_a_ban)
     CHECK_STR(x.methods, "TSAOPP");
     fx_run(&x, 11000);
     CHECK_EQ_I64(fx_place(&x, 4, FX_UNIT), AATS_OK);
+    fx_end(&x);
+}
+
+/* ---- limits on orders ---- */
+
+TEST(too_many_orders_keep_no_cancel_back)
+{
+    REQUIRE(fx_ready(&x));
+    fx_place(&x, 1, FX_UNIT);
+    fx_run(&x, 20);
+    refuse("order.place", 1, 429, -1015, "Too many new orders; current limit is 200000 orders per 1 DAY.");
+    x.refuse_retry_ms = (FX_EPOCH_NS + x.mono_ns) / FX_MS + 3600000;
+    fx_place(&x, 2, FX_UNIT);
+    fx_run(&x, 20);
+    TOLD(2, "CJZ");
+    CHECK_EQ_I64(fx_place(&x, 3, FX_UNIT), AATS_OC_RATE_LIMIT);
+    fx_cancel(&x, 1);
+    fx_run(&x, 20);
+    TOLD(1, "CAcaKZ");
+    for (int i = 0; i < 60; i++) fx_run(&x, 20000), fx_frame(&x, AATS_WS_PING, "1", 1); /* twenty minutes */
+    CHECK_EQ_I64(fx_place(&x, 4, FX_UNIT), AATS_OC_RATE_LIMIT);
+    CHECK_EQ_I64(x.asked[AATS_OR_PLACE], 2);
+    fx_end(&x);
+}
+
+#define LIMITED(id, tail) \
+    "{\"id\":" id ",\"status\":400,\"error\":{\"code\":-2010,\"msg\":\"no\"},\"rateLimits\":[{\"rateLimitType\":\"ORDERS\"," tail "}]}"
+
+TEST(a_limit_of_the_day_counts_for_the_day_beside_that_of_ten_seconds)
+{
+    REQUIRE(fx_ready(&x));
+    x.lose = "order.place";
+    x.lose_cnt = 2;
+    fx_place(&x, 1, FX_UNIT);
+    fx_place(&x, 2, FX_UNIT);
+    fx_pass(&x, 1);
+    fx_text(&x, LIMITED("5", "\"interval\":\"DAY\",\"intervalNum\":1,\"limit\":20,\"count\":19"));
+    fx_text(&x, LIMITED("6", "\"interval\":\"SECOND\",\"intervalNum\":10,\"limit\":2,\"count\":2"));
+    fx_pass(&x, 1);
+    CHECK_EQ_I64(fx_place(&x, 3, FX_UNIT), AATS_OC_RATE_LIMIT);
+    CHECK(strstr(x.why, "2 orders in 10 s") != NULL);
+    fx_run(&x, 11000);
+    x.lose_cnt = 1;
+    CHECK_EQ_I64(fx_place(&x, 4, FX_UNIT), AATS_OK); /* the twentieth */
+    CHECK_EQ_I64(fx_place(&x, 5, FX_UNIT), AATS_OC_RATE_LIMIT);
+    CHECK(strstr(x.why, "20 orders in 86400 s") != NULL);
     fx_end(&x);
 }
 

@@ -143,6 +143,30 @@ TEST(order_that_comes_to_life_after_it_was_called_absent_is_canceled)
     }
 }
 
+TEST(acknowledged_order_that_the_venue_has_lost_is_ended_after_ten_seconds_of_asking_and_canceled_if_it_is_seen_again)
+{
+    REQUIRE(fx_ready(&x));
+    fx_place(&x, 1, FX_UNIT);
+    fx_run(&x, 100);
+    TOLD(1, "CA");
+    x.at_venue[0].hidden = 1000;
+    fx_cut(&x, "gone");
+    fx_run(&x, 9900);
+    TOLD(1, "CA");
+    CHECK(x.asked[AATS_OR_QUERY] >= 3);
+    CHECK_EQ_I64(x.readies, 1);
+    fx_run(&x, 1500);
+    TOLD(1, "CAKZ");
+    CHECK_EQ_I64(x.orders[1].code, AATS_OC_CANCELED_OTHER);
+    CHECK_EQ_I64(x.readies, 2);
+    CHECK(fx_said(&x, "does not know it any more"));
+    x.at_venue[0].hidden = 0;
+    fx_event(&x, &x.at_venue[0], "NEW", 0);
+    fx_run(&x, 100);
+    CHECK_EQ_I64(x.at_venue[0].status, FX_CANCELED);
+    fx_end(&x);
+}
+
 TEST(order_that_the_venue_remembers_late_is_found)
 {
     REQUIRE(fx_ready(&x));

@@ -157,8 +157,22 @@ TEST(end_is_written_when_nothing_is_left_and_only_then)
     step();
     CHECK_STR(written(), "S I1 e1");
     CHECK_STR(told(), "R.");
-    CHECK_STR(written(), "S I1 e1 e1 x1 T1 E");
+    CHECK_STR(written(), "S I1 e1 e1 x1 T1"); /* as far as we know: the venue has not said so */
     step();
+    finish();
+
+    REQUIRE(begin());
+    send(1);
+    say(AATS_OM_REJECT, 1);
+    step();
+    CHECK_STR(told(), "CR.");
+    aats_trader_verify(trader);
+    say(AATS_OM_READY, 0);
+    step();
+    CHECK_STR(told(), "S");
+    aats_trader_leave(trader);
+    step();
+    CHECK_STR(written(), "S I1 e1 e1 x1 T1 e0 E");
     finish();
 
     REQUIRE(begin());

@@ -100,6 +100,14 @@ def test_neither_key_nor_secret_nor_signature_is_in_a_text() -> None:
     assert raised.value.__cause__ is None and raised.value.__suppress_context__
 
 
+def test_no_signature_is_in_the_log_of_requests(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("DEBUG"):
+        Venue((200, [], {})).account().open_orders()
+    asked = [record.getMessage() for record in caplog.records if "openOrders" in record.getMessage()]
+    assert asked and all("signature=..." in line or "signature=" not in line for line in asked), asked
+    assert any("signature=..." in line for line in asked)
+
+
 @pytest.mark.parametrize("body", [b"<html>bad gateway</html>", b"", b"[]", b'{"code":"x"}'])
 def test_a_gateways_page_is_a_sentence(body: bytes) -> None:
     with Venue(*[(502, body, {})] * 3).account() as one, pytest.raises(AccountError, match="HTTP 502: ") as raised:

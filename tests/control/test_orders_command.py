@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from aats import cli, control, journal
+from aats import cli, control, journal, shm
 from aats._ffi import check, ffi, lib
 from aats.demo_ledger import LedgerError
 from aats.demo_reader import Account
@@ -245,6 +245,28 @@ def test_flatten_cancels_what_dead_runs_left_and_nothing_else(capsys: pytest.Cap
     assert (status, json.loads(out)) == (0, {"account": ACCOUNT, "canceled": 1, "open": []})
     assert tuple(venue.open.values()) == keep
     assert "no open orders" in aats(capsys, "orders", "--all")[1]  # the dead run is settled
+    alive.close()
+
+
+def test_a_process_of_another_namespace_is_not_dead(
+    capsys: pytest.CaptureFixture[str], trade: Segment, at_venue: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alive, here = journal.create(ACCOUNT, "maker"), shm.namespace()
+    one = order(1, alive.instance)
+    check(lib.aats_journal_put(alive.handle, lib.AATS_JR_INTENT, 1, one, ffi.sizeof("aats_order_t"), time.time_ns()), "intent")
+    trade.array(TD, TD_OFFSET)[0]["instance"] = alive.instance
+    mine = client_id(alive.instance, 1)
+    venue = at_venue(Venue(mine))
+    with monkeypatch.context() as other:
+        other.setenv("AATS_NS", f"{here}other")
+        assert "no open orders" in aats(capsys, "orders", "--all")[1]
+        (shown,) = json.loads(aats(capsys, "orders", "--venue", "BINANCE", "--mode", "sim", "--json")[1])
+        assert shown["owner"] == "maker, in another namespace"
+        assert json.loads(aats(capsys, "flatten", "BINANCE", "--mode", "sim", "--json")[1])["canceled"] == 0
+        status, _, err = aats(capsys, "flatten", "BINANCE", "--mode", "sim", "--all")
+        assert status == 1 and "maker, in another namespace" in err
+    assert list(venue.open.values()) == [mine]
+    assert not journal.scan(alive.path.parent)[0].ended
     alive.close()
 
 

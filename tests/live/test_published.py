@@ -106,7 +106,7 @@ def _port_free() -> bool:
 
 
 class Venue:
-    """One account of the exchange, over REST."""
+    """One account of the exchange, over REST: to look at what the strategies have there, or to move the market."""
 
     def __init__(self, ready: Mapping[str, Any], key: tuple[str, str]) -> None:
         self.key, self.secret = key
@@ -137,6 +137,12 @@ class Venue:
         done = {"status": "FILLED"}
         while done["status"] == "FILLED":
             done = self.ask("POST", "order", symbol="BTCUSDT", side=side, type="LIMIT", timeInForce="IOC", quantity="100", price=str(px))
+
+    def lean(self) -> None:
+        """Make the best ask a price close above the bid."""
+        top = self.http.get("/api/v3/ticker/bookTicker", params={"symbol": "BTCUSDT"}).json()
+        px = Decimal(top["bidPrice"]) + Decimal("0.05")
+        self.ask("POST", "order", symbol="BTCUSDT", side="SELL", type="LIMIT", timeInForce="GTC", quantity="50", price=str(px))
 
 
 @dataclass
@@ -217,16 +223,26 @@ def _maker_quotes_and_is_filled(theirs: Venue, mover: Venue, maker: Running) -> 
         assert maker.process.poll() is None, maker.said()
         return {order["side"]: order for order in theirs.look("openOrders") if order["type"] == "LIMIT_MAKER"}
 
-    both = eventually(lambda: len(found := quotes()) == 2 and found, within_s=READY_S, why=maker.said)
-    first = {order["orderId"] for order in both.values()}
-    for side, order in both.items():
-        mover.push("SELL" if side == "BUY" else "BUY")
-        ended = eventually(lambda order=order: _closed(theirs, order["orderId"]), why=maker.said)
-        assert (ended["status"], ended["executedQty"]) == ("FILLED", "0.00100000")
-    mine = [trade for trade in theirs.look("myTrades", limit=1000) if trade["orderId"] in first]
-    assert {trade["isBuyer"] for trade in mine} == {True, False} and all(trade["isMaker"] for trade in mine)
-    again = eventually(lambda: len(found := quotes()) == 2 and found, within_s=READY_S, why=maker.said)
-    assert first.isdisjoint(order["orderId"] for order in again.values())
+    def quoted() -> dict[str, Any]:
+        return dict(eventually(lambda: len(found := quotes()) == 2 and found, within_s=READY_S, why=maker.said))
+
+    def ended(order: Mapping[str, Any]) -> tuple[str, str]:
+        one = eventually(lambda: _closed(theirs, order["orderId"]), why=maker.said)
+        return one["status"], one["executedQty"]
+
+    first = quoted()
+    mover.push("SELL")
+    assert ended(first["BUY"]) == ("FILLED", "0.00100000")
+    mover.lean()  # the best ask comes down after the bid: its own is too far away now, so it cancels and quotes again
+    assert ended(first["SELL"]) == ("CANCELED", "0.00000000")
+    second = quoted()
+    assert Decimal(second["SELL"]["price"]) < Decimal(first["SELL"]["price"])
+    mover.push("BUY")
+    assert ended(second["SELL"]) == ("FILLED", "0.00100000")
+    ids = {first["BUY"]["orderId"], second["SELL"]["orderId"]}
+    mine = [trade for trade in theirs.look("myTrades", limit=1000) if trade["orderId"] in ids]
+    assert [trade["isBuyer"] for trade in mine] == [True, False] and all(trade["isMaker"] for trade in mine)
+    assert second["SELL"]["orderId"] != quoted()["SELL"]["orderId"]
 
 
 def _closed(theirs: Venue, order_id: int) -> dict[str, Any] | None:

@@ -145,7 +145,12 @@ class Scripted:
         if order is None or not order.open:
             raise Refused(400, -2011, "Unknown order sent.")
         self._end(order, "CANCELED")
-        return {**self._row(order), "origClientOrderId": order.client_id, "clientOrderId": f"cancel-of-{order.number}", "transactTime": self.now_ms}
+        return {
+            **self._row(order),
+            "origClientOrderId": order.client_id,
+            "clientOrderId": f"cancel-of-{order.number}",
+            "transactTime": self.now_ms,
+        }
 
     def _status(self, params: dict[str, Any]) -> Any:
         order = self._named(params)
@@ -263,9 +268,36 @@ class Scripted:
         }
 
     def _event(self, order: Order, what: str, **also: Any) -> None:
-        event = {"e": "executionReport", "E": self.now_ms, "s": "BTCUSDT", "c": order.client_id, "S": order.side, "o": order.type, "f": order.tif}
-        event |= {"q": _text(order.size), "p": _text(order.price), "g": -1, "C": "", "x": what, "X": order.status, "r": "NONE", "i": order.number}
-        event |= {"l": "0.00000000", "z": _text(order.cum), "L": "0.00000000", "n": "0", "N": None, "T": self.now_ms, "t": -1, "w": order.open, "m": False}
+        event = {
+            "e": "executionReport",
+            "E": self.now_ms,
+            "s": "BTCUSDT",
+            "c": order.client_id,
+            "S": order.side,
+            "o": order.type,
+            "f": order.tif,
+        }
+        event |= {
+            "q": _text(order.size),
+            "p": _text(order.price),
+            "g": -1,
+            "C": "",
+            "x": what,
+            "X": order.status,
+            "r": "NONE",
+            "i": order.number,
+        }
+        event |= {
+            "l": "0.00000000",
+            "z": _text(order.cum),
+            "L": "0.00000000",
+            "n": "0",
+            "N": None,
+            "T": self.now_ms,
+            "t": -1,
+            "w": order.open,
+            "m": False,
+        }
         self._events.append(event | {"Z": _text(order.quote), "zzNew": {"unknown": True}} | also)
 
 
@@ -286,7 +318,13 @@ def _text(value: Decimal) -> str:
 
 
 def _in_full(fill: dict[str, Any]) -> dict[str, Any]:
-    return {"price": _text(fill["L"]), "qty": _text(fill["l"]), "commission": _text(fill["n"]), "commissionAsset": fill["N"], "tradeId": fill["t"]}
+    return {
+        "price": _text(fill["L"]),
+        "qty": _text(fill["l"]),
+        "commission": _text(fill["n"]),
+        "commissionAsset": fill["N"],
+        "tradeId": fill["t"],
+    }
 
 
 def _in_my_trades(order: Order | None, fill: dict[str, Any]) -> dict[str, Any]:

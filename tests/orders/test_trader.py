@@ -348,6 +348,8 @@ def test_whatever_happens_the_events_obey_the_grammar_and_the_money_is_that_of_t
     counted = [sum(event.kind == kind for event in desk.told) for kind in (lib.AATS_OEV_CREATED, lib.AATS_OEV_ACKED, lib.AATS_OEV_CLOSED)]
     assert [pos.orders, pos.acked, pos.closed] == counted
 
+    lib.aats_trader_verify(desk.trader)
+    desk.settle()
     lib.aats_trader_leave(desk.trader)
     desk.settle()
     desk.free()

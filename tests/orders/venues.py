@@ -4,7 +4,7 @@
     trader - order session - bytes - Middle - the simulated exchange, its market says the transcript's book and trades
     trader - order session - bytes - Middle - Scripted (scripted.py), which answers in another order than the exchange
 
-`Middle` stands between the two ends of a connection, reads whole frames both ways, and makes the faults of a transcript on them.
+`Middle` (middle.py) makes the faults of a transcript on the frames that go both ways.
 """
 
 from __future__ import annotations
@@ -22,13 +22,14 @@ from aats.sim import Exchange
 from aats.sim.instruments import symbol_info
 from aats.sim.market import DEPTH, TRADE, Event, Market, Snapshot, Symbol, TextBook, depth_text
 from aats.venue.binance import _instrument as instrument_of
+from tests.orders.bench import EPOCH_NS, MS, Bench
+from tests.orders.middle import Middle, frames_of
 from tests.orders.scripted import Scripted
-from tests.orders.transcripts import EPOCH_NS, MS, Bench, Case
+from tests.orders.transcripts import Case, Mismatch
 from tests.world.pipes import frame
 
 SYMBOL = "BTCUSDT"
 PLENTY = {"BTC": "100", "USDT": "10000000"}
-UNSURE = (504, -1007, "Timeout waiting for response from backend server. Send status unknown; execution status unknown.")
 
 #: Trading rules of the symbol of all transcripts: a tick of 0.01, a lot of 0.001, at least 0.001 and 5 USDT, within 5 times the price and a fifth of it.
 _FILTERS: dict[str, dict[str, Any]] = {
@@ -100,93 +101,6 @@ class Venue(ABC):
     @abstractmethod
     def said(self, now_ns: int) -> list[bytes]:
         """Return the frames that the client is to get, in their order."""
-
-
-def frames_of(data: bytes) -> tuple[list[tuple[int, bytes, bytes]], bytes]:
-    """Cut bytes into whole frames: (opcode, payload, as it came); and what is left."""
-    out, at = [], 0
-    while len(data) - at >= 2:
-        size, head = data[at + 1] & 0x7F, 2
-        if size >= 126:
-            head = 4 if size == 126 else 10
-            size = int.from_bytes(data[at + 2 : at + head], "big")
-        key = data[at + head : at + head + 4] if data[at + 1] & 0x80 else b""
-        head += len(key)
-        if len(data) - at < head + size:
-            break
-        payload = data[at + head : at + head + size]
-        if key:
-            payload = bytes(byte ^ key[i % 4] for i, byte in enumerate(payload))
-        out.append((data[at] & 15, payload, data[at : at + head + size]))
-        at += head + size
-    return out, data[at:]
-
-
-class Middle:
-    """What happens to frames on their way: the faults of a transcript, by the order that a frame is about."""
-
-    def __init__(self) -> None:
-        self.holding = self.twice = False
-        self.held: list[bytes] = []
-        self.lost: set[int] = set()
-        self.request_lost: set[int] = set()
-        self.unsure: set[int] = set()
-        self.fill_lost: set[int] = set()
-        self.forged: dict[int, tuple[int, int, str]] = {}
-        self._asked: dict[int, tuple[str, int]] = {}  # id of a request -> method, order
-        self._numbers: dict[int, int] = {}  # the venue's number -> order
-
-    def _order(self, params: Mapping[str, Any]) -> int:
-        client_id = params.get("newClientOrderId") or params.get("origClientOrderId") or ""
-        return int(client_id[16:], 16) if client_id else self._numbers.get(int(params.get("orderId", 0)), 0)
-
-    def request(self, payload: bytes) -> tuple[bool, list[bytes]]:
-        """Look at a request: whether it goes on to the venue, and what is answered in its place."""
-        request = json.loads(payload)
-        method, number = request["method"], request["id"]
-        order = self._order(request.get("params", {}))
-        self._asked[number] = (method, order)
-        if method in ("order.place", "order.cancel"):
-            if order in self.request_lost:
-                self.request_lost.discard(order)
-                return False, []
-            if order in self.forged:
-                return False, [_failure(number, *self.forged.pop(order))]
-        elif order in self.lost:
-            self.lost.discard(order)
-        return True, []
-
-    def answer(self, opcode: int, payload: bytes, raw: bytes) -> list[bytes]:
-        """Look at a frame of the venue: return what the client is to get now."""
-        if opcode != 1:
-            return [raw]
-        said = json.loads(payload)
-        event = said.get("event", {})
-        method, order = self._asked.get(said["id"], ("", 0)) if "id" in said else ("", 0)
-        if event.get("e") == "executionReport":
-            order = int((event["C"] or event["c"])[16:], 16)
-            self._numbers[event["i"]] = order
-        elif method == "order.place" and said["status"] == 200:
-            self._numbers[said["result"]["orderId"]] = order
-        of_order = bool(event) or method in ("order.place", "order.cancel")
-        if order in self.unsure and method in ("order.place", "order.cancel"):
-            self.unsure.discard(order)
-            self.lost.add(order)
-            return [_failure(said["id"], *UNSURE)]
-        if event.get("x") == "TRADE" and order in self.fill_lost:
-            self.fill_lost.discard(order)
-            return []
-        if order and of_order and (order in self.lost or order in self.unsure):
-            return []
-        frames = [raw, raw] if self.twice and order and of_order else [raw]
-        if self.holding:
-            self.held += frames
-            return []
-        return frames
-
-
-def _failure(number: int, status: int, code: int, msg: str) -> bytes:
-    return frame(json.dumps({"id": number, "status": status, "error": {"code": code, "msg": msg}}).encode())
 
 
 class SessionBench(Bench):
@@ -413,6 +327,18 @@ class SimBench(SessionBench):
     def trade(self, side: str, price: str, size: str) -> None:
         self.market.say_trade(side, price, size, self.epoch_ns)
         self.exchange.advance(self.epoch_ns)
+
+    def compare(self) -> None:
+        super().compare()
+        account = next(iter(self.exchange.ledger.accounts))
+        bought, sold = self.told.traded("buy"), self.told.traded("sell")
+        for asset, moved in (("BTC", bought[0] - sold[0]), ("USDT", sold[1] - bought[1])):
+            truth = Decimal(self.deposits[asset]) + moved - self.told.fees.get(asset, Decimal(0))
+            there = Decimal(sum(account.balances[asset])).scaleb(-16)
+            if there != truth:
+                raise Mismatch(f"the exchange holds {there} {asset}, the fills that were told give {truth}")
+        if wrong := self.exchange.ledger.audit():
+            raise Mismatch("; ".join(wrong))
 
     def venue_fault(self, kind: str, order_id: int) -> None:
         if kind != "foreign_cancel":

@@ -1,35 +1,47 @@
-"""What the tests with other people's clients share: a market for two accounts, the way to it, and sums over its answers.
+"""What the tests with other people's clients share: a market for three accounts, the way to it, and sums over its answers.
 
 For: test_ccxt.py, test_clients_ccxt.py, test_clients_python_binance.py.  Not a test itself, and nothing of this project's
 client: the simulator is judged by what strangers make of its answers.
 
-The market stands still but for what the two accounts do, so that every amount is known; maker and taker pay different
+The market stands still but for what its accounts do, so that every amount is known; maker and taker pay different
 fees, so that one cannot pass for the other.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
+from unittest import mock
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from tests.sim.trading import pem_of
 from tests.sim.wire import spawn
 
 FIRST, SECOND = ("strangers-first-key", "a-first-secret"), ("strangers-second-key", "a-second-secret")
+THIRD = "strangers-ed25519-key"
 MAKER_FEE, TAKER_FEE = Decimal("0.0005"), Decimal("0.001")
 BEGIN = {"BTC": Decimal(100), "USDT": Decimal(1_000_000)}
 WAIT_S = 30
 TICK = Decimal("0.01")
 
+_VARIABLE = "STRANGERS_KEY"  # by which the simulator is given the third key
+
 
 @contextlib.contextmanager
-def two_accounts() -> Iterator[dict[str, Any]]:
-    """Run the simulator with a silent BTCUSDT and two accounts; yield its ready line."""
-    keys = [word for key in (FIRST, SECOND) for word in ("--key", ":".join(key))]
+def three_accounts() -> Iterator[dict[str, Any]]:
+    """Run the simulator with a silent BTCUSDT, two accounts with shared secrets, and one with an Ed25519 key; yield its ready line, `pem` added."""
+    private = Ed25519PrivateKey.generate()
+    pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode().strip()
+    keys = [word for key in (FIRST, SECOND) for word in ("--key", ":".join(key))] + ["--key", f"env:{_VARIABLE}"]
     begin = [word for asset, amount in BEGIN.items() for word in ("--balance", f"{asset}={amount}")]
-    with spawn("--symbols", "BTCUSDT:0", "--fees", f"{MAKER_FEE},{TAKER_FEE}", *keys, *begin) as ready:
-        yield ready
+    with mock.patch.dict(os.environ, {_VARIABLE: f"{THIRD}:{pem_of(private)}"}):
+        with spawn("--symbols", "BTCUSDT:0", "--fees", f"{MAKER_FEE},{TAKER_FEE}", *keys, *begin) as ready:
+            yield {**ready, "pem": pem}
 
 
 def moved(urls: Any, ready: Mapping[str, Any]) -> Any:

@@ -14,7 +14,22 @@ from typing import Any
 
 import pytest
 
-from tests.sim.strangers import BEGIN, FIRST, MAKER_FEE, SECOND, TAKER_FEE, TICK, WAIT_S, after, check_fees, free, held, moved, two_accounts
+from tests.sim.strangers import (
+    BEGIN,
+    FIRST,
+    MAKER_FEE,
+    SECOND,
+    TAKER_FEE,
+    THIRD,
+    TICK,
+    WAIT_S,
+    after,
+    check_fees,
+    free,
+    held,
+    moved,
+    three_accounts,
+)
 
 ccxt = pytest.importorskip("ccxt", reason="ccxt is not installed (extra: test)")
 ccxtpro = pytest.importorskip("ccxt.pro", reason="ccxt is not installed (extra: test)")
@@ -24,7 +39,7 @@ SYMBOL = "BTC/USDT"
 
 @pytest.fixture
 def ready() -> Iterator[dict[str, Any]]:
-    with two_accounts() as line:
+    with three_accounts() as line:
         yield line
 
 
@@ -127,6 +142,18 @@ def test_ccxt_places_cancels_and_asks(ready: dict[str, Any], suffix: str) -> Non
     asyncio.run(go())
 
 
+@pytest.mark.parametrize("suffix", ["", "_ws"], ids=["REST", "WebSocket API"])
+def test_ccxt_signs_with_an_ed25519_key(ready: dict[str, Any], suffix: str) -> None:
+    async def go() -> None:
+        async with client(ready, (THIRD, ready["pem"])) as exchange:
+            bid, _ = await touch(exchange)
+            placed = await getattr(exchange, "create_order" + suffix)(SYMBOL, "limit", "buy", 0.01, bid - 10)
+            assert [order["id"] for order in await getattr(exchange, "fetch_open_orders" + suffix)(SYMBOL)] == [placed["id"]]
+            assert (await getattr(exchange, "cancel_order" + suffix)(placed["id"], SYMBOL))["status"] == "canceled"
+
+    asyncio.run(go())
+
+
 def test_ccxt_watches_its_orders_trades_balance_and_the_book(ready: dict[str, Any]) -> None:
     async def go() -> None:
         async with client(ready) as maker, client(ready, SECOND) as taker:
@@ -146,7 +173,7 @@ def test_ccxt_watches_its_orders_trades_balance_and_the_book(ready: dict[str, An
             fills, balance, book = maker.watch_my_trades, maker.watch_balance, maker.watch_order_book
             tasks = [
                 asyncio.ensure_future(until(orders, want=lambda came: came[-1][-1]["status"] == "closed")),
-                asyncio.ensure_future(until(fills, SYMBOL, want=lambda came: len(sum(came, [])) >= 2)),
+                asyncio.ensure_future(until(fills, SYMBOL, want=lambda came: sum(map(len, came)) >= 2)),
                 asyncio.ensure_future(until(balance, want=lambda came: came[-1]["BTC"]["total"] > BEGIN["BTC"] + Decimal("0.015"))),
                 asyncio.ensure_future(until(book, SYMBOL, want=lambda came: came[-1]["bids"][0][:2] == [px, 0.02])),
             ]
@@ -160,7 +187,7 @@ def test_ccxt_watches_its_orders_trades_balance_and_the_book(ready: dict[str, An
             seen, trades, _, _ = await asyncio.gather(*tasks)
             assert steps == [(placed["id"], "open", 0), (placed["id"], "open", 0.01), (placed["id"], "closed", 0.02)]
             assert seen[-1][-1]["average"] == px
-            trades = sum(trades, [])
+            trades = [trade for came in trades for trade in came]
             assert [trade["takerOrMaker"] for trade in trades] == ["maker", "maker"]
             assert sum(Decimal(trade["info"]["n"]) for trade in trades) == Decimal("0.02") * MAKER_FEE
             both = [[t["info"] for t in await exchange.fetch_my_trades(SYMBOL)] for exchange in (maker, taker)]

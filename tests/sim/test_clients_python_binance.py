@@ -15,7 +15,21 @@ from typing import Any
 
 import pytest
 
-from tests.sim.strangers import BEGIN, FIRST, MAKER_FEE, SECOND, TAKER_FEE, TICK, WAIT_S, after, check_fees, free, held, two_accounts
+from tests.sim.strangers import (
+    BEGIN,
+    FIRST,
+    MAKER_FEE,
+    SECOND,
+    TAKER_FEE,
+    THIRD,
+    TICK,
+    WAIT_S,
+    after,
+    check_fees,
+    free,
+    held,
+    three_accounts,
+)
 
 binance = pytest.importorskip("binance", reason="python-binance is not installed (extra: test)")
 aiohttp = pytest.importorskip("aiohttp", reason="aiohttp is not installed (extra: test)")
@@ -31,19 +45,19 @@ NAMES = {
 
 @pytest.fixture
 def ready(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
-    with two_accounts() as line:
+    with three_accounts() as line:
         monkeypatch.setenv("SSL_CERT_FILE", line["ca"])
         yield line
 
 
 @contextlib.asynccontextmanager
-async def client(ready: dict[str, Any], key: tuple[str, str] = FIRST) -> AsyncIterator[Any]:
+async def client(ready: dict[str, Any], key: tuple[str, str] = FIRST, **kw: Any) -> AsyncIterator[Any]:
     class Moved(binance.AsyncClient):  # type: ignore[name-defined,misc]
         API_URL = ready["rest"] + "/api"
         WS_API_URL = ready["wsapi"] + "/ws-api/v3"
 
     connector = aiohttp.TCPConnector(ssl=ssl.create_default_context(cafile=ready["ca"]))
-    made = await Moved.create(*key, session_params={"connector": connector})
+    made = await Moved.create(*key, session_params={"connector": connector}, **kw)
     try:
         yield made
     finally:
@@ -141,6 +155,19 @@ def test_python_binance_places_cancels_and_asks(ready: dict[str, Any], way: str)
             assert canceled[0]["origClientOrderId"] == limit["clientOrderId"] != canceled[0]["clientOrderId"]
             assert (await order(symbol=SYMBOL, orderId=post["orderId"]))["status"] == "CANCELED"
             assert await opened(symbol=SYMBOL) == [] and held((await account())["balances"]) == free(after(trades))
+
+    asyncio.run(go())
+
+
+@pytest.mark.parametrize("way", NAMES)
+def test_python_binance_signs_with_an_ed25519_key(ready: dict[str, Any], way: str) -> None:
+    async def go() -> None:
+        async with client(ready, (THIRD, ""), private_key=ready["pem"]) as one:
+            create, cancel, _, opened, _, _ = (getattr(one, name) for name in NAMES[way])
+            bid, _ = await touch(one)
+            placed = await create(**wish("BUY", "0.01", bid - 10))
+            assert [row["orderId"] for row in await opened(symbol=SYMBOL)] == [placed["orderId"]]
+            assert (await cancel(symbol=SYMBOL, orderId=placed["orderId"]))["status"] == "CANCELED"
 
     asyncio.run(go())
 

@@ -87,6 +87,24 @@ def test_unknown_certificate_fault_is_refused(tmp_path: Path) -> None:
         certs.make(tmp_path, wrong="upside-down")  # type: ignore[arg-type]
 
 
+def test_certificates_of_an_earlier_start_are_served_again_only_if_a_client_would_take_them(tmp_path: Path) -> None:
+    assert certs.kept(tmp_path) is None
+    for wrong in certs.WRONGS[1:]:
+        certs.make(tmp_path, wrong=wrong)
+        assert certs.kept(tmp_path) is None, wrong
+    files = certs.make(tmp_path)
+    assert certs.kept(tmp_path) == files
+    other = certs.make(tmp_path / "other")
+    good = files.key.read_bytes()
+    files.key.write_bytes(other.key.read_bytes())
+    assert certs.kept(tmp_path) is None, "a key of another certificate"
+    files.key.write_bytes(good[:-40])
+    assert certs.kept(tmp_path) is None, "a key that was cut off"
+    files.key.write_bytes(good)
+    files.ca.write_bytes(other.ca.read_bytes())
+    assert certs.kept(tmp_path) is None, "another authority"
+
+
 def test_key_file_is_private(tmp_path: Path) -> None:
     files = certs.make(tmp_path / "c")
     assert (files.key.stat().st_mode & 0o777, (tmp_path / "c").stat().st_mode & 0o777) == (0o600, 0o700)

@@ -244,11 +244,11 @@ def test_the_feed_at_the_named_port_is_preferred(make_feed: Callable[..., Synthe
     made = service()
     made.add_md_symbol("BTCUSDT", "BINANCE")
     symbols = made._checked()
-    assert made._chosen(symbols)[BTC].name == "old"
+    assert made._finder(symbols).chosen()[BTC].name == "old"
     made.set_md_connection("127.0.0.1", 15005, NetWorkType.SHM)
-    assert made._chosen(symbols)[BTC].name == "new"
+    assert made._finder(symbols).chosen()[BTC].name == "new"
     made.set_md_connection("127.0.0.1", 15006, NetWorkType.SHM)
-    assert made._chosen(symbols)[BTC].name == "old", "a port that nobody has leaves the choice to the rule"
+    assert made._finder(symbols).chosen()[BTC].name == "old", "a port that nobody has leaves the choice to the rule"
 
 
 def test_aats_md_overrides_a_network_type(make_feed: Callable[..., SyntheticFeed], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -257,4 +257,4 @@ def test_aats_md_overrides_a_network_type(make_feed: Callable[..., SyntheticFeed
     made.add_md_symbol("BTCUSDT", "BINANCE")
     made.set_md_connection("239.255.0.1", 15004, NetWorkType.MULTIBROAD)
     monkeypatch.setenv("AATS_MD", "shm")
-    assert made._chosen(made._checked())[BTC].name == "binance"
+    assert made._finder(made._checked()).chosen()[BTC].name == "binance"
