@@ -20,8 +20,9 @@ from aats.sim.connection import Limits
 from aats.sim.generator import Spec
 from aats.sim.streams import text_frame
 from tests.world.judge import Wrong
+from tests.world.net import Net
 from tests.world.options import EPOCH_NS, SECOND
-from tests.world.pipes import END, Peer, Wire, refusing
+from tests.world.pipes import END, Wire
 from tests.world.trader import Trader
 from tests.world.world import HTTP, MS, Switch
 
@@ -100,12 +101,8 @@ class OrderWorld:
         self._garble = 0
         self.exchange.users._send = self._say
         self.now_ns = SECOND
-        self.attempts = 0
+        self.net = Net(self.exchange, self.rng, self.plan.delay_ms)
         self.muted = False
-        self._refuse = 0
-        self._http = b""
-        self._wires: dict[int, Wire] = {}
-        self._peers: dict[int, Peer] = {}
         self._wake: list[tuple[int, Trader]] = []
         self._keys = dict(keys)
         self.traders = [self._born(i, list(self._keys)[i % len(self._keys)]) for i in range(self.plan.traders)]
@@ -131,57 +128,8 @@ class OrderWorld:
         self._wake = [one for one in self._wake if one[1] is not trader]
         self.traders[at] = self._born(at, trader.key, *trader.earlier, trader.instance)
 
-    # -- connections ---------------------------------------------------------------------------------------------------
-
     def _connect(self, trader: Trader) -> Wire:
-        self.attempts += 1
-        wire = Wire(self.attempts, self.rng, self.now_ns, self.plan.delay_ms)
-        if self._refuse:
-            self._refuse -= 1
-            wire.up_ns = -wire.up_ns
-            return wire
-        if self._http:
-            self._peers[wire.id] = Peer(refusing(b"HTTP/1.1 " + self._http + b"\r\nContent-Length: 0\r\n\r\n"))
-            self._http = b""
-        else:
-            self.exchange.open(wire.id, EPOCH_NS + self.now_ns)
-        self._wires[wire.id] = wire
-        return wire
-
-    def _carry(self) -> None:
-        now = EPOCH_NS + self.now_ns
-        for conn_id, wire in list(self._wires.items()):
-            peer = self._peers.get(conn_id)
-            while (data := Wire.due(wire.to_server, self.now_ns)) is not None:
-                if peer is not None:
-                    peer.receive(data)
-                else:
-                    self.exchange.receive(conn_id, data, now)
-                if data == END:
-                    self._forget(conn_id)
-                    break
-            if conn_id not in self._wires:
-                continue
-            if peer is not None:
-                answer = peer.take()
-                if answer == END:
-                    wire.end_client(self.now_ns)
-                    self._forget(conn_id)
-                elif answer:
-                    wire.send_to_client(self.now_ns, answer)
-                continue
-            said = self.exchange.take(conn_id)
-            if said:
-                wire.send_to_client(self.now_ns, said)
-            if self.exchange.closing(conn_id):
-                if not wire.mute:
-                    wire.end_client(self.now_ns)
-                self._forget(conn_id)
-
-    def _forget(self, conn_id: int) -> None:
-        self._wires.pop(conn_id, None)
-        if self._peers.pop(conn_id, None) is None:
-            self.exchange.drop(conn_id)
+        return self.net.connect(self.now_ns)
 
     # -- time ----------------------------------------------------------------------------------------------------------
 
@@ -189,13 +137,13 @@ class OrderWorld:
         """Let a little time go by for everybody."""
         self.now_ns += dt_ns
         self.exchange.advance(EPOCH_NS + self.now_ns)
-        self._carry()
+        self.net.carry(self.now_ns)
         for due in [one for one in self._wake if one[0] <= self.now_ns]:
             self._wake.remove(due)
             due[1].stopped = False
         for trader in self.traders:
             trader.step(self.now_ns)
-        self._carry()
+        self.net.carry(self.now_ns)
 
     def until(self, cond: Callable[[], bool], limit_ns: int, what: str) -> None:
         """Step until `cond` holds; raise `Wrong` when it does not within `limit_ns` of virtual time."""
@@ -214,11 +162,11 @@ class OrderWorld:
         elif kind == "mute" and wire is not None and not self.muted:
             wire.mute = self.muted = True
         elif kind == "refuse":
-            self._refuse = rng.randrange(1, 4)
+            self.net.refuse = rng.randrange(1, 4)
         elif kind == "shutdown":
             self.exchange.shutdown(EPOCH_NS + self.now_ns, rng.choice([0, 2 * SECOND]))
         elif kind == "http":
-            self._http = rng.choice(HTTP)
+            self.net.http = rng.choice(HTTP)
         elif kind == "die":
             self._die(self.traders.index(trader))
         elif kind == "stop" and not trader.stopped:
@@ -259,7 +207,7 @@ class OrderWorld:
                     self.act(actions.pop(0)[1])
                 self.step(self.rng.choice((2, 5, 10, 20, 40)) * MS)
             self.faults.off = True
-            self._refuse, self._http = 0, b""
+            self.net.refuse, self.net.http = 0, b""
             for trader in self.traders:
                 trader.quiet = True
             self.until(

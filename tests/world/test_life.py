@@ -82,7 +82,7 @@ def test_announced_shutdown_is_answered_with_a_new_connection_in_time() -> None:
 
 def test_refused_successor_does_not_disturb_the_connection_that_lives() -> None:
     world = begun(4, Options(symbols=ALL))
-    world._refuse = 5
+    world.net.refuse = 5
     world.feed.put(lib.AATS_MAIL_RECONNECT)
     world.sleep(20 * SECOND)
     assert world.attempts >= 7 and world.feed.moments == [] and world.feed.count("DROPS") == 1
@@ -389,13 +389,13 @@ def test_venue_that_counts_anew_is_followed() -> None:
     world = begun(high, Options(symbols=("BTCUSDT",), fuse_bbo=True), market=("BTCUSDT:60",))
     feed = world.feed
     world.sleep(3 * SECOND)
-    for wire in list(world._wires.values()):
+    for wire in list(world.net.wires.values()):
         wire.end_client(world.now_ns)
-    world._wires.clear()
+    world.net.wires.clear()
     world.until(lambda: feed.why["BTCUSDT"] != 0, SECOND, "down")
     told = len(feed.ticks[0])
     feed.truth = world.truth = Truth(Generator(low, ("BTCUSDT:60",), depth=40))
-    world.exchange = Exchange(world.truth, EPOCH_NS + world.now_ns, limits=Limits())
+    world.exchange = world.net.exchange = Exchange(world.truth, EPOCH_NS + world.now_ns, limits=Limits())
     feed.ticks.clear()
     feed.seq.clear()
     feed.floor.clear()

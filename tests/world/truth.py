@@ -71,6 +71,9 @@ class Truth(Market):
             self._note(event)
         return events
 
+    def touch(self, symbol: str) -> tuple[int, int]:
+        return self.inner.touch(symbol)
+
     def snapshot(self, symbol: str, limit: int) -> Snapshot:
         whole = self.inner.snapshot(symbol, WHOLE)
         self.books[symbol].setdefault(whole.last_id, (packed(whole.bids), packed(whole.asks)))

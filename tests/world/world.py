@@ -17,8 +17,9 @@ from aats.sim import Exchange, Faults, Generator, Limits
 from aats.sim.faults import Lane
 from tests.world.actor import Actor
 from tests.world.judge import Wrong
+from tests.world.net import Net
 from tests.world.options import EPOCH_NS, SECOND, Answers, Options
-from tests.world.pipes import END, Peer, Wire, refusing
+from tests.world.pipes import Peer, Wire
 from tests.world.truth import Truth
 
 MS = 1_000_000
@@ -112,12 +113,8 @@ class World:
         self.exchange = Exchange(self.truth, EPOCH_NS, faults=self.faults, limits=self.plan.limits, flat_errors=bool(seed & 1))
         self.now_ns = SECOND  # of the monotonic clock; 0 would mean "never" to the feed
         self.server = server
-        self.attempts = 0
+        self.net = Net(self.exchange, self.rng, self.plan.delay_ms)
         self.muted = False
-        self._refuse = 0
-        self._http: bytes = b""
-        self._peers: dict[int, Peer] = {}
-        self._wires: dict[int, Wire] = {}
         self._wake: list[tuple[int, Actor]] = []
         self.actors = [
             Actor(self.truth, random.Random(f"feed {seed} {i}"), options, self._connect) for i, options in enumerate(self.plan.options)
@@ -130,56 +127,13 @@ class World:
     # -- connections ---------------------------------------------------------------------------------------------------
 
     def _connect(self, actor: Actor, link: int) -> Wire:
-        self.attempts += 1
-        wire = Wire(self.attempts, self.rng, self.now_ns, self.plan.delay_ms)
-        if self._refuse:
-            self._refuse -= 1
-            wire.up_ns = -wire.up_ns
-            return wire
-        peer = self.server(self.attempts) if self.server else None
-        if peer is None and self._http:
-            peer, self._http = Peer(refusing(b"HTTP/1.1 " + self._http + b"\r\nContent-Length: 0\r\n\r\n")), b""
-        if peer is not None:
-            self._peers[wire.id] = peer
-        else:
-            self.exchange.open(wire.id, EPOCH_NS + self.now_ns)
-        self._wires[wire.id] = wire
-        return wire
+        peer = self.server(self.attempts + 1) if self.server and not self.net.refuse else None
+        return self.net.connect(self.now_ns, peer)
 
-    def _carry(self) -> None:
-        now = EPOCH_NS + self.now_ns
-        for conn_id, wire in list(self._wires.items()):
-            peer = self._peers.get(conn_id)
-            while (data := Wire.due(wire.to_server, self.now_ns)) is not None:
-                if peer is not None:
-                    peer.receive(data)
-                else:
-                    self.exchange.receive(conn_id, data, now)
-                if data == END:
-                    self._forget(conn_id)
-                    break
-            if conn_id not in self._wires:
-                continue
-            if peer is not None:
-                said = peer.take()
-                if said == END:
-                    wire.end_client(self.now_ns)
-                    self._forget(conn_id)
-                elif said:
-                    wire.send_to_client(self.now_ns, said)
-                continue
-            said = self.exchange.take(conn_id)
-            if said:
-                wire.send_to_client(self.now_ns, said)
-            if self.exchange.closing(conn_id):
-                if not wire.mute:
-                    wire.end_client(self.now_ns)
-                self._forget(conn_id)
-
-    def _forget(self, conn_id: int) -> None:
-        self._wires.pop(conn_id, None)
-        if self._peers.pop(conn_id, None) is None:
-            self.exchange.drop(conn_id)
+    @property
+    def attempts(self) -> int:
+        """Attempts to connect, so far."""
+        return self.net.attempts
 
     # -- time ----------------------------------------------------------------------------------------------------------
 
@@ -187,7 +141,7 @@ class World:
         """Let a little time go by for everybody, and judge what can be seen then."""
         self.now_ns += dt_ns
         self.exchange.advance(EPOCH_NS + self.now_ns)
-        self._carry()
+        self.net.carry(self.now_ns)
         for due in [one for one in self._wake if one[0] <= self.now_ns]:
             self._wake.remove(due)
             due[1].stopped = False
@@ -198,7 +152,7 @@ class World:
                 self._awake(due[1])
         for actor in self.actors:
             actor.step(self.now_ns)
-        self._carry()
+        self.net.carry(self.now_ns)
         for actor in self.actors:
             actor.judge(self.now_ns)
             if actor.stopped and self.now_ns - actor.slot.heartbeat_mono_ns > actor.options.stale_ns:
@@ -251,9 +205,9 @@ class World:
         elif kind == "mute" and live and not self.muted:
             rng.choice(live).mute = self.muted = True
         elif kind == "refuse":
-            self._refuse = rng.randrange(1, 4)
+            self.net.refuse = rng.randrange(1, 4)
         elif kind == "http":
-            self._http = rng.choice(HTTP)
+            self.net.http = rng.choice(HTTP)
         elif kind == "shutdown":
             self.exchange.shutdown(EPOCH_NS + self.now_ns, rng.choice([0, 2 * SECOND]))
         elif kind == "stop":
@@ -294,7 +248,7 @@ class World:
                     self.act(actions.pop(0)[1])
                 self.step(self.rng.choice((2, 5, 10, 20, 40)) * MS)
             self._calm(True)
-            self._refuse, self._http = 0, b""
+            self.net.refuse, self.net.http = 0, b""
             self.sleep(SECOND)
             self.until(self.all_good, plan.heal_ns, "good again after the faults")
             for actor in self.actors:
