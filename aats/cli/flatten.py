@@ -37,9 +37,12 @@ def flatten(args: argparse.Namespace) -> int:
             _refuse_while_alive(account, processes, [owner for instance, owner in owners.items() if instance in others])
         alive = {one.instance for one in processes if one.instance} | others
         ours = {instance for instance in owners if instance not in alive}
+        seen: set[str] = set()  # client ids that the exchange had open
 
         def wanted(row: dict[str, Any]) -> bool:
-            return args.all or instance_of(str(row.get("clientOrderId", ""))) in ours
+            client_id = str(row.get("clientOrderId", ""))
+            seen.add(client_id)
+            return args.all or instance_of(client_id) in ours
 
         try:
             canceled, left = cancel_all(venue, wanted)
@@ -47,12 +50,17 @@ def flatten(args: argparse.Namespace) -> int:
             print(f"aats: {exc}", file=sys.stderr)
             return 1
         shown = [venue_order(row, args.exchange, account, owners) for row in left]
+        ended = sum(
+            f"{run.instance:016x}{one.order_id:016x}" not in seen for name, _, run in runs(processes) if name == account for one in run.open
+        )
         if not left:
             _settle(account, processes)
     if args.json:
-        output.as_json({"account": account, "canceled": canceled, "open": [one.client_id for one in shown]})
+        output.as_json({"account": account, "canceled": canceled, "ended": ended, "open": [one.client_id for one in shown]})
     else:
         print(f"{account}: {canceled} canceled, {len(left)} still open")
+        if ended:
+            print(f"  {ended} that dead processes left had ended before: filled or canceled, the exchange has them no more")
         for one in shown:
             print(f"  {one.symbol} {one.side} {one.size} at {one.price}  {one.client_id}  ({one.owner})")
     return 1 if left else 0

@@ -212,7 +212,7 @@ def test_flatten_believes_the_exchange_and_not_the_answer_to_the_cancel(capsys: 
     at_venue(Venue(first, second, deaf=(second,)))
     status, out, _ = aats(capsys, "flatten", "BINANCE", "--mode", "sim", "--json")
     assert status == 1
-    assert json.loads(out) == {"account": ACCOUNT, "canceled": 2, "open": [second]}
+    assert json.loads(out) == {"account": ACCOUNT, "canceled": 2, "ended": 0, "open": [second]}
     assert "process gone" in aats(capsys, "orders", "--all")[1]  # nothing was written into the journal
 
 
@@ -242,10 +242,17 @@ def test_flatten_cancels_what_dead_runs_left_and_nothing_else(capsys: pytest.Cap
     keep = (client_id(alive.instance, 5), "web_abc", client_id(0x1234, 7))
     venue = at_venue(Venue(*keep, client_id(dead.instance, 2), lag=2))
     status, out, _ = aats(capsys, "flatten", "BINANCE", "--mode", "sim", "--json")
-    assert (status, json.loads(out)) == (0, {"account": ACCOUNT, "canceled": 1, "open": []})
+    assert (status, json.loads(out)) == (0, {"account": ACCOUNT, "canceled": 1, "ended": 0, "open": []})
     assert tuple(venue.open.values()) == keep
     assert "no open orders" in aats(capsys, "orders", "--all")[1]  # the dead run is settled
     alive.close()
+
+
+def test_flatten_says_what_had_ended_before(capsys: pytest.CaptureFixture[str], trade: Segment, at_venue: Any) -> None:
+    dead = dead_run("maker", 1, 2, 3, closed=(1,))
+    at_venue(Venue(client_id(dead.instance, 3)))
+    status, out, _ = aats(capsys, "flatten", "BINANCE", "--mode", "sim")
+    assert status == 0 and "1 canceled, 0 still open" in out and "1 that dead processes left had ended before" in out
 
 
 def test_a_process_of_another_namespace_is_not_dead(

@@ -169,8 +169,11 @@ def interrupt(folder: Path, how: str, moment: str, dice: random.Random) -> tuple
     folder.mkdir()
 
     def ask(how: str = how) -> None:
-        if how == "aats stop":
-            tool("stop", name, "--wait", "20")
+        if how == "aats stop" and moment == "leave":
+            tool("stop", name, "--wait", "0.1")  # it takes longer, and is asked again
+        elif how == "aats stop":
+            done = tool("stop", name, "--wait", "20")
+            assert done.returncode == 0, done.stdout + done.stderr
         elif maker.running:
             maker.process.send_signal(signal.Signals[how])
 
