@@ -337,12 +337,12 @@ class Session:
         if self._leaving is None:
             self.loop.stop()
 
-    def leave_market(self, limits: Limits, presses: Presses, *, patient: bool) -> None:
-        """Close, cancel and verify all orders (``aats.trade_leave``).  After the strategies' ``close()``."""
+    def leave_market(self, limits: Limits, presses: Presses, *, patient: bool) -> bool:
+        """Close, cancel and verify all orders (``aats.trade_leave``), after the strategies' ``close()``; return whether nothing of ours is open."""
         if self.desk is None:
-            return
+            return True
         self._leaving = Leaving(self.member.name, self.desk, self.loop, limits, presses)
-        self._leaving.run(patient=patient, hurried=self.stop_reason in _FORCED)
+        return self._leaving.run(patient=patient, hurried=self.stop_reason in _FORCED)
 
     def _hook(self) -> None:
         try:

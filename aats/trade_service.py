@@ -31,7 +31,7 @@ from aats.base.const import NetWorkType, TradeType, member
 from aats.base_strategy import BaseStrategy
 from aats.control import Feed
 from aats.control_address import check_address, check_symbol_map
-from aats.errors import ConfigError
+from aats.errors import ConfigError, OrderError
 from aats.layout import Mode, Wait
 from aats.trade import Session, Symbol
 from aats.trade_feeds import FeedFinder
@@ -213,6 +213,8 @@ class TradeService:
             On Ctrl-C, after our own close.
         Exception
             What a callback raised, after it was logged and everything was closed.
+        OrderError
+            The run has ended, and the venue has not confirmed that none of its orders is open.
         """
         if self._session is not None:
             raise RuntimeError(f"{self!r}: run() was called already")
@@ -220,7 +222,7 @@ class TradeService:
         credentials = self._credentials(symbols)
         collecting = gc.isenabled()
         session = self._session = self._open(symbols)
-        reason, started = "", False
+        reason, started, clean = "", False, False
         failure: BaseException | None = None
         with self._terminated_by_signal(session):
             try:
@@ -247,12 +249,17 @@ class TradeService:
                 if started:  # before that it is a setting, which the caller is told
                     log.exception("%s: an exception ends the run", self.name)
             finally:
-                self._shut(session, reason, self.strategies if started else [])
+                clean = self._shut(session, reason, self.strategies if started else [])
                 gc.unfreeze()
                 if collecting:
                     gc.enable()
         if failure is not None:
             raise failure
+        if not clean:
+            raise OrderError(
+                f"{self.name}: ended, but orders may still be open at the venue (the log has them): the next start of this name, or `aats flatten`, "
+                "cancels them"
+            )
 
     def stop(self) -> None:
         """End ``run()``; any thread, any number of times."""
@@ -275,16 +282,19 @@ class TradeService:
         self._feeds = feeds
         return session
 
-    def _shut(self, session: Session, reason: str, strategies: Sequence[BaseStrategy]) -> None:
-        """Let every strategy close, leave the market, tell the strategies, and give everything back, whatever they raise."""
-        presses = Presses()
+    def _shut(self, session: Session, reason: str, strategies: Sequence[BaseStrategy]) -> bool:
+        """Let every strategy close, leave the market, tell the strategies, and give everything back, whatever they raise.
+
+        Returns whether nothing of ours is open at a venue, by its own word.
+        """
+        presses, clean = Presses(), False
         session.begun = True  # SIGTERM has nothing to break off any more
         with presses.counted():
             self._say("%s: ends: %s", self.name, reason)
             closed = [self._call(presses, strategy, "close") for strategy in strategies]
             own = [type(strategy).close is not BaseStrategy.close for strategy in strategies]
             try:
-                session.leave_market(config.limits(), presses, patient=any(own) and all(closed))
+                clean = session.leave_market(config.limits(), presses, patient=any(own) and all(closed))
             except BaseException:  # the rest is given back all the same
                 log.exception("%s: leaving the market failed", self.name)
             for strategy in strategies:
@@ -293,6 +303,7 @@ class TradeService:
             assert self._feeds is not None
             self._feeds.close()
         self._session = None
+        return clean
 
     def _call(self, presses: Presses, strategy: BaseStrategy, what: str, *args: Any) -> bool:
         """Call a method of the user's at the end; return whether it went well."""
