@@ -101,7 +101,7 @@ def test_neither_key_nor_secret_nor_signature_is_in_a_text() -> None:
 
 
 def test_no_signature_is_in_the_log_of_requests(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level("DEBUG"):
+    with caplog.at_level("INFO", logger="httpx"):
         Venue((200, [], {})).account().open_orders()
     asked = [record.getMessage() for record in caplog.records if "openOrders" in record.getMessage()]
     assert asked and all("signature=..." in line or "signature=" not in line for line in asked), asked

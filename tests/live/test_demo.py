@@ -92,7 +92,13 @@ def running(*words: str) -> Iterator[Running]:
 
 
 def gone(children: list[psutil.Process]) -> bool:
-    return not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in children)
+    def lives(child: psutil.Process) -> bool:
+        try:
+            return bool(child.is_running() and child.status() != psutil.STATUS_ZOMBIE)
+        except psutil.NoSuchProcess:  # it has gone between the two questions
+            return False
+
+    return not any(lives(child) for child in children)
 
 
 def check_summary(out: str, symbols: int) -> dict[str, Any]:

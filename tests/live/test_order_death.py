@@ -204,7 +204,10 @@ def test_asked_to_end_at_any_moment_it_ends_in_time_and_leaves_nothing(
         done = list(pool.map(lambda case: interrupt(tmp_path, case[0], case[1], random.Random(dice.random())), cases))
     assert exchange.open() == []
     for (how, moment), (name, status, took, maker) in zip(cases, done, strict=True):
-        assert status in STATUS[how]["start" if moment == "import" else moment], (name, status, maker.log())
+        if moment == "import":  # Python itself ends with 1 where a signal meets its own start
+            assert status in STATUS[how]["start"] | {1}, (name, status, maker.log())
+        else:
+            assert status in STATUS[how][moment], (name, status, maker.log())
         assert took < 20, (name, took, maker.log())
         assert "Traceback" not in maker.log() or moment == "import", maker.log()
         if moment in ("run", "leave"):
