@@ -9,7 +9,7 @@ import pytest
 
 from tests.world.order_world import OrderWorld
 
-RUNS, A_TEST = 300, 10
+RUNS, A_TEST = 1000, 20
 
 
 @pytest.mark.parametrize("first", range(1, RUNS + 1, A_TEST))
