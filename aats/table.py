@@ -124,11 +124,11 @@ class Table:
         self.segment = segment
         self.namespace = namespace
         self.view = ffi.new("aats_ctl_view_t *")
-        self._fd = fd
         self._mutex = threading.Lock()
         why = ffi.new("char[]", 400)
         if lib.aats_ctl_attach(segment.pointer("aats_seg_t"), segment.size, self.view, why, 400) != lib.AATS_OK:
             raise ShmError(f"{segment.name}: {text(why)}")
+        self._fd = fd  # from here on it is closed with this object, before that by whoever opened it
 
     def __del__(self) -> None:
         with contextlib.suppress(AttributeError, OSError):
@@ -151,7 +151,11 @@ class Table:
             fd = os.open(shm.SHM_DIR / name.file, (os.O_RDWR if writable else os.O_RDONLY) | os.O_CLOEXEC)
         except FileNotFoundError:
             raise SegmentMissing(f"no control table {name}") from None
-        return cls(segment, fd, name.namespace)
+        try:
+            return cls(segment, fd, name.namespace)
+        except BaseException:
+            os.close(fd)
+            raise
 
     @staticmethod
     def name_of(ns: str | None = None) -> SegmentName:

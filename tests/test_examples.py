@@ -155,7 +155,7 @@ def test_simple_taker(exchange: Sim) -> None:
         for line in lines:
             assert re.fullmatch(rf"(buy|sell) {NUMBER} at {NUMBER}, fee {NUMBER} (BTC|USDT)", line), lines
         assert {line.split()[0] for line in lines} == {"buy", "sell"}
-        assert one.end(signal.SIGINT).splitlines()[-1] == "closing"
+        assert "closing" in one.end(signal.SIGINT).splitlines()  # a fill may still follow it
     assert open_at(exchange) == []
 
 

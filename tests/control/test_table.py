@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import gc
 import os
 import random
 import signal
@@ -12,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 
@@ -329,3 +331,16 @@ def test_a_long_line_is_cut_between_characters() -> None:
     with control.join(Role.OTHER, "one") as me:
         me.describe(detail="é" * 200)
         assert control.processes()[0]["detail"] == "é" * 79
+
+
+def test_a_table_that_cannot_be_used_leaves_the_descriptor_to_who_opened_it() -> None:
+    """Closed twice, the number could be another file's by then."""
+    with control.join(Role.OTHER, "one") as me:
+        whole = me.table.segment
+        cut = SimpleNamespace(pointer=whole.pointer, size=64, name=whole.name)
+        fd = os.open(shm.SHM_DIR / whole.name.file, os.O_RDWR)
+        with pytest.raises(ShmError):
+            Table(cut, fd, me.table.namespace)  # type: ignore[arg-type]
+        gc.collect()
+        os.fstat(fd)
+        os.close(fd)
