@@ -254,7 +254,7 @@ int aats_match_place(aats_match_t *m, aats_match_order_t const *o, int64_t now_n
     int64_t px_i;
     while (next_price(m, &t, &px_i) && want(&t, px_i) > 0) {
         meet(m, &t, px_i, now_ns);
-        if (t.by_quote && t.own->left_i == 0) break; /* what is left buys nothing at the price that it had: filled */
+        if (t.by_quote && t.own->left_i == 0 && (t.last || t.ended)) break; /* what is left buys nothing at the price that it had: filled */
     }
     finish(m, &t, now_ns);
     return t.code;

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from aats._ffi import lib
@@ -72,7 +72,21 @@ def same_view(engine: Engine, model: m.Model) -> None:
     assert lib.aats_match_open_cnt(engine.c) == len(model.own)
 
 
+def _order(order_id: int, side: int, tif: int, px: int, **more: int) -> tuple[str, dict[str, int]]:
+    plain = {"owner": 1, "stp": 0, "qty": 1, "maker_rate": 0, "taker_rate": 0, "quote": 0, "lot": 0}
+    return "place", {"id": order_id, "side": side, "tif": tif, "px": px, **plain, **more}
+
+
+#: A market order by amount that meets only its owner's orders: each of them expires, and nothing was filled by that.
+_BY_AMOUNT = [
+    _order(1, m.SELL, m.POS, 98),
+    _order(3, m.SELL, m.POS, 97),
+    _order(2, m.BUY, m.MARKET, 97, stp=m.STP_MAKER, qty=0, quote=1, lot=1),
+]
+
+
 @settings(max_examples=400, deadline=None)
+@example(exps=(-2, -3, -8), script=_BY_AMOUNT)
 @given(exps=st.sampled_from(EXPS), script=st.lists(steps, max_size=30))
 def test_engine_gives_the_models_events(exps: tuple[int, int, int], script: list[tuple[Any, ...]]) -> None:
     engine, model = Engine(exps), m.Model(*exps)
