@@ -32,7 +32,10 @@ class Poller(threading.Thread):
 
     def __init__(self, feed: str, symbols: list[str]) -> None:
         super().__init__(name="poller")
-        self.books = {symbol: aats.attach(feed).book(f"{symbol}.BINANCE") for symbol in symbols}
+        wanted = [f"{symbol}.BINANCE" for symbol in symbols]
+        # A feed is up before its venue has told it the symbols.
+        eventually(lambda: set(wanted) <= set(aats.attach(feed).symbols), why="the feed never listed its symbols")
+        self.books = {symbol: aats.attach(feed).book(port) for symbol, port in zip(symbols, wanted, strict=True)}
         self.seen: dict[str, dict[int, Any]] = {symbol: {} for symbol in symbols}
         self.done = threading.Event()
 
