@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CSRC = ROOT / "csrc"
 
 #: Layers in the order of DESIGN: a header may use only what stands before its own layer.
-LAYERS = ("base", "layout", "shm", "proto", "book", "match", "order", "journal", "io", "venue", "app", "py")
+LAYERS = ("base", "layout", "shm", "proto", "book", "match", "order", "journal", "risk", "io", "venue", "app", "py")
 
 SANITIZERS = {
     "": [],

@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from aats.errors import OrderError
 from aats.layout import to_floats
+from aats.money import Balance, Pnl, Position
 
 if TYPE_CHECKING:
     from aats.base.order import Order
@@ -99,7 +100,7 @@ class BaseStrategy:
     orders : mapping
         Own orders by ``order_id``, as the engine knows them now (`aats.trade_views.OrderView`): open ones, and the last 4096 closed ones.
     positions : mapping
-        What was traded by cid (`aats.trade_views.Position`), exact decimals.
+        What this process traded since it began, by cid (`aats.trade_money.Traded`), exact decimals.
     level_num : int
         Of the last trade symbol, else of the last symbol added.
     manager : TradeService
@@ -187,6 +188,48 @@ class BaseStrategy:
         sides = [np.frombuffer(info.levels(side), np.int64).reshape(-1, 2) for side in (0, 1)]
         floats = [to_floats(side, info.px_exp, info.qty_exp) for side in sides]
         return Levels(floats[0], floats[1], sides[0], sides[1], info.px_exp, info.qty_exp, info.valid)
+
+    def position(self, cid: Any) -> Position:
+        """Return what this strategy holds of `cid`, through all its runs: size, average price, cash, profit; exact decimals.
+
+        One of zeros where nothing was ever traded; KeyError for a cid that was not added.
+
+        Notes
+        -----
+        Threads: any.  Readable after ``run()``, as it was at the end.
+        Lifetime: a copy of this moment, yours to keep.
+        Cost: some ten microseconds.
+        """
+        return self._money("position").position(cid)  # type: ignore[no-any-return]
+
+    def balance(self, asset: str, exchange: str | None = None) -> Balance | None:
+        """Return what the account has of an asset, as the venue told it last; None if it has told nothing (paper trading has no account).
+
+        Raises
+        ------
+        ValueError
+            Accounts at several exchanges have it, and `exchange` was not given.
+
+        Notes
+        -----
+        Threads, Lifetime, Cost: as `position`.
+        """
+        return self._money("balance").balance(asset, exchange)  # type: ignore[no-any-return]
+
+    def pnl(self) -> Pnl:
+        """Return what this strategy has made through all its runs, by quote asset: realised, unrealised, total, of the UTC day; and its fees by asset.
+
+        Notes
+        -----
+        Threads, Lifetime: as `position`.  Cost: some ten microseconds a symbol.
+        """
+        return self._money("pnl").pnl()  # type: ignore[no-any-return]
+
+    def _money(self, what: str) -> Any:
+        money = self.__dict__.get("_views", _NOTHING).get("money")
+        if money is None:
+            raise OrderError(f"{what} before run(): the strategy is not connected to a market yet")
+        return money
 
     def _engine(self, what: str) -> Any:
         link = self.__dict__.get("_link")

@@ -9,6 +9,7 @@ import contextlib
 import ipaddress
 import socket
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -104,8 +105,13 @@ def on_this_host(host: str) -> bool:
     return any(ipaddress.ip_address(one).is_loopback or one in own for one in found)
 
 
-def ensure(host: str, port: int) -> None:
-    """Start a control server at an address of this host if nobody listens there.
+def ensure(host: str, port: int, *, words: Sequence[str] = (), pass_fds: Sequence[int] = ()) -> bool:
+    """Start a control server at an address of this host if nobody listens there; return whether it was started here.
+
+    Parameters
+    ----------
+    words, pass_fds : optional
+        More arguments of it, and descriptors that it inherits.
 
     Raises
     ------
@@ -113,11 +119,19 @@ def ensure(host: str, port: int) -> None:
         Nobody listens and it is another host's address, or the server could not be started.
     """
     if listens(host, port):
-        return
+        return False
     if not on_this_host(host):
         raise ControlError(f"no control server listens at {host}:{port}: start `aats control` there")
     try:
-        control.spawn(Role.CONTROL, ["control", "--host", host, "--port", str(port)], name=f"control-{port}", wait_s=_STARTED_S)
+        control.spawn(
+            Role.CONTROL,
+            ["control", "--host", host, "--port", str(port), *words],
+            name=f"control-{port}",
+            wait_s=_STARTED_S,
+            pass_fds=pass_fds,
+        )
     except ControlError:
         if not listens(host, port):  # somebody else may have been faster
             raise
+        return False
+    return True

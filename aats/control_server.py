@@ -1,7 +1,8 @@
 """The control server: starts, lists and stops the processes of this user for scripts on this host.
 
 For: ``aats control``, and the services that ask it.  Not for the data plane: records never pass here, and a feed goes on when the server ends.
-The wire is in docs/control.md: one JSON object a line each way, over TCP on a loopback address; requests ``start_market``, ``list``, ``state``, ``kill``.
+The wire is in docs/control.md: one JSON object a line each way, over TCP on a loopback address; requests ``start_market``, ``supervise``, ``list``, ``state``,
+``kill``.  Its one child of its own kind is the supervisor (docs/supervisor.md).
 
 Who may ask: processes of the same uid.  The peer of a loopback connection stands in /proc/net/tcp with its uid; others get one line and are cut off.
 """
@@ -29,6 +30,7 @@ from aats.control import Child, Feed
 from aats.control_client import CODES, LINE_MAX
 from aats.errors import AatsError, ConfigError, ControlError, PeerDead
 from aats.layout import LAYOUT_HASH, Command, DirState, Mode, Role
+from aats.supervisor_keep import Keeper
 
 __all__ = ["ControlServer", "main"]
 
@@ -48,18 +50,26 @@ class _Refused(ControlError):
 
 
 class ControlServer:
-    """The server's state; `serve` runs it until `stop`."""
+    """The server's state; `serve` runs it until `stop`.
 
-    def __init__(self, host: str, port: int) -> None:
+    Parameters
+    ----------
+    keys_from : int, optional
+        Descriptor to pass on to a supervisor, which is then started at once.
+    """
+
+    def __init__(self, host: str, port: int, *, keys_from: int | None = None) -> None:
         self.host = host
         self.port = port
         self._started_ns = time.time_ns()
         self._children: list[Child] = []
+        self._keeper = Keeper(keys_from)
         self._open = 0
         self._starting = asyncio.Lock()
         self._stopped = asyncio.Event()
         self._requests: dict[str, Callable[[Mapping[str, Any]], Any]] = {
             "start_market": self._start_market,
+            "supervise": self._supervise,
             "list": self._list,
             "state": self._state,
             "kill": self._kill,
@@ -84,13 +94,15 @@ class ControlServer:
                         await asyncio.wait_for(self._stopped.wait(), _TICK_S)
 
     def stop(self) -> None:
-        """End `serve`; feeds go on."""
+        """End `serve`; feeds and the supervisor go on."""
         self._stopped.set()
 
     def _tick(self, me: control.Member) -> None:
         me.beat()
         me.tick()
         self._children = [child for child in self._children if child.process.poll() is None]
+        if not self._stopped.is_set():
+            self._keeper.tick()
         waiting = me.poll_command()
         if waiting is None:
             return
@@ -185,7 +197,7 @@ class ControlServer:
             "namespace": shm.namespace(),
             "layout": f"{LAYOUT_HASH:016x}",
             "started_ns": self._started_ns,
-            "children": [child.pid for child in self._children],
+            "children": [child.pid for child in (*self._children, *self._keeper.children)],
         }
 
     def _kill(self, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -197,12 +209,7 @@ class ControlServer:
     def _start_market(self, request: Mapping[str, Any]) -> dict[str, Any]:
         if not isinstance(request.get("config"), dict):
             raise _Refused("request", "start_market needs 'config', the tables of a feed's file")
-        wanted_ns = request.get("namespace", shm.namespace())
-        if wanted_ns != shm.namespace():
-            raise _Refused(
-                "request",
-                f"this control server serves namespace {shm.namespace()!r}, the request is of {wanted_ns!r}: start another one on another port",
-            )
+        _check_namespace(request)
         wanted = config.feed_config(request["config"], where="start_market")
         deadline = time.monotonic() + wanted.limits.feed_ready_ms / 1000
         running = control.find_feeds(name=wanted.name)
@@ -221,6 +228,20 @@ class ControlServer:
             "changed": changed,
             "symbols": {symbol: state.name.lower() for symbol, state in feed.symbols.items()},
         }
+
+    def _supervise(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        _check_namespace(request)
+        entry, started = self._keeper.start()
+        return {"pid": entry.pid, "started": started}
+
+
+def _check_namespace(request: Mapping[str, Any]) -> None:
+    wanted = request.get("namespace", shm.namespace())
+    if wanted != shm.namespace():
+        raise _Refused(
+            "request",
+            f"this control server serves namespace {shm.namespace()!r}, the request is of {wanted!r}: start another one on another port",
+        )
 
 
 async def _goodbye(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, last: bytes) -> None:
@@ -243,7 +264,7 @@ def _parse(line: bytes) -> dict[str, Any]:
         raise _Refused("syntax", f"a request is one JSON object a line: {exc}") from None
     if not isinstance(request, dict) or not isinstance(request.get("op"), str):
         raise _Refused("request", 'a request is an object with "op"')
-    known = ("start_market", "list", "state", "kill")
+    known = ("start_market", "supervise", "list", "state", "kill")
     if request["op"] not in known:
         raise _Refused("request", f"op must be one of {', '.join(known)}; it is {request['op'][:40]!r}")
     return request
@@ -382,13 +403,13 @@ def _proc_address(address: tuple[Any, ...]) -> str:
 # --------------------------------------------------------------------------------------------------------------- run
 
 
-def main(host: str, port: int) -> int:
+def main(host: str, port: int, *, keys_from: int | None = None) -> int:
     """Run the server until SIGINT, SIGTERM or a stop command; return 0."""
     for variable in [one for one in os.environ if one.startswith(_ASKERS)]:
         del os.environ[variable]
 
     async def run() -> None:
-        server = ControlServer(host, port)
+        server = ControlServer(host, port, keys_from=keys_from)
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, server.stop)
         await server.serve()

@@ -24,7 +24,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from aats import control, venue
+from aats import budget, control, venue
 from aats._ffi import ffi, lib, text
 from aats.config import FeedConfig
 from aats.errors import AatsError, ConfigError
@@ -100,7 +100,10 @@ class Feed:
         self._next_look = 0.0
         self.endpoints = endpoints(config)
         self.client = venue.client_class(config.venue)(
-            self.endpoints, cafile=config.endpoints.cafile, timeout_s=config.limits.snapshot_ms / 1000
+            self.endpoints,
+            cafile=config.endpoints.cafile,
+            timeout_s=config.limits.snapshot_ms / 1000,
+            budget=budget.budgets_of(config.venue, config.mode, self.endpoints.rest),
         )
         if 2 * config.level_max > self.client.snapshot_limit:  # else each level that goes wants another snapshot
             self.client.snapshot_limit = self.client.snapshot_max

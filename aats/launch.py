@@ -29,6 +29,7 @@ __all__ = ["Child", "bind_to_parent", "kill", "spawn"]
 _STOP_ANSWER_S = 1.0
 _KILL_S = 2.0
 _PARENT = "AATS_PARENT"
+_KEYS = ("AATS_APIKEY_", "AATS_SECRET_")
 
 # ---------------------------------------------------------------------------------------------------------- stopping
 
@@ -149,6 +150,7 @@ def spawn(
     die_with_me: bool = False,
     env: Mapping[str, str] | None = None,
     command_line: Sequence[str] | None = None,
+    pass_fds: Sequence[int] = (),
 ) -> Child:
     """Start ``python -m aats.cli ARGS`` in a session of its own and wait until its slot of that role says RUN.
 
@@ -168,6 +170,12 @@ def spawn(
         Added to the environment.
     command_line : sequence of str, optional
         Start this instead of ``python -m aats.cli``; for tests and scripts that join the table by themselves.
+    pass_fds : sequence of int, optional
+        Descriptors that it inherits, under the same numbers.
+
+    Notes
+    -----
+    API keys that stand in this process's environment stay here, but for a trade process: nobody else needs them.
 
     Raises
     ------
@@ -177,6 +185,9 @@ def spawn(
     log = config.log_dir() / f"{name or role.name.lower()}.log"
     environment = {**os.environ, **(env or {})}
     environment.pop(_PARENT, None)
+    if role != Role.TRADE:
+        for variable in [one for one in environment if one.startswith(_KEYS)]:
+            del environment[variable]
     if die_with_me:
         environment[_PARENT] = str(lib.aats_ident_self())
     words = [*(command_line or (sys.executable, "-m", "aats.cli")), *args]
@@ -184,7 +195,13 @@ def spawn(
         begin = out.tell()
         try:
             process = subprocess.Popen(
-                words, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True, env=environment
+                words,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                env=environment,
+                pass_fds=pass_fds,
             )
         except OSError as exc:
             raise ControlError(f"{words[0]} cannot be started: {exc.strerror}") from exc

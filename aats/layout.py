@@ -367,6 +367,10 @@ class TdCounter(IntEnum):
     RECONCILED = lib.AATS_TDC_RECONCILED
     VENUE_ERRORS = lib.AATS_TDC_VENUE_ERRORS
     STRANGE = lib.AATS_TDC_STRANGE
+    DENIED = lib.AATS_TDC_DENIED
+    HELD = lib.AATS_TDC_HELD
+    WAITS = lib.AATS_TDC_WAITS
+    ADOPTED = lib.AATS_TDC_ADOPTED
 
 
 class MdHist(IntEnum):
@@ -443,6 +447,7 @@ class OrderEvent(IntEnum):
     DISCONNECT = lib.AATS_OEV_DISCONNECT
     RECONNECT = lib.AATS_OEV_RECONNECT
     RECONCILED = lib.AATS_OEV_RECONCILED
+    RISK = lib.AATS_OEV_RISK
 
 
 class Liquidity(IntEnum):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
-from aats import config, venue
+from aats import budget, config, venue
 from aats._ffi import ffi, lib, text
 from aats.errors import AatsError, ConfigError
 from aats.instruments import exponents, scaled
@@ -123,15 +123,21 @@ def rules_of(instrument: Instrument, name: str) -> Rules:
     return Rules(instrument, out)
 
 
-def fetch_rules(name: str, endpoints: Endpoints, ports: Sequence[str]) -> dict[str, Rules]:
+def fetch_rules(name: str, endpoints: Endpoints, ports: Sequence[str], *, mode: str = "") -> dict[str, Rules]:
     """Ask a venue for the rules of symbols (``SYMBOL.EXCHANGE``).  Some tenths of a second; any thread.
+
+    Parameters
+    ----------
+    mode : str, optional
+        Of the exchange: the request counts in the host's budget of its address, and waits for it.  Default: for itself alone.
 
     Raises
     ------
     ConfigError
         A symbol is not listed there, or the venue does not answer.
     """
-    client = venue.client_class(name)(endpoints, cafile=cafile(), timeout_s=config.limits().snapshot_ms / 1000)
+    shared = budget.budgets_of(name, mode, endpoints.rest) if mode else None
+    client = venue.client_class(name)(endpoints, cafile=cafile(), timeout_s=config.limits().snapshot_ms / 1000, budget=shared)
     try:
         listed = client.instruments(ports)
     except ConfigError:
@@ -147,18 +153,30 @@ def fetch_rules(name: str, endpoints: Endpoints, ports: Sequence[str]) -> dict[s
 
 
 def new_session(
-    name: str, endpoints: Endpoints, key: str, secret: str, *, instance: int, earlier: Iterable[int] = (), rules: Iterable[Rules] = ()
+    name: str,
+    endpoints: Endpoints,
+    key: Any,
+    secret: Any,
+    *,
+    instance: int,
+    earlier: Iterable[int] = (),
+    rules: Iterable[Rules] = (),
+    ca_file: str | None = None,
 ) -> Any:
     """Return an ``aats_session_t *`` with its host; ``aats_trader_session`` takes it over.
 
     Parameters
     ----------
+    key, secret : str, or cffi ``char *``
+        The latter from memory that Python makes no copies of.
     instance : int
         Of this run's client ids.
     earlier : iterable of int
         Instances of earlier runs, whose open orders are canceled.
     rules : iterable of Rules
         Symbols whose open orders are looked at when it reconciles.
+    ca_file : str, optional
+        CA file to trust; default: the environment's.
     """
     tls, host, port, path = endpoints.wsapi_parts()
     limits = config.limits()
@@ -172,7 +190,7 @@ def new_session(
     opts.connect_ns = limits.connect_ms * 1_000_000
     instances = list(earlier)
     session = lib.aats_session_new(
-        opts, key.encode(), secret.encode(), ffi.new("uint64_t[]", instances) if instances else ffi.NULL, len(instances), why, len(why)
+        opts, _chars(key), _chars(secret), ffi.new("uint64_t[]", instances) if instances else ffi.NULL, len(instances), why, len(why)
     )
     if session == ffi.NULL:
         raise ConfigError(f"{name}: {text(why)}")
@@ -182,13 +200,17 @@ def new_session(
             _done(lib.aats_session_symbol(session, one.raw), f"{one.port} cannot be traded on one more order session")
         outside = ffi.new("aats_session_host_opts_t *")
         outside.host, outside.port, outside.plain = host.encode(), port, not tls
-        outside.ca_file = cafile().encode()
+        outside.ca_file = (cafile() if ca_file is None else ca_file).encode()
         if lib.aats_session_host_open(session, outside, why, len(why)) != lib.AATS_OK:
             raise ConfigError(f"{name}: {text(why)}")
     except BaseException:
         lib.aats_session_free(session)
         raise
     return session
+
+
+def _chars(secret: Any) -> Any:
+    return secret.encode() if isinstance(secret, str) else secret
 
 
 def new_paper(taker_fee: float | None, maker_fee: float | None) -> Any:

@@ -7,7 +7,8 @@ The table is one segment of a fixed name.  Its words are moved by csrc/shm/contr
 reap with the segments of the dead, close and unlink) is done under an flock on the segment itself: the lock needs no file, no folder that two processes could
 disagree about, and it ends with its holder.  Whoever holds the lock of an empty table fills it, so a maker that dies half-way leaves nothing to repair.
 
-Who cleans up: every process when it joins, once a second, and when it leaves (``aats.member``); the last one out unlinks the table.
+Who cleans up: every process when it joins, once a second, and when it leaves (``aats.member``); the last one out puts the risk segment away
+(``aats.shm.risk``) and unlinks the table.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import logging
 import os
 import threading
 import time
@@ -26,11 +28,13 @@ import numpy as np
 
 from aats import shm
 from aats._ffi import ffi, lib, text
-from aats.errors import ControlError, SegmentMissing, ShmError
+from aats.errors import AatsError, ControlError, SegmentMissing, ShmError
 from aats.layout import SEG, SEG_MAGIC, SLOT, SLOT_OFFSET, Kind, Mode, Role, State, Wait
-from aats.shm import Segment, SegmentName
+from aats.shm import Segment, SegmentName, risk
 
 __all__ = ["TABLE_SLOTS", "Entry", "Table", "pid_namespace", "tidy"]
+
+log = logging.getLogger("aats.control")
 
 TABLE_LABEL = "table"
 TABLE_SLOTS = 256
@@ -318,7 +322,7 @@ class Table:
 
     def _sweep(self, spare: str | None) -> None:
         """Unlink the segments of this namespace whose maker is dead, entered in the table or not."""
-        found = [name for name in shm.names(ns=self.namespace) if name.kind != "ctl" and name.label != spare]
+        found = [name for name in shm.names(ns=self.namespace) if name.kind not in ("ctl", "risk") and name.label != spare]
         if not found:
             return
         strangers = {entry.identity for entry in self.entries() if entry.foreign}
@@ -349,6 +353,10 @@ class Table:
         """Unlink the table if nobody is left in it; under the lock.  Return whether it was."""
         if not lib.aats_ctl_close(self.view, identity, 0):
             return False
+        try:
+            risk.put_away(self.namespace)
+        except (OSError, AatsError) as exc:  # it stays where it is: nothing is lost while the machine runs
+            log.error("the state of the risk limits cannot be saved, %s is left in place: %s", risk.name_of(self.namespace), exc)
         shm.unlink(self.segment.name)
         return True
 

@@ -33,6 +33,7 @@ from aats.errors import AatsError, ConfigError, OrderError, ShmError
 from aats.layout import HIST, TD_OFFSET, Command, Mode, Role, State, TdHist, Wait
 from aats.shm import Segment
 from aats.trade_leave import Leaving, Presses
+from aats.trade_money import Money
 from aats.trade_orders import ORDER_CALLBACKS, Desk
 from aats.trade_views import OrdersView
 
@@ -295,8 +296,10 @@ class Session:
         for strategy in self.strategies:
             index = self.loop.add(own_callbacks(strategy))
             link = Link(self, index)
+            views: dict[str, Any] = {"money": Money(self.segment, index, si)}
             if self.desk is not None:
-                strategy.__dict__["_views"] = {"orders": OrdersView(self.loop, index), "positions": self.desk.positions}
+                views |= {"orders": OrdersView(self.loop, index), "positions": self.desk.positions}
+            strategy.__dict__["_views"] = views
             strategy.event = self.loop.event()
             strategy.trade_cids = [symbol.cid for symbol in traded]
             strategy.level_num = (last or self.symbols[-1]).level_num
@@ -315,9 +318,10 @@ class Session:
         ConfigError
             They cannot: the text has the session's reason.
         """
-        return self.desk is None or self.desk.wait_ready(wait_s, self._still_wanted)
+        return self.desk is None or self.desk.wait_ready(wait_s, self.still_wanted)
 
-    def _still_wanted(self) -> bool:
+    def still_wanted(self) -> bool:
+        """Show that this process lives, obey commands; return whether it goes on."""
         self.member.beat()
         self.member.tick()
         waiting = self.member.poll_command()
@@ -349,11 +353,19 @@ class Session:
             self._chores()
             if self.desk is not None:
                 self.desk.chores()
+                self._look_at_fence(self.desk)
         except (AatsError, OSError) as exc:  # housekeeping must not end a run; it comes again
             log.warning("%s: %s", self.member.name, exc)
         finally:
             if self._leaving is not None:
                 self._leaving.look()
+
+    def _look_at_fence(self, desk: Desk) -> None:
+        if desk.fenced and not self.stop_reason:
+            log.error(
+                "%s: another process has taken over its orders: it was thought dead; it sends nothing more and ends", self.member.name
+            )
+            self.stop("fenced")
 
     def _chores(self) -> None:
         self.member.tick()
@@ -407,6 +419,7 @@ class Session:
             link = strategy.__dict__.pop("_link", None)
             if link is not None:
                 strategy.__dict__["_counts"] = {"quote_cnt": link.quote_cnt, "tick_cnt": link.tick_cnt}
+                strategy.__dict__["_views"]["money"].end()
         if self.desk is not None:
             self.loop.end_trade()
             self.desk.close()

@@ -11,6 +11,8 @@
 Whoever sends a signal or a stop command follows with force after stop_ms; a run that ends by one of these (`hurried`) is through all of it half a second
 earlier.  Ctrl-C, stop() and exceptions have nobody behind them and take the time that it takes.
 
+A process whose seat was taken over (`Desk.fenced`: it was thought dead) cancels nothing: the orders are the other one's.
+
 Nothing here depends on the user's ``close()``, and an exception in a callback is logged and passed over.  A second Ctrl-C cancels at once; a third gives up,
 with a line that names the orders that may still be open.
 """
@@ -95,6 +97,7 @@ class Leaving:
         self._deadline = 0.0
         self._last = float("inf")  # no waiting beyond it
         self._hurry_at = 0
+        self._good_bye = False
 
     def run(self, *, patient: bool, hurried: bool) -> bool:
         """Leave; return whether the venue has said that nothing of ours is open.
@@ -111,6 +114,20 @@ class Leaving:
         desk, trader = self._desk, self._desk.trader
         lib.aats_trader_close(trader)
         self._loop.leaving(_LOOK_MS)
+        desk.clean = clean = not desk.fenced and self._cancel_and_verify(patient=patient)
+        if desk.fenced:
+            log.error("%s: leaves %d orders to the process that has taken them over", self.name, desk.open_cnt)
+        elif not clean:
+            self._complain()
+        self._loop.leaving(_LOOK_MS)
+        lib.aats_trader_leave(trader)
+        self._last, self._good_bye = float("inf"), True
+        self._until(lambda: bool(lib.aats_trader_left(trader)), _GOODBYE_S)
+        return clean
+
+    def _cancel_and_verify(self, *, patient: bool) -> bool:
+        """Return whether nothing of ours is open, by the venue's word; ended early where the orders become another process's."""
+        desk, trader = self._desk, self._desk.trader
         own_s = min(self._limits.close_ms / 1000, max(0.0, self._last - _CANCEL_S - time.monotonic()))
         self._until(self._all_closed, own_s if patient else 0.0, hurry_at=1)
         if desk.open_cnt:
@@ -120,14 +137,7 @@ class Leaving:
         if desk.sent_cnt:  # a run that has sent nothing has nothing open
             lib.aats_trader_verify(trader)
             self._until(lambda: bool(lib.aats_trader_verified(trader)) and self._all_closed(), self._limits.stop_ms / 1000)
-        clean = self._all_closed() and (not desk.sent_cnt or bool(lib.aats_trader_verified(trader)))
-        if not clean:
-            self._complain()
-        self._loop.leaving(_LOOK_MS)
-        lib.aats_trader_leave(trader)
-        self._last = float("inf")
-        self._until(lambda: bool(lib.aats_trader_left(trader)), _GOODBYE_S)
-        return clean
+        return not desk.fenced and self._all_closed() and (not desk.sent_cnt or bool(lib.aats_trader_verified(trader)))
 
     def _all_closed(self) -> bool:
         return self._desk.open_cnt == 0 and not lib.aats_trader_has_event(self._desk.trader)
@@ -150,7 +160,12 @@ class Leaving:
             self._loop.stop()
 
     def _over(self) -> bool:
-        return self._done() or time.monotonic() >= self._deadline or self._presses.cnt >= self._hurry_at
+        return (
+            self._done()
+            or (self._desk.fenced and not self._good_bye)
+            or time.monotonic() >= self._deadline
+            or self._presses.cnt >= self._hurry_at
+        )
 
     def _until(self, done: Callable[[], bool], wait_s: float, *, hurry_at: int = 2) -> None:
         """Let the loop run until `done`, the time is over, or Ctrl-C came `hurry_at` times."""

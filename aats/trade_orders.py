@@ -1,13 +1,19 @@
-"""The trade process, order side: rules, journal, gateways and the trader; what Python does for them while the loop runs.
+"""The trade process, order side: rules, journal, seat, gateways and the trader; what Python does for them while the loop runs.
 
 For: `aats.trade.Session`, which has one `Desk` where something is traded.  Not for an order's life (csrc/app/trader.h), nor for the way out
 (``aats.trade_leave``).
 
 ::
 
-    rules (REST) -> journal -> trader (C) -> gateways (C): session | paper -> loop.trade(...) -> wait until they are ready
-                                                 |
-                                                 +-- chores, in the loop's hook: lines for the log, addresses of hosts, fresh rules once an hour
+    rules (REST) -> journal -> supervisor -> seat, gate -> earlier runs -> trader (C) -> gateways (C): session | paper -> loop.trade(...) -> wait until ready
+                                                                               |
+                                                                               +-- chores, in the loop's hook: lines for the log, addresses of hosts,
+                                                                                   fresh rules once an hour, the line to the supervisor
+
+    aats.trade_ways     where orders go: sessions and paper
+    aats.trade_seat     whose orders they are, for the host
+    aats.trade_restart  what earlier runs left
+    aats.trade_policy   what was asked for
 """
 
 from __future__ import annotations
@@ -15,23 +21,25 @@ from __future__ import annotations
 import contextlib
 import logging
 import queue
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from aats import journal, orders, shm, venue
+from aats import config, journal, orders, risk, shm
 from aats._ffi import ffi, lib, text
 from aats.base.const import OrderType, Side, member
 from aats.base.order import Order
 from aats.errors import AatsError, ConfigError, OrderError
-from aats.keys import Credentials
-from aats.layout import TD, TD_OFFSET, Kind, Mode
+from aats.layout import TD, TD_OFFSET, Kind
 from aats.orders import Rules
 from aats.shm import Segment
-from aats.trade_views import PositionsView
+from aats.supervisor_link import SupervisorLink, Watched, wanted
+from aats.trade_money import PositionsView
+from aats.trade_policy import Policy
+from aats.trade_restart import Earlier
+from aats.trade_seat import Seat
+from aats.trade_ways import Market, Way
 
 __all__ = ["ORDER_CALLBACKS", "Desk", "Market"]
 
@@ -54,50 +62,12 @@ ORDER_CALLBACKS = (
     "onDisconnect",
     "onReconnect",
     "onReconciled",
+    "onRisk",
 )
 
 RULES_EVERY_S = 3600.0
-_LEVELS = (logging.INFO, logging.WARNING, logging.ERROR)
 _WHY_SZ = 1024
 _PASS_S = 0.0005
-
-
-@dataclass(frozen=True)
-class Market:
-    """An exchange whose symbols are traded.
-
-    Attributes
-    ----------
-    mode : Mode
-        DIRECT, SANDBOX, SIM: through an order session; PAPER.
-    data_mode : Mode
-        Where its trading rules are asked for: that of the feed, for PAPER.
-    ports : sequence of str
-    credentials : Credentials or None
-        None for PAPER.
-    """
-
-    exchange: str
-    mode: Mode
-    data_mode: Mode
-    ports: Sequence[str]
-    credentials: Credentials | None = field(default=None, repr=False)
-    taker_fee: float | None = None
-    maker_fee: float | None = None
-
-
-@dataclass
-class _Way:
-    """One gateway, and what is known of it."""
-
-    market: Market
-    endpoints: venue.Endpoints
-    rules: dict[str, Rules]
-    account: str = ""
-    index: int = -1
-    session: Any = None  # aats_session_t *, None for paper
-    earlier: list[journal.Run] = field(default_factory=list)
-    looked_at: set[str] = field(default_factory=set)  # symbols whose open orders the session looks at
 
 
 def living_instances() -> set[int]:
@@ -121,132 +91,133 @@ class Desk:
     segment : Segment
         ``td.<name>``.
     markets : sequence of Market
-    strict : bool
-        Floats are taken exactly or refused.
+    policy : Policy
+    control_at : (str, int)
+        Where a supervisor is asked for.
+    meanwhile : callable
+        Called while something is waited for; false: it is not wanted any more.
 
     Attributes
     ----------
     trader : cffi ``aats_trader_t *``
     syms : dict
         The trader's index of a symbol by its port.
+    clean : bool
+        Nothing of this strategy can be open at a venue: set by whoever has asked it.
 
     Notes
     -----
     Threads: all on the loop's thread; helper threads resolve names and ask for rules, and hand their results over.
+    One journal a process, in the folder of its first account; earlier runs are looked for in the folders of all its accounts.
     """
 
     def __init__(
-        self, name: str, segment: Segment, markets: Sequence[Market], *, strict: bool = False, say: Callable[..., None] = log.info
+        self,
+        name: str,
+        segment: Segment,
+        markets: Sequence[Market],
+        *,
+        policy: Policy | None = None,
+        control_at: tuple[str, int] = ("127.0.0.1", config.DEFAULT_CONTROL_PORT),
+        meanwhile: Callable[[], bool] = lambda: True,
+        say: Callable[..., None] = log.info,
     ):
         self.name = name
         self.syms: dict[str, int] = {}
         self.positions: PositionsView | None = None
+        self.clean = False
+        self.trader: Any = None
         self._say = say
         self._segment = segment
+        self._policy = policy or Policy()
         self._journal: journal.Writer | None = None
-        self._lock = threading.Lock()  # of the sessions' mailboxes: one putter at a time, none after close
+        self._seat: Seat | None = None
+        self._link: SupervisorLink | None = None
+        self._earlier: Earlier | None = None
+        self._adopted = 0
         self._closed = False
         self._results: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._rules_at = time.monotonic() + RULES_EVERY_S
-        self.trader: Any = None
-        self._hopeless = False  # a session has said what somebody must put right first
-        self._ways = [self._ask_rules(market) for market in markets]
+        self._ways = [Way(name, market) for market in markets]
         try:
             self._open_journal()
-            self._make_trader(strict)
-            for way in self._ways:
-                self._open_way(way)
+            self._take_seat(markets, control_at, meanwhile)
+            self._look_back()
+            self._make_trader(markets)
         except BaseException:
             self.close()
             raise
 
     # ------------------------------------------------------------------------------------------------------- set-up
 
-    @staticmethod
-    def _ask_rules(market: Market) -> _Way:
-        mode = market.data_mode.name.lower()
-        if market.mode == Mode.PAPER:
-            endpoints = orders.rest_endpoint(market.exchange, mode)
-        else:
-            endpoints = orders.order_endpoints(market.exchange, market.mode.name.lower())
-        return _Way(market, endpoints, orders.fetch_rules(market.exchange, endpoints, market.ports))
+    @property
+    def _accounts(self) -> list[str]:
+        """Accounts at venues; paper orders end with their process and are on none."""
+        return list(dict.fromkeys(way.market.account for way in self._ways if way.market.credentials is not None))
 
     def _open_journal(self) -> None:
-        """Begin this run's journal and look what earlier runs left; paper orders end with their process and need none."""
-        for way in self._ways:
-            credentials = way.market.credentials
-            if credentials is None:
-                continue
-            way.account = journal.account_id(way.market.exchange, credentials.key)
-            folder = journal.folder_of(way.account, self.name)
-            journal.clean(folder)
-            living = living_instances()
-            way.earlier = [run for run in journal.scan(folder) if not run.ended and run.instance not in living]
-            if self._journal is None:
-                self._journal = journal.create(way.account, self.name)
+        if self._accounts:
+            self._journal = journal.create(self._accounts[0], self.name, sync=self._policy.sync)
 
-    def _make_trader(self, strict: bool) -> None:
+    def _take_seat(self, markets: Sequence[Market], control_at: tuple[str, int], meanwhile: Callable[[], bool]) -> None:
+        """Take the seat: from here on the orders of dead runs of this name are ours.
+
+        The supervisor has the key before: it may be at work on the seat, and stuck without.
+        """
+        watched = wanted([market.mode for market in markets], self._policy.supervisor)
+        if watched:
+            self._link = SupervisorLink(self.name, [self._watched(way) for way in self._ways], control_at=control_at, say=self._say)
+            self._link.open()
+        instance = self._journal.instance if self._journal is not None else 0
+        self._seat = Seat(
+            self.name, markets[0].account, markets[0].mode, instance, self._policy, watched=watched, meanwhile=meanwhile
+        )  # fmt: skip
+        for line in risk.apply(self._seat.host, risk.settings(self._policy.risk), self.name, by=f"start of {self.name}"):
+            self._say("%s: limits: %s", self.name, line)
+
+    def _watched(self, way: Way) -> Watched:
+        market, credentials = way.market, way.market.credentials
+        assert credentials is not None  # else nothing goes out
+        folder = journal.folder_of(self._accounts[0], self.name)
+        return Watched(
+            self.name, market.account, market.exchange, market.mode, way.endpoints.wsapi, orders.cafile(), folder, credentials.key, credentials.secret
+        )  # fmt: skip
+
+    def _look_back(self) -> None:
+        folders = [journal.folder_of(account, self.name) for account in self._accounts]
+        for folder in folders:
+            journal.clean(folder)
+        own = {self._journal.instance} if self._journal is not None else set()
+        self._earlier = Earlier(self.name, folders, living_instances() | own)
+        self.clean = not any(run.left for run in self._earlier.runs)
+
+    def _make_trader(self, markets: Sequence[Market]) -> None:
+        assert self._seat is not None and self._earlier is not None
         why = ffi.new("char[]", _WHY_SZ)
         opts = ffi.new("aats_trader_opts_t *")
-        opts.strict = strict
+        opts.strict, opts.mode = self._policy.strict, int(markets[0].mode)
+        opts.queue, opts.queue_ns = self._policy.on_disconnect == "hold", self._policy.hold_ms * 1_000_000
         opts.instance = self._journal.instance if self._journal is not None else 0
         handle = self._journal.handle if self._journal is not None else ffi.NULL
         trader = lib.aats_trader_new(opts, self._segment._base, self._segment.size, handle, why, _WHY_SZ)
         if trader == ffi.NULL:
             raise ConfigError(f"{self.name}: {text(why)}")
         self.trader = trader
+        lib.aats_trader_risk(trader, self._seat.gate)
+        for way in self._ways:
+            left = self._earlier.symbols(way.market.exchange)
+            self.syms.update(way.open(trader, earlier=self._earlier.instances, left=left, say=self._say))
+        self._take_over()
 
-    def _open_way(self, way: _Way) -> None:
-        market = way.market
-        what = f"{market.exchange}: one more exchange cannot be traded"
-        if market.credentials is None:
-            paper = orders.new_paper(market.taker_fee, market.maker_fee)
-            way.index = self._taken(lib.aats_trader_paper(self.trader, market.exchange.encode(), paper), what, lib.aats_paper_free, paper)
-        else:
-            extra = self._rules_of_earlier(way)
-            way.looked_at = {*way.rules, *(rules.port for rules in extra)}
-            instance = int(lib.aats_trader_instance(self.trader))
-            session = orders.new_session(
-                market.exchange,
-                way.endpoints,
-                market.credentials.key,
-                market.credentials.secret,
-                instance=instance,
-                earlier=[run.instance for run in way.earlier],
-                rules=[*way.rules.values(), *extra],
-            )
-            way.index = self._taken(
-                lib.aats_trader_session(self.trader, market.exchange.encode(), session), what, lib.aats_session_free, session
-            )
-            way.session = session
-        self.syms.update(orders.add_symbols(self.trader, way.index, way.rules))
-        if market.credentials is None:
-            for port, rules in way.rules.items():
-                self._taken(lib.aats_paper_symbol(paper, self.syms[port], rules.raw), f"{port} cannot be traded on paper")
-            self._say("%s: orders of %s stay in this process (paper)", self.name, market.exchange)
-        else:
-            self._say("%s: orders of %s go to %s (%s), account %s, key from %s", self.name, market.exchange, way.endpoints.wsapi,
-                      market.mode.name.lower(), way.account, market.credentials.origin)  # fmt: skip
-
-    @staticmethod
-    def _taken(code: int, what: str, free: Any = None, one: Any = None) -> int:
-        if code < 0:
-            if free is not None:
-                free(one)
-            raise ConfigError(f"{what} ({text(lib.aats_err_name(code))})")
-        return int(code)
-
-    def _rules_of_earlier(self, way: _Way) -> list[Rules]:
-        """Return rules of symbols that are not traded now, but of which an earlier run may have left orders."""
-        left = {order.symbol for run in way.earlier for order in run.open}
-        more = sorted(port for port in left if port and port not in way.rules and port.endswith(f".{way.market.exchange}"))
-        if not more:
-            return []
-        try:
-            return list(orders.fetch_rules(way.market.exchange, way.endpoints, more).values())
-        except ConfigError as exc:
-            log.warning("%s: orders that an earlier run left in %s are not looked for: %s", self.name, " ".join(more), exc)
-            return []
+    def _take_over(self) -> None:
+        """Go on with what earlier runs left: `on_restart` cancel asks for the cancel of each order that is open, adopt leaves it to the strategy."""
+        assert self._earlier is not None
+        self._adopted = self._earlier.take(self.trader, self.syms, time.time_ns())
+        self._earlier.settle(())
+        if self._adopted:
+            self._say("%s: takes over %d orders of earlier runs (on_restart %s)", self.name, self._adopted, self._policy.on_restart)
+        if self._policy.on_restart == "cancel":
+            lib.aats_trader_cancel_all(self.trader, time.time_ns(), time.monotonic_ns())
 
     def connect(self, loop: Any, ports: Sequence[str], cids: Mapping[str, Any]) -> None:
         """Hand the trader to the loop; `ports` are the reader's symbols in its order, `cids` the traded ones' cids."""
@@ -260,24 +231,29 @@ class Desk:
             lambda value: member(Side, value, "side"),
             lambda value: member(OrderType, value, "tif"),
             self._fitted,
+            self._risk_news,
         )
-        mails = [int(ffi.cast("uintptr_t", lib.aats_session_out(way.session))) for way in self._ways if way.session is not None]
         loop.trade(
             int(ffi.cast("uintptr_t", self.trader)),
             [self.syms.get(port, -1) for port in ports],
             tuple(tuple(port.split(".", 1)) for port in by_index),
             tools,
-            mails,
+            [way.mailbox for way in self._ways if way.session is not None],
         )
         self.positions = PositionsView(self._segment, {cids[port]: sym for port, sym in self.syms.items()})
 
     def _fitted(self, symbol: str, msg: str) -> None:
         log.warning("%s: %s: %s (said once; TradeService(strict=True) refuses such numbers)", self.name, symbol, msg)
 
+    def _risk_news(self, state: str, line: str) -> None:
+        log.warning("%s: risk: %s%s", self.name, state, f" ({line})" if line else "")
+
     # ----------------------------------------------------------------------------------------------------- the run
 
     def wait_ready(self, wait_s: float, meanwhile: Callable[[], bool]) -> bool:
         """Step the trader until every gateway takes orders; False when `meanwhile`, called in each pass, says that it is not wanted any more.
+
+        Orders of earlier runs that are to be canceled are waited for, too, but no longer: what the venue cannot say yet counts in full.
 
         Raises
         ------
@@ -285,82 +261,44 @@ class Desk:
             The time is over, or a session has said that somebody must act (a wrong key); the text has each session's own reason.
         """
         deadline = time.monotonic() + wait_s
-        while not lib.aats_trader_ready(self.trader):
+        while not self._settled():
             lib.aats_trader_step(self.trader, time.time_ns(), time.monotonic_ns())
             self.chores()
             if not meanwhile():
                 return False
-            if self._hopeless or time.monotonic() > deadline:
-                waited = "" if self._hopeless else f" (waited {wait_s:g} s)"
-                raise ConfigError(f"orders cannot be sent: {self.why_not_ready()}{waited}")
+            if self.fenced:
+                raise ConfigError(f"{self.name}: another process has taken over its orders")
+            late = time.monotonic() > deadline
+            if late and lib.aats_trader_ready(self.trader):
+                log.warning(
+                    "%s: begins, but orders of earlier runs are not known to be closed: %s", self.name, ", ".join(self.open_orders()[:8])
+                )
+                break
+            if late or any(way.hopeless for way in self._ways):
+                raise ConfigError(f"orders cannot be sent: {self.why_not_ready()}{f' (waited {wait_s:g} s)' if late else ''}")
             time.sleep(_PASS_S)
-        self._settle()
+        assert self._earlier is not None
+        self._earlier.settle({port for way in self._ways for port in way.looked_at})
         return True
 
-    def _not_ready(self) -> Iterator[str]:
-        for way in self._ways:
-            if lib.aats_trader_gateway_state(self.trader, way.index) != lib.AATS_GW_READY:
-                last = text(lib.aats_session_last(way.session)) if way.session is not None else ""
-                yield f"{way.market.exchange} {way.market.mode.name.lower()} ({way.endpoints.wsapi}): {last or 'no answer'}"
-
-    def _settle(self) -> None:
-        """Close the books of earlier runs: the session has canceled what they left open and has asked whether anything is."""
-        for way in self._ways:
-            for run in way.earlier:
-                if all(order.symbol in way.looked_at for order in run.open):
-                    with contextlib.suppress(AatsError):
-                        journal.settle(run.path)
-            way.earlier = []
+    def _settled(self) -> bool:
+        return bool(lib.aats_trader_ready(self.trader)) and (self._policy.on_restart == "adopt" or self.open_cnt == 0)
 
     def chores(self) -> None:
         """Do what the C side asked for, and what helper threads have brought."""
-        mail = ffi.new("aats_mail_t **")
         for way in self._ways:
-            if way.session is None:
-                continue
-            while lib.aats_mailbox_get(lib.aats_session_out(way.session), mail) == 1:
-                try:
-                    self._take(way, mail[0])
-                finally:
-                    lib.aats_mail_free(mail[0])
+            way.take_mail()
         with contextlib.suppress(queue.Empty):
             while True:
                 self._results.get_nowait()()
+        if self._link is not None:
+            self._link.look()
         if time.monotonic() >= self._rules_at:
             self._rules_at = time.monotonic() + RULES_EVERY_S
             for way in self._ways:
-                threading.Thread(target=self._renew, args=(way,), name="aats-rules", daemon=True).start()
+                way.renew(self._results.put, self._take_rules)
 
-    def _take(self, way: _Way, mail: Any) -> None:
-        if mail.kind == lib.AATS_MAIL_NOTICE:
-            line = bytes(ffi.buffer(mail.bytes, mail.size)).decode("utf-8", "replace")
-            log.log(_LEVELS[min(int(mail.num), 2)], "%s: %s", self.name, line)
-            self._hopeless = self._hopeless or mail.num >= 2
-        elif mail.kind == lib.AATS_MAIL_RESOLVE:
-            threading.Thread(target=self._resolve, args=(way,), name="aats-resolve", daemon=True).start()
-
-    def _resolve(self, way: _Way) -> None:
-        _, host, port, _ = way.endpoints.wsapi_parts()
-        try:
-            kind, answer = lib.AATS_MAIL_ADDRESS, venue.resolve(host, port)
-        except OSError as exc:
-            kind, answer = lib.AATS_MAIL_NO_ADDRESS, str(exc)
-        raw = answer.encode()
-        with self._lock:
-            if not self._closed:
-                lib.aats_mailbox_put(lib.aats_session_in(way.session), kind, 0, 0, ffi.from_buffer(raw), len(raw))
-
-    def _renew(self, way: _Way) -> None:
-        """Ask for the rules anew, on a thread of its own; the loop's thread takes them."""
-        try:
-            fresh = orders.fetch_rules(way.market.exchange, way.endpoints, way.market.ports)
-        except AatsError as exc:
-            trouble = exc
-            self._results.put(lambda: log.warning("%s: trading rules stay as they were: %s", self.name, trouble))
-        else:
-            self._results.put(lambda: self._take_rules(way, fresh))
-
-    def _take_rules(self, way: _Way, fresh: Mapping[str, Rules]) -> None:
+    def _take_rules(self, way: Way, fresh: Mapping[str, Rules]) -> None:
         for port, rules in fresh.items():
             if rules.instrument == way.rules[port].instrument:
                 continue
@@ -374,39 +312,53 @@ class Desk:
     # --------------------------------------------------------------------------------------------------- looking
 
     @property
+    def fenced(self) -> bool:
+        """Whether another process has taken over the orders: this one was thought dead."""
+        fenced = bool(lib.aats_trader_fenced(self.trader))
+        if fenced and self._seat is not None:
+            self._seat.see_fence()
+        return fenced
+
+    @property
     def open_cnt(self) -> int:
         """Orders without their Closed."""
         return int(lib.aats_trader_open_cnt(self.trader))
 
     @property
     def sent_cnt(self) -> int:
-        """Orders of this run so far."""
-        return int(lib.aats_trader_counter(self.trader, lib.AATS_TDC_ORDERS))
+        """Orders of this run so far, and those that it has taken over."""
+        return int(lib.aats_trader_counter(self.trader, lib.AATS_TDC_ORDERS)) + self._adopted
 
     def open_orders(self) -> list[str]:
         """Return a few words on each open order, oldest first."""
         cnt = int(lib.aats_trader_list(self.trader, ffi.NULL, 0))
         raw = ffi.new("aats_order_t[]", max(cnt, 1))
         lib.aats_trader_list(self.trader, raw, cnt)
-        words = []
-        for one in raw[0:cnt]:
-            words.append(f"{one.order_id} {text(one.symbol)} (client id {one.instance:016x}{one.order_id:016x})")
-        return words
+        return [
+            f"{one.order_id} {text(one.symbol)} (client id {one.instance:016x}{one.client_no or one.order_id:016x})" for one in raw[0:cnt]
+        ]
 
     def why_not_ready(self) -> str:
         """Return each session's own word on why it is not ready."""
-        return "; ".join(self._not_ready())
+        waiting = (way for way in self._ways if lib.aats_trader_gateway_state(self.trader, way.index) != lib.AATS_GW_READY)
+        return "; ".join(way.last() for way in waiting)
 
     def close(self) -> None:
-        """Free trader, gateways and journal; a second call does nothing.  The loop must have let go of the trader."""
-        with self._lock:
-            if self._closed:
-                return
-            self._closed = True
+        """Free trader, gateways and journal, and give the seat back; a second call does nothing.  The loop must have let go of the trader."""
+        if self._closed:
+            return
+        self._closed = True
         if self.positions is not None:
             self.positions.end()
-        if self.trader is not None:
-            lib.aats_trader_free(self.trader)
-            self.trader = None
+        with contextlib.ExitStack() as stack:
+            for way in self._ways:
+                stack.enter_context(way.closing())
+            if self.trader is not None:
+                lib.aats_trader_free(self.trader)
+                self.trader = None
         if self._journal is not None:
             self._journal.close()
+        if self._seat is not None:
+            self._seat.leave(clean=self.clean)
+        if self._link is not None:
+            self._link.close()

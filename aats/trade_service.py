@@ -37,6 +37,7 @@ from aats.trade import Session, Symbol
 from aats.trade_feeds import FeedFinder
 from aats.trade_leave import Presses
 from aats.trade_orders import Desk, Market
+from aats.trade_policy import policy_of
 
 __all__ = ["TradeService"]
 
@@ -76,6 +77,8 @@ class TradeService:
         How the loop waits: ``'adaptive'``, ``'spin'``, ``'yield'``, ``'sleep'``.
     strict : bool, default False
         Refuse a float price or size that is no multiple of tick or lot, instead of moving it to the passive side.
+    on_restart, on_death, grace_ms, hang_ms, on_disconnect, hold_ms, supervisor, sync, risk : optional
+        What becomes of orders when something goes wrong: `aats.trade_policy.Policy` has each with its values and defaults.
 
     Notes
     -----
@@ -93,13 +96,36 @@ class TradeService:
         feed: str | None = None,
         wait: str = "adaptive",
         strict: bool = False,
+        on_restart: str | None = None,
+        on_death: str | None = None,
+        grace_ms: int | None = None,
+        hang_ms: int | None = None,
+        on_disconnect: str | None = None,
+        hold_ms: int | None = None,
+        supervisor: bool | None = None,
+        sync: str | None = None,
+        risk: Mapping[str, Any] | None = None,
     ) -> None:
         self.sym_cid_map = check_symbol_map(sym_cid_map, "TradeService")
         self.verbose = verbose
         self.name = shm.label_of(name) if name is not None else _script_name()
         self.strategies: list[BaseStrategy] = []
         self._feed = feed
-        self._strict = bool(strict)
+        self.policy = policy_of(
+            "TradeService",
+            {
+                "strict": bool(strict),
+                "on_restart": on_restart,
+                "on_death": on_death,
+                "grace_ms": grace_ms,
+                "hang_ms": hang_ms,
+                "on_disconnect": on_disconnect,
+                "hold_ms": hold_ms,
+                "supervisor": supervisor,
+                "sync": sync,
+                "risk": risk,
+            },
+        )
         if wait != "adaptive" and wait.upper() not in Wait.__members__:
             raise ConfigError(f"TradeService: wait must be 'adaptive', 'spin', 'yield' or 'sleep'; it is {wait!r}")
         self._wait = Wait.NONE if wait == "adaptive" else Wait[wait.upper()]
@@ -255,6 +281,8 @@ class TradeService:
                     gc.enable()
         if failure is not None:
             raise failure
+        if reason == "fenced":
+            raise OrderError(f"{self.name}: another process has taken over its orders: it was thought dead (hung for more than hang_ms?)")
         if not clean:
             raise OrderError(
                 f"{self.name}: ended, but orders may still be open at the venue (the log has them): the next start of this name, or `aats flatten`, "
@@ -349,7 +377,17 @@ class TradeService:
                 )
             )
         if markets:
-            session.trade_with(Desk(self.name, session.segment, markets, strict=self._strict, say=self._say))
+            session.trade_with(
+                Desk(
+                    self.name,
+                    session.segment,
+                    markets,
+                    policy=self.policy,
+                    control_at=self._control,
+                    meanwhile=session.still_wanted,
+                    say=self._say,
+                )
+            )
 
     @contextlib.contextmanager
     def _terminated_by_signal(self, session: Session) -> Iterator[None]:

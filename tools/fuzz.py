@@ -137,19 +137,35 @@ def _payload_seeds() -> Iterator[bytes]:
     yield from payloads()
 
 
+def journal_check(head: bytes, payload: bytes) -> int:
+    """Return the checksum of a journal's record (csrc/journal/read.c); `head` without its last word."""
+
+    def mix(lane: int, word: int) -> int:
+        x = lane ^ word
+        return (x << 29 | x >> 35) % 2**64 * 0x9E3779B97F4A7C15 % 2**64
+
+    lanes = [0x243F6A8885A308D3, 0x13198A2E03707344, 0xA4093822299F31D0, 0x082EFA98EC4E6C89]
+    words = [word for (word,) in struct.iter_unpack("<Q", payload)]
+    for at, word in enumerate(words):
+        lane = at % 4 if at < len(words) // 4 * 4 else 0
+        lanes[lane] = mix(lanes[lane], word)
+    found = len(payload)
+    for word in (*lanes, *(word for (word,) in struct.iter_unpack("<Q", head))):
+        found = mix(found, word)
+    return found ^ found >> 32 or 1
+
+
 def _journal_seeds() -> Iterator[bytes]:
-    """Give journals with a checksum as csrc/journal/journal.h has it: START, then records of every size class."""
-    for sizes in ((5,), (24, 0, 0), (8, 448, 768, 0, 0), (976, 976)):
+    """Give journals as csrc/journal/journal.h has them: START, then records of every size class, then the zeros allocated behind them."""
+    for sizes in ((5,), (24, 0, 0), (8, 448, 768, 0, 0, 320, 64), (976, 976)):
         journal = b""
         for number, size in enumerate(sizes, 1):
-            kind, body = min(number, 6), bytes(range(256)) * 4
+            kind, body = min(number, 11), bytes(range(256)) * 4
             payload = body[:size].ljust((size + 7) // 8 * 8, b"\0")
             head = struct.pack("<IIQqQq", 48 + len(payload), kind, number, 1_700_000_000_000_000_000, 7, number)
-            check = 14695981039346656037
-            for (word,) in struct.iter_unpack("<Q", head + payload):
-                check = (check ^ word) * 1099511628211 % 2**64
-            journal += head + check.to_bytes(8, "little") + payload
+            journal += head + journal_check(head, payload).to_bytes(8, "little") + payload
         yield journal
+        yield journal + bytes(1200)
 
 
 def _order_seeds() -> Iterator[bytes]:

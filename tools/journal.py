@@ -1,4 +1,6 @@
-"""Print the journal of a trade process: what it meant to do, what it was told, in order.
+"""Print the records of a journal as they lie in the file: integers unscaled, fields by their names in the C structs.
+
+For: whoever works on the format.  Everybody else: ``aats journal show FILE``.
 
     python -m tools.journal FILE [--json]      each record, a line
     python -m tools.journal FILE --left        only the orders whose Closed was not delivered
@@ -22,8 +24,15 @@ ORDER = ("symbol", "side", "tif", "state", "px_i", "qty_i", "cum_qty_i", "remote
 EVENT = ("kind", "code", "fill_px_i", "fill_qty_i", "trade_id")
 
 
+HOLDING = ("strategy", "symbol", "base_exp", "cash_exp", "size", "cash", "cost", "fills")
+PAID = ("strategy", "asset", "amount", "fee_exp")
+
+
 def _plain(value: Any) -> Any:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value.item()
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    plain = value.item()
+    return (plain[1] << 64) + plain[0] if isinstance(plain, tuple) else plain  # aats_i128_t
 
 
 def describe(record: Record) -> dict[str, Any]:
@@ -34,13 +43,14 @@ def describe(record: Record) -> dict[str, Any]:
         return found | {"instance": f"{record.instance:016x}", "text": record.text}
     if record.order_id != 0:
         found["order_id"] = record.order_id
-    if record.data is not None:
-        order = record.data
-        if record.kind == JournalKind.EVENT:
-            found |= {f"event_{name}" if name in ("kind", "code") else name: _plain(record.data[name]) for name in EVENT}
-            order = record.data["order"]
-        found |= {name: _plain(order[name]) for name in ORDER}
-    return found
+    data = record.data
+    if data is None:
+        return found | ({"payload": record.payload.hex()} if record.payload else {})
+    if record.kind == JournalKind.EVENT:
+        found |= {f"event_{name}" if name in ("kind", "code") else name: _plain(data[name]) for name in EVENT}
+        data = data["order"]
+    fields = {JournalKind.HOLD: HOLDING, JournalKind.FEE: PAID}.get(JournalKind(record.kind), ORDER)
+    return found | {name: _plain(data[name]) for name in fields}
 
 
 def _rows(raw: bytes, tail: list[int]) -> Iterator[dict[str, Any]]:

@@ -160,6 +160,8 @@ def td(segment: Segment) -> dict[str, Any]:
         "head": newest,
         "counters": trading.counters(),
         "positions": [asdict(one) for one in trading.positions()],
+        "holdings": [asdict(one) for one in trading.holdings()],
+        "balances": [asdict(one) for one in trading.balances()],
         "fees": trading.fees(),
         "orders": [asdict(one) for one in trading.orders()],
         "events": [order_event(one) for one in trading.events(max(0, newest - 10))[0]],

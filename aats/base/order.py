@@ -13,12 +13,17 @@ from typing import TypeAlias
 
 from aats.base.const import OrderStatus, OrderType, Side, member
 
-__all__ = ["Number", "Order"]
+__all__ = ["Number", "Order", "take_id"]
 
 #: How prices and sizes may be given.
 Number: TypeAlias = "float | int | str | Decimal"
 
 _ids = itertools.count(1)
+
+
+def take_id() -> int:
+    """Return the next free ``order_id``, which no `Order` will have: for one that was taken over from an earlier run."""
+    return next(_ids)
 
 
 @dataclass

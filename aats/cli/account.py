@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from aats import config, journal, keys
+from aats import budget, config, journal, keys
 from aats.errors import ConfigError
 from aats.venue import client_class
 from aats.venue.binance_account import BinanceAccount
@@ -29,5 +29,6 @@ def open_account(exchange: str, mode: str) -> Iterator[tuple[BinanceAccount, str
     rest = environment[variable][0] if variable in environment else own.rest if own is not None else ""
     if not rest:
         raise ConfigError(f"{exchange} {mode}: no address: set {variable} (`aats sim` prints it)")
-    with BinanceAccount(rest, found.key, found.secret, cafile=environment["AATS_CAFILE"][0]) as account:
+    shared = budget.budgets_of(exchange, mode, rest, member=False)
+    with BinanceAccount(rest, found.key, found.secret, cafile=environment["AATS_CAFILE"][0], budget=shared) as account:
         yield account, journal.account_id(exchange, found.key)

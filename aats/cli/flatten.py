@@ -35,6 +35,8 @@ def flatten(args: argparse.Namespace) -> int:
         others = elsewhere(processes)
         if args.all and not args.yes:
             _refuse_while_alive(account, processes, [owner for instance, owner in owners.items() if instance in others])
+        if not args.yes:
+            _confirm(account, args)
         alive = {one.instance for one in processes if one.instance} | others
         ours = {instance for instance in owners if instance not in alive}
         seen: set[str] = set()  # client ids that the exchange had open
@@ -64,6 +66,17 @@ def flatten(args: argparse.Namespace) -> int:
         for one in shown:
             print(f"  {one.symbol} {one.side} {one.size} at {one.price}  {one.client_id}  ({one.owner})")
     return 1 if left else 0
+
+
+def _confirm(account: str, args: argparse.Namespace) -> None:
+    """Have the account's name typed; it is asked for on stderr, so that stdout stays what it is."""
+    what = "every open order" if args.all else "the orders that dead processes left"
+    print(f"This cancels {what} of {account} ({args.exchange} {args.mode}). Type {account} to go on: ", end="", file=sys.stderr, flush=True)
+    typed = "" if sys.stdin is None else sys.stdin.readline()
+    if not typed.endswith("\n"):  # the end of a pipe: nobody has ended the line of the question
+        print(file=sys.stderr)
+    if typed.strip() != account:
+        raise ControlError(f"not confirmed: nothing was canceled (type {account}, or say --yes in a script)")
 
 
 def _refuse_while_alive(account: str, processes: Iterable[Living], others: Iterable[str]) -> None:

@@ -140,7 +140,7 @@ def _record(raw: bytes) -> Any:
 def _order(source: str, owner: str, account: str, order: Any) -> OpenOrder:
     px, qty = int(order["px_exp"]), int(order["qty_exp"])
     client = ffi.new("char[33]")
-    lib.aats_client_id_format(int(order["instance"]), int(order["order_id"]), client)
+    lib.aats_client_id_format(int(order["instance"]), int(order["client_no"]) or int(order["order_id"]), client)
     return OpenOrder(
         source=source,
         owner=owner,

@@ -41,7 +41,11 @@ def add_commands(commands: Any) -> None:
     flat.add_argument("exchange", metavar="EXCHANGE", choices=config.VENUES, help=f"one of {', '.join(config.VENUES)}")
     flat.add_argument("--mode", required=True, choices=_MODES, help="which account; direct is the live one, and has to be spelled out")
     flat.add_argument("--all", action="store_true", help="every open order of the account, whoever sent it")
-    flat.add_argument("--yes", action="store_true", help="with --all: also while a trade process of the account runs")
+    flat.add_argument(
+        "--yes",
+        action="store_true",
+        help="do not ask for the account's name to be typed; with --all: also while a trade process of the account runs",
+    )
     flat.add_argument("--json", action="store_true", help="one JSON object with what became of each")
     flat.set_defaults(run=_flatten)
 

@@ -8,9 +8,14 @@ from typing import Any
 import orjson
 
 
+def json_text(value: Any) -> str:
+    """Return `value` as one line of JSON."""
+    return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY).decode()
+
+
 def as_json(value: Any) -> None:
     """Print `value` as one line of JSON."""
-    print(orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY).decode())
+    print(json_text(value))
 
 
 def as_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import time
 from typing import Any
 
@@ -22,7 +23,14 @@ def add_commands(commands: Commands) -> None:
     )
     server.add_argument("--host", default="127.0.0.1", help="a loopback address (default: %(default)s)")
     server.add_argument("--port", type=int, default=config.DEFAULT_CONTROL_PORT, help="TCP port, 0 for any free one (default: %(default)s)")
+    server.add_argument("--keys-from", type=int, default=None, help=argparse.SUPPRESS)  # a descriptor for the supervisor
     server.set_defaults(run=_control)
+
+    supervisor = commands.add_parser(  # without help: it is not for people to start
+        "supervisor", description="Watch trade processes and cancel the orders of those that are dead or hung. `aats control` starts it."
+    )
+    supervisor.add_argument("--keys-from", type=int, default=None, help=argparse.SUPPRESS)
+    supervisor.set_defaults(run=_supervisor)
 
     ps = commands.add_parser(
         "ps", help="list the processes", description="List feeds, trade processes and tools of this user and namespace."
@@ -57,7 +65,14 @@ def _whom(parser: argparse.ArgumentParser) -> None:
 def _control(args: argparse.Namespace) -> int:
     from aats import control_server
 
-    return control_server.main(args.host, args.port)
+    return control_server.main(args.host, args.port, keys_from=args.keys_from)
+
+
+def _supervisor(args: argparse.Namespace) -> int:
+    from aats import supervisor_process
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(name)s %(message)s")
+    return supervisor_process.main(args.keys_from)
 
 
 def _ps(args: argparse.Namespace) -> int:

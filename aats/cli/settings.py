@@ -6,7 +6,8 @@ import argparse
 from typing import Any
 
 from aats import config
-from aats.cli import output
+from aats.cli import output, trade_file
+from aats.config.read import tables_of
 
 
 def add_commands(commands: Any) -> None:
@@ -14,7 +15,7 @@ def add_commands(commands: Any) -> None:
     group = commands.add_parser("config", help="check and show settings", description="Settings: what they are and where each comes from.")
     verbs = group.add_subparsers(dest="verb", metavar="VERB", required=True)
     check = verbs.add_parser(
-        "check", help="check a feed's file", description="Read FILE and the environment; say the first thing that is wrong."
+        "check", help="check a feed's or strategy's file", description="Read FILE and the environment; say the first thing that is wrong."
     )
     check.add_argument("file", metavar="FILE.toml")
     check.add_argument("--json", action="store_true", help='{"file": ..., "ok": true, "name": ...}')
@@ -24,13 +25,17 @@ def add_commands(commands: Any) -> None:
         help="show all values",
         description="Show every setting with its value and where it came from: default, file or environment.",
     )
-    show.add_argument("file", metavar="FILE.toml", nargs="?", help="a feed's file; without it: folders, environment and time-outs")
+    show.add_argument(
+        "file", metavar="FILE.toml", nargs="?", help="a feed's or strategy's file; without it: folders, environment and time-outs"
+    )
     show.add_argument("--json", action="store_true", help='{"section.key": {"value": ..., "from": ...}}')
     show.set_defaults(run=_show)
 
 
 def _check(args: argparse.Namespace) -> int:
     config.environment()
+    if _is_trade(args.file):
+        return _check_trade(args)
     feed = config.load(args.file)
     if args.json:
         output.as_json({"file": args.file, "ok": True, "name": feed.name, "symbols": len(feed.symbols)})
@@ -39,9 +44,25 @@ def _check(args: argparse.Namespace) -> int:
     return 0
 
 
+def _is_trade(file: str) -> bool:
+    return "trade" in tables_of(file)[1]
+
+
+def _check_trade(args: argparse.Namespace) -> int:
+    trade = trade_file.load(args.file)
+    if args.json:
+        output.as_json({"file": args.file, "ok": True, "name": trade.name, "symbols": len(trade.symbols)})
+    else:
+        modes = ", ".join(f"{exchange} {mode}" for exchange, (mode, _, _) in trade.exchanges.items())
+        print(f"{args.file}: good: strategy {trade.strategy} as {trade.name}, {modes}, {len(trade.symbols)} symbols")
+    return 0
+
+
 def _show(args: argparse.Namespace) -> int:
     values: dict[str, dict[str, Any]] = {}
-    if args.file is not None:
+    if args.file is not None and _is_trade(args.file):
+        values.update({key: {"value": value, "from": origin} for key, (value, origin) in trade_file.load(args.file).values().items()})
+    elif args.file is not None:
         feed = config.load(args.file)
         values.update({key: {"value": value, "from": feed.origins[key]} for key, value in feed.values().items()})
     else:
@@ -60,4 +81,4 @@ def _show(args: argparse.Namespace) -> int:
 def _plain(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value))
-    return "-" if value == "" else str(value).lower() if isinstance(value, bool) else str(value)
+    return "-" if value in ("", None) else str(value).lower() if isinstance(value, bool) else str(value)

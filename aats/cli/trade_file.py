@@ -4,7 +4,8 @@
     strategy = "simple_maker.py:Maker"             mode      = "sim"             size = "0.001"
     symbols  = ["BTCUSDT:5", "ETHUSDT"]            taker_fee = 0.001
     listen   = ["LTCUSDT"]                         maker_fee = 0.001
-    name     = "maker"
+    name     = "maker"                             [risk]
+                                                   position  = "0.5"
 
 For: `aats trade FILE.toml`.  Not for keys: they come from the environment or the key file (aats/keys.py), never from a file that is shown and shared.
 Every mistake is a `ConfigError` that names file, key, rule and value, and near matches where there are any.  Nothing here defaults to ``direct``: it must be
@@ -16,17 +17,18 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aats import config
+from aats import config, risk
 from aats.base.const import TradeType
 from aats.base_strategy import BaseStrategy
 from aats.config.read import tables_of
-from aats.config.rules import Rule, apply, choice, flag, name, near, symbol, text
+from aats.config.rules import Rule, apply, choice, name, near, symbol, text
 from aats.errors import ConfigError
+from aats.trade_policy import KEYS, Policy
 from aats.trade_service import TradeService
 
 __all__ = ["SAFER", "TradeFile", "load", "service_of"]
@@ -62,14 +64,14 @@ _TRADE: dict[str, tuple[Rule, Any]] = {
     "symbols": (_list, ()),
     "listen": (_list, ()),
     "feed": (text, ""),
-    "strict": (flag, False),
+    **{key: (rule, getattr(Policy(), key)) for key, rule in KEYS.items() if key != "risk"},
 }
 _EXCHANGE: dict[str, tuple[Rule, Any]] = {
     "mode": (choice(*MODES), None),
     "taker_fee": (_fee, None),
     "maker_fee": (_fee, None),
 }
-_SECTIONS = ("trade", "exchange", "params")
+_SECTIONS = ("trade", "exchange", "params", "risk")
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,23 @@ class TradeFile:
     exchanges: Mapping[str, tuple[str, float | None, float | None]]
     params: Mapping[str, Any]
     feed: str
-    strict: bool
+    policy: Mapping[str, Any]
+    given: frozenset[str] = frozenset()
+
+    def values(self) -> dict[str, tuple[Any, str]]:
+        """Return every setting as ``section.key`` -> (value, ``default`` or the file), in the order of a file."""
+        origin = {True: str(self.path), False: "default"}
+        plain: dict[str, Any] = {"name": self.name, "strategy": self.strategy, "feed": self.feed}
+        for key, traded in (("symbols", True), ("listen", False)):
+            plain[key] = [f"{one}.{exchange}:{level}" for one, exchange, level, traded_one in self.symbols if traded_one is traded]
+        plain |= {key: value for key, value in self.policy.items() if key != "risk"}
+        out = {f"trade.{key}": (value, origin[f"trade.{key}" in self.given]) for key, value in plain.items()}
+        for exchange, (mode, taker, maker) in self.exchanges.items():
+            for key, value in (("mode", mode), ("taker_fee", taker), ("maker_fee", maker)):
+                out[f"exchange.{exchange}.{key}"] = value, origin[f"exchange.{exchange}.{key}" in self.given]
+        for section, table in (("risk", self.policy["risk"]), ("params", self.params)):
+            out |= {f"{section}.{key}": (value, str(self.path)) for key, value in table.items()}
+        return out
 
 
 def load(path: str | os.PathLike[str]) -> TradeFile:
@@ -112,6 +130,8 @@ def load(path: str | os.PathLike[str]) -> TradeFile:
         raise ConfigError(f'{where}: trade.strategy is missing: FILE.py:CLASS, such as "maker.py:Maker"')
     exchanges = _exchanges(data.get("exchange", {}), where)
     symbols = _symbols(trade, tuple(exchanges), where)
+    limits = apply(KEYS["risk"], data.get("risk", {}), f"{where}: [risk]")
+    risk.settings(limits, f"{where}: [risk]")
     params = data.get("params", {})
     if not isinstance(params, dict):
         raise ConfigError(f"{where}: [params] must be a table, it is {params!r}")
@@ -124,8 +144,16 @@ def load(path: str | os.PathLike[str]) -> TradeFile:
         exchanges,
         params,
         trade["feed"],
-        trade["strict"],
+        {**{key: trade[key] for key in KEYS if key != "risk"}, "risk": limits},
+        frozenset(_paths(data)),
     )
+
+
+def _paths(data: Mapping[str, Any], begin: str = "") -> Iterator[str]:
+    for key, value in data.items():
+        yield begin + key
+        if isinstance(value, dict):
+            yield from _paths(value, f"{begin}{key}.")
 
 
 def _table(raw: Any, section: str, keys: Mapping[str, tuple[Rule, Any]], where: str) -> dict[str, Any]:
@@ -197,7 +225,7 @@ def service_of(file: TradeFile, *, mode: str | None = None, name: str | None = N
     strategy = _make(file)
     ports = [f"{one}.{exchange}" for one, exchange, _, _ in file.symbols]
     cids = dict(enumerate(ports, _FIRST_CID))
-    service = TradeService(cids, name=name or file.name, feed=file.feed or None, strict=file.strict)
+    service = TradeService(cids, name=name or file.name, feed=file.feed or None, **file.policy)
     for exchange, (own, taker, maker) in file.exchanges.items():
         service.config_exchange(exchange, mode or own)
         if taker is not None and maker is not None:

@@ -17,6 +17,7 @@ _VARIABLES: dict[str, tuple[Rule, str]] = {
     "AATS_MD": (choice("shm"), ""),
     "AATS_ISA": (choice("scalar", "sse42", "avx2", "avx512"), ""),
     "AATS_CAFILE": (file, ""),
+    "AATS_SUPERVISOR": (choice("on", "off"), ""),
 }
 
 

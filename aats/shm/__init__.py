@@ -9,6 +9,7 @@ For: everything that creates or maps a segment, and the tools that look at one. 
     header.py   the part of a header that every version has: for segments of other layouts
     look.py     a book with its validity, a symbol list, histograms, slots: consistent copies
     td.py       Trading: orders, order events, positions and fees of a trade process: consistent copies
+    risk.py     Host: the risk segment that all trade processes write; risk_state.py: what of it survives a reboot, and the audit
 """
 
 from __future__ import annotations

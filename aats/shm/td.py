@@ -1,4 +1,4 @@
-"""Consistent copies of what a trade process publishes: its open orders, order events, positions and fees.
+"""Consistent copies of what a trade process publishes: its open orders, order events, positions, holdings, balances and fees.
 
 For: the demo's view, ``aats orders``, tools and tests.  Not for the process itself, which has all of this in private memory, and not for histograms
 (``look.py``).  Reads only; the seqlocks are csrc/shm/td.c.
@@ -84,7 +84,7 @@ class Event:
     fill_price, fill_size, fee, fee_asset, liquidity : str
         Of an ``exec``; "0" and "" otherwise.  A rebate is a negative fee.
     order : Order or None
-        After the event; None for an event of the connection, whose exchange is in `exchange`.
+        After the event; None for one of the connection, whose exchange is in `exchange`, and for a change of risk limits.
     """
 
     seq: int
@@ -144,6 +144,50 @@ class Position:
     fills: int
 
 
+@dataclass(frozen=True)
+class Holding:
+    """What one strategy holds of one symbol, through all its runs.
+
+    Attributes
+    ----------
+    strategy : int
+        In the order of add_strategy.
+    size, cash : str
+        Of the base and of the quote asset; fees in them are taken off.
+    cost : str
+        What the open position cost; realised profit is cash + cost.
+    runs : int
+        Earlier ones that it was carried over from.
+    """
+
+    symbol: str
+    strategy: int
+    base: str
+    quote: str
+    size: str
+    cash: str
+    cost: str
+    fee_base: str
+    fee_quote: str
+    day_size: str
+    day_cash: str
+    day_price: str
+    fills: int
+    runs: int
+
+
+@dataclass(frozen=True)
+class Balance:
+    """What an account has of an asset, as the venue told it last."""
+
+    asset: str
+    exchange: str
+    free: str
+    locked: str
+    venue_ns: int
+    recv_ns: int
+
+
 class Trading:
     """A trade process's segment, looked at from outside.
 
@@ -190,10 +234,20 @@ class Trading:
     def positions(self) -> list[Position]:
         return [position_of(one) for one in self._slots("aats_pos_t *", lib.aats_td_get_pos, int(self._td.pos_cap))]
 
+    def holdings(self) -> list[Holding]:
+        return [holding_of(one) for one in self._slots("aats_hold_t *", lib.aats_td_get_hold, int(self._td.hold_cap))]
+
+    def balances(self) -> list[Balance]:
+        return [balance_of(one) for one in self._slots("aats_bal_t *", lib.aats_td_get_bal, int(lib.AATS_BAL_CAP))]
+
     def fees(self) -> dict[str, str]:
-        """Return the fees paid, by asset."""
-        slots = self._slots("aats_fee_t *", lib.aats_td_get_fee, int(lib.AATS_FEE_CAP))
-        return {text(one.asset): plain(wide(one.amount), int(one.fee_exp)) for one in slots}
+        """Return the fees paid by all strategies, earlier runs included, by asset."""
+        found: dict[str, tuple[int, int]] = {}
+        for one in self._slots("aats_fee_t *", lib.aats_td_get_fee, int(lib.AATS_FEE_CAP)):
+            amount, exp = found.get(text(one.asset), (0, int(one.fee_exp)))
+            finest = min(exp, int(one.fee_exp))
+            found[text(one.asset)] = amount * 10 ** (exp - finest) + wide(one.amount) * 10 ** (int(one.fee_exp) - finest), finest
+        return {asset: plain(amount, exp) for asset, (amount, exp) in found.items()}
 
     @property
     def newest(self) -> int:
@@ -262,7 +316,7 @@ def order_of(o: Any) -> Order:
     return Order(
         order_id=int(o.order_id),
         instance=int(o.instance),
-        client_id=client_id(o.instance, o.order_id),
+        client_id=client_id(o.instance, o.client_no or o.order_id),
         remote_id=text(o.remote_id),
         symbol=text(o.symbol),
         side=named(OrderSide, o.side),
@@ -286,7 +340,7 @@ def order_of(o: Any) -> Order:
 
 def event_of(ev: Any) -> Event:
     """Make a row of an ``aats_oev_t``."""
-    connection = int(ev.kind) in (OrderEvent.DISCONNECT, OrderEvent.RECONNECT, OrderEvent.RECONCILED)
+    connection = int(ev.kind) in (OrderEvent.DISCONNECT, OrderEvent.RECONNECT, OrderEvent.RECONCILED, OrderEvent.RISK)
     order = ev.order
     return Event(
         seq=int(ev.seq),
@@ -328,3 +382,30 @@ def position_of(p: Any) -> Position:
         fee_quote=plain(wide(p.fee_quote), int(p.fee_exp)),
         **{key: int(getattr(p, key)) for key in _COUNTS},
     )
+
+
+def holding_of(h: Any) -> Holding:
+    """Make a row of an ``aats_hold_t``."""
+    base_exp, cash_exp = int(h.base_exp), int(h.cash_exp)
+    return Holding(
+        symbol=text(h.symbol),
+        strategy=int(h.strategy),
+        base=text(h.base),
+        quote=text(h.quote),
+        size=plain(wide(h.size), base_exp),
+        cash=plain(wide(h.cash), cash_exp),
+        cost=plain(wide(h.cost), cash_exp),
+        fee_base=plain(wide(h.fee_base), base_exp),
+        fee_quote=plain(wide(h.fee_quote), cash_exp),
+        day_size=plain(wide(h.day_size), base_exp),
+        day_cash=plain(wide(h.day_cash), cash_exp),
+        day_price=plain(int(h.day_px_i), cash_exp - base_exp),
+        fills=int(h.fills),
+        runs=int(h.runs),
+    )
+
+
+def balance_of(b: Any) -> Balance:
+    """Make a row of an ``aats_bal_t``."""
+    exp = int(b.exp)
+    return Balance(text(b.asset), text(b.exchange), plain(wide(b.free), exp), plain(wide(b.locked), exp), int(b.venue_ns), int(b.recv_ns))

@@ -9,14 +9,15 @@ import abc
 import secrets
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from aats.errors import ConfigError, FeedError
 
-__all__ = ["Budget", "Endpoints", "Instrument", "OrderLimits", "SnapshotRefused", "VenueClient", "resolve"]
+__all__ = ["Budget", "BudgetSpent", "Endpoints", "Instrument", "OrderLimits", "RateBudget", "SnapshotRefused", "VenueClient", "resolve"]
 
 
 class SnapshotRefused(FeedError):
@@ -31,6 +32,10 @@ class SnapshotRefused(FeedError):
     def __init__(self, text: str, retry_after_s: float = 0.0) -> None:
         super().__init__(text)
         self.retry_after_s = retry_after_s
+
+
+class BudgetSpent(SnapshotRefused):
+    """A request was not sent: there is no room for it in the budget for `retry_after_s`."""
 
 
 @dataclass(frozen=True)
@@ -107,8 +112,24 @@ def resolve(host: str, port: int) -> str:
     return str(found[secrets.randbelow(len(found))][4][0])
 
 
+class RateBudget(Protocol):
+    """What requests are taken from: `aats.budget.HostBudget` shared by all processes of the host, or `Budget`."""
+
+    def wait_s(self, weight: int, *, cancels: bool = False) -> float:
+        """Return how long to wait until `weight` may be spent; 0: now, and it counts as spent."""
+
+    def told(self, used: int) -> None:
+        """Take the venue's own count of its present minute."""
+
+    def limits(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Take the rateLimits of an exchangeInfo."""
+
+    def close(self, seconds: float, *, banned: bool = False) -> None:
+        """Spend nothing for so long: the venue said so."""
+
+
 class Budget:
-    """Request weight of one source address in the venue's own window, aligned to the clock.
+    """Request weight of one process that shares it with nobody, in the venue's own window, aligned to the clock: for tools and tests.
 
     Parameters
     ----------
@@ -127,7 +148,7 @@ class Budget:
         self._used = 0
         self._closed_until = 0.0
 
-    def wait_s(self, weight: int) -> float:
+    def wait_s(self, weight: int, *, cancels: bool = False) -> float:
         """Return how long to wait until `weight` may be spent; 0: now, and it counts as spent."""
         now = self._clock()
         if now < self._closed_until:
@@ -144,7 +165,10 @@ class Budget:
         """Take the venue's own count of the current window, where it is higher than ours."""
         self._used = max(self._used, used)
 
-    def close(self, seconds: float) -> None:
+    def limits(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Leave the limit as it is: of the venue's own something is left for others."""
+
+    def close(self, seconds: float, *, banned: bool = False) -> None:
         """Spend nothing for so long: the venue said so."""
         self._closed_until = max(self._closed_until, self._clock() + seconds)
 
@@ -165,8 +189,9 @@ class VenueClient(abc.ABC):
     snapshot_limit: int = 1000
     snapshot_max: int = 5000
 
-    def __init__(self, endpoints: Endpoints, *, cafile: str = "", timeout_s: float = 5.0) -> None:
+    def __init__(self, endpoints: Endpoints, *, cafile: str = "", timeout_s: float = 5.0, budget: RateBudget | None = None) -> None:
         self.endpoints = endpoints
+        self.budget = budget
         self.cafile = cafile
         self.timeout_s = timeout_s
 
@@ -184,7 +209,7 @@ class VenueClient(abc.ABC):
         ConfigError
             A symbol does not exist there; the text names it and near ones.
         FeedError
-            The venue did not answer.
+            The venue did not answer, or its budget is spent for longer than a minute.
         """
 
     @abc.abstractmethod

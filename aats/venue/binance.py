@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import logging
 import ssl
 import time
 from collections.abc import Iterable
@@ -13,15 +14,19 @@ import httpx
 import orjson
 
 from aats.errors import ConfigError, FeedError
-from aats.venue.base import Budget, Endpoints, Instrument, OrderLimits, SnapshotRefused, VenueClient
+from aats.venue.base import Budget, BudgetSpent, Endpoints, Instrument, OrderLimits, RateBudget, SnapshotRefused, VenueClient
 
 __all__ = ["BinanceClient"]
+
+log = logging.getLogger("aats.venue")
 
 #: Weight of GET /api/v3/depth by limit (3).
 DEPTH_WEIGHT = ((100, 5), (500, 25), (1000, 50), (5000, 250))
 INFO_WEIGHT = 20
-#: Of 6000 a minute and address (1); the rest is for other programs on this host.
+#: Of 6000 a minute and address (1), where the budget is not shared: the rest is for other programs on this host.
 WEIGHT_PER_MINUTE = 5000
+#: A window of weight has gone by after so long: exchangeInfo waits for it, where trading or a feed cannot begin without.
+WINDOW_S = 65.0
 #: Wait after HTTP 418 without a Retry-After: bans last 2 minutes to 3 days (7).
 BAN_S = 120.0
 
@@ -37,11 +42,11 @@ class BinanceClient(VenueClient):
         ),
     }
 
-    def __init__(self, endpoints: Endpoints, *, cafile: str = "", timeout_s: float = 5.0) -> None:
-        super().__init__(endpoints, cafile=cafile, timeout_s=timeout_s)
+    def __init__(self, endpoints: Endpoints, *, cafile: str = "", timeout_s: float = 5.0, budget: RateBudget | None = None) -> None:
+        super().__init__(endpoints, cafile=cafile, timeout_s=timeout_s, budget=budget)
         trust: ssl.SSLContext | bool = ssl.create_default_context(cafile=cafile) if cafile else ssl.create_default_context()
         self._http = httpx.Client(base_url=endpoints.rest, timeout=timeout_s, verify=trust, headers={"User-Agent": "aats"})
-        self._budget = Budget(WEIGHT_PER_MINUTE)
+        self._budget: RateBudget = Budget(WEIGHT_PER_MINUTE) if budget is None else budget
 
     @classmethod
     def endpoints_of(cls, mode: str) -> Endpoints | None:
@@ -59,7 +64,7 @@ class BinanceClient(VenueClient):
     def _get(self, path: str, params: dict[str, str], weight: int) -> bytes:
         wait = self._budget.wait_s(weight)
         if wait > 0:
-            raise SnapshotRefused(f"request weight of this minute is used up; {wait:.1f} s to go", wait)
+            raise BudgetSpent(f"what this host may ask the venue in a minute is used up; {wait:.1f} s to go", wait)
         try:
             answer = self._http.get(path, params=params)
         except httpx.HTTPError as exc:
@@ -74,7 +79,7 @@ class BinanceClient(VenueClient):
         retry = float(after) if after.replace(".", "", 1).isdigit() else 0.0
         if answer.status_code in (418, 429):
             retry = retry or (BAN_S if answer.status_code == 418 else 10.0)
-            self._budget.close(retry)
+            self._budget.close(retry, banned=answer.status_code == 418)
         raise SnapshotRefused(f"GET {self.endpoints.rest}{path}: HTTP {answer.status_code}: {text}", retry)
 
     @staticmethod
@@ -110,7 +115,13 @@ class BinanceClient(VenueClient):
         for attempt in range(4):
             try:
                 body = orjson.loads(self._get("/api/v3/exchangeInfo", params, INFO_WEIGHT))
+                self._budget.limits(body.get("rateLimits", ()))
                 return {row["symbol"]: row for row in body["symbols"]}
+            except BudgetSpent as exc:
+                if exc.retry_after_s > WINDOW_S or attempt == 3:
+                    raise
+                log.warning("%s: exchangeInfo waits: %s", self.endpoints.rest, exc)
+                time.sleep(exc.retry_after_s)
             except SnapshotRefused as exc:
                 if "HTTP 4" in str(exc) or attempt == 3:
                     raise

@@ -29,6 +29,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from aats.errors import AatsError, ConfigError
+from aats.venue.base import RateBudget
 
 __all__ = ["AccountError", "Balance", "BinanceAccount", "signer"]
 
@@ -43,6 +44,16 @@ _UNSURE = (-1006, -1007)
 _BAN_S = 120.0
 _LIMITED_S = 10.0
 _TRIES = 3
+#: A window of weight has gone by after so long.
+_WINDOW_S = 65.0
+#: Weight of a request (7).
+_WEIGHTS: dict[str, Callable[[Mapping[str, str]], int]] = {
+    "/api/v3/time": lambda params: 1,
+    "/api/v3/account": lambda params: 20,
+    "/api/v3/openOrders": lambda params: 6 if "symbol" in params else 80,
+    "/api/v3/order": lambda params: 4,
+    "/api/v3/myTrades": lambda params: 20,
+}
 
 
 class _Unsigned(logging.Filter):
@@ -125,6 +136,8 @@ class BinanceAccount:
         ``https://HOST[:PORT]``.
     clock : callable
         Epoch seconds.
+    budget : RateBudget, optional
+        What this host may ask the venue; a call waits for it, up to a minute.
 
     Notes
     -----
@@ -141,6 +154,7 @@ class BinanceAccount:
         timeout_s: float = 5.0,
         clock: Callable[[], float] = time.time,
         transport: httpx.BaseTransport | None = None,
+        budget: RateBudget | None = None,
     ) -> None:
         trust = ssl.create_default_context(cafile=cafile or None)
         self.rest = rest
@@ -150,6 +164,7 @@ class BinanceAccount:
         self._clock = clock
         self._offset_ms: int | None = None
         self._closed_until = 0.0
+        self._budget = budget
 
     def __repr__(self) -> str:
         return f"<BinanceAccount at {self.rest}>"
@@ -227,6 +242,7 @@ class BinanceAccount:
         wait = self._closed_until - self._clock()
         if wait > 0:
             raise AccountError(f"{method} {path}: {self.rest} asked to wait, {wait:.0f} s to go", status=429, retry_after_s=wait)
+        self._take(method, path, params or {})
         address = path
         if params is not None:
             now_ms = round(self._clock() * 1000) + (self._offset_ms or 0)
@@ -236,12 +252,27 @@ class BinanceAccount:
             answer = self._http.request(method, address)
         except httpx.HTTPError as exc:
             raise AccountError(f"{method} {self.rest}{path}: {type(exc).__name__}: {exc}") from None  # `exc` would show the signed address
+        used = answer.headers.get("X-MBX-USED-WEIGHT-1M", "")
+        if self._budget is not None and used.isdigit():
+            self._budget.told(int(used))
         if answer.status_code == 200:
             try:
                 return orjson.loads(answer.content)
             except orjson.JSONDecodeError:
                 raise AccountError(f"{method} {self.rest}{path}: the answer is not JSON", status=502) from None
         raise self._refused(f"{method} {self.rest}{path}", answer)
+
+    def _take(self, method: str, path: str, params: Mapping[str, str]) -> None:
+        """Wait until the budget has room for a request; refuse it where that takes longer than a window."""
+        if self._budget is None:
+            return
+        weight = 1 if method == "DELETE" else _WEIGHTS[path](params)
+        deadline = time.monotonic() + _WINDOW_S
+        while (wait := self._budget.wait_s(weight, cancels=method == "DELETE")) > 0:
+            if time.monotonic() + wait > deadline:
+                text = f"{method} {path}: what this host may ask {self.rest} is used up, {wait:.0f} s to go"
+                raise AccountError(text, status=429, retry_after_s=wait)
+            time.sleep(wait)
 
     def _refused(self, what: str, answer: httpx.Response) -> AccountError:
         try:
@@ -254,4 +285,6 @@ class BinanceAccount:
         if answer.status_code in (418, 429):
             retry = retry or (_BAN_S if answer.status_code == 418 else _LIMITED_S)
             self._closed_until = self._clock() + retry
+            if self._budget is not None:
+                self._budget.close(retry, banned=answer.status_code == 418)
         return AccountError(f"{what}: HTTP {answer.status_code}: {said}", code=code, status=answer.status_code, retry_after_s=retry)

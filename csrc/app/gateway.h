@@ -42,6 +42,7 @@ struct aats_gateway {
     /* verify: after the cancels at the end, ask the venue for what is open of our instances; READY comes again (AATS_OM_READY) when nothing is. */
     void (*verify)(void *self);
     void (*leave)(void *self);                      /* say good-bye; state becomes LEFT */
+    uint64_t (*waits)(void *self);                  /* requests that had to wait for a rate budget so far; NULL: none ever */
     /* quote and tick: market data of a traded symbol (paper trading); NULL where it is not wanted. */
     void (*quote)(void *self, int sym, aats_level_t const *bids, size_t bid_cnt, aats_level_t const *asks, size_t ask_cnt, int valid, int64_t now_ns);
     void (*tick)(void *self, int sym, int aggressor, int64_t px_i, int64_t qty_i, int64_t now_ns);

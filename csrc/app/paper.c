@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "app/paper_state.h"
+#include "order/client_id.h"
 
 #define MSEC 1000000ll
 
@@ -82,7 +83,7 @@ static int paper_place(void *self, aats_machine_t *m, aats_rules_t const *rules,
         snprintf(msg, msg_sz, "no memory for the order");
         return AATS_OC_ORDERS_FULL;
     }
-    o->o = (aats_match_order_t){.id = (uint64_t)mo->order_id, .owner = 1, .side = mo->side, .tif = mo->tif, .stp = p->opts.stp,
+    o->o = (aats_match_order_t){.id = (uint64_t)aats_order_client_no(mo), .owner = 1, .side = mo->side, .tif = mo->tif, .stp = p->opts.stp,
                                 .px_i = mo->px_i, .qty_i = mo->qty_i, .maker_rate_i = p->opts.maker_rate_i,
                                 .taker_rate_i = p->opts.taker_rate_i};
     o->instance = mo->instance;
@@ -92,7 +93,8 @@ static int paper_place(void *self, aats_machine_t *m, aats_rules_t const *rules,
     p->live_cnt++;
     aats_parcel_t *parcel = aats_pipe_put(&p->out, p->mono_ns + p->opts.latency_ns);
     parcel->what = AATS_PAPER_PLACE;
-    parcel->msg.order_id = mo->order_id;
+    parcel->msg.instance = mo->instance;
+    parcel->msg.order_id = aats_order_client_no(mo);
     return AATS_OK;
 }
 
@@ -102,7 +104,10 @@ static int request(aats_paper_t *p, uint32_t what, aats_machine_t const *m)
     aats_parcel_t *parcel = aats_pipe_put(&p->out, p->mono_ns + p->opts.latency_ns);
     parcel->what = what;
     parcel->msg.instance = m->o.instance;
-    parcel->msg.order_id = m->o.order_id;
+    parcel->msg.order_id = aats_order_client_no(&m->o);
+    if (m->o.state == AATS_ORD_LIVE) parcel->msg.code = AATS_OC_CANCELED_OTHER; /* what it is if it is not there */
+    if (m->o.state == AATS_ORD_ENDING) parcel->msg.code = AATS_OC_FILLS_MISSING;
+    parcel->msg.cum_qty_i = m->o.cum_qty_i;
     return AATS_OK;
 }
 
@@ -122,8 +127,9 @@ static void paper_ask(void *self, aats_machine_t *m, aats_rules_t const *rules)
 static void paper_gone(void *self, aats_machine_t *m)
 {
     aats_paper_t *p = self;
-    porder_t **at = aats_paper_bucket(p, (uint64_t)m->o.order_id);
-    while (*at != NULL && (*at)->o.id != (uint64_t)m->o.order_id) at = &(*at)->chain;
+    uint64_t const id = (uint64_t)aats_order_client_no(&m->o);
+    porder_t **at = aats_paper_bucket(p, id);
+    while (*at != NULL && ((*at)->o.id != id || (*at)->instance != m->o.instance)) at = &(*at)->chain;
     porder_t *o = *at;
     if (o == NULL) return;
     *at = o->chain;

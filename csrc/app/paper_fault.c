@@ -83,8 +83,7 @@ static void go_down(aats_paper_t *p)
     for (int k = 0; k < 3; k++) {
         for (uint64_t i = pipes[k]->head; i < pipes[k]->tail; i++) {
             aats_parcel_t const *at = &pipes[k]->at[i & (pipes[k]->cap - 1)];
-            porder_t const *o = aats_paper_find(p, (uint64_t)at->msg.order_id);
-            aats_omsg_t of = {.order_id = at->msg.order_id, .instance = o != NULL ? o->instance : at->msg.instance};
+            aats_omsg_t of = {.order_id = at->msg.order_id, .instance = at->msg.instance};
             if (k == 0 ? is_request(at->what) : is_answer(&at->msg)) put_unknown(&f->ready, 0, &of, AATS_OC_DISCONNECTED);
         }
     }
@@ -141,8 +140,7 @@ int aats_paper_fault_arrives(aats_paper_t *p, aats_parcel_t const *parcel)
         if (!f->hold && !f->down) release(f, id, 0);
         return 0;
     }
-    porder_t const *o = aats_paper_find(p, (uint64_t)id);
-    aats_omsg_t of = {.order_id = id, .instance = o != NULL ? o->instance : parcel->msg.instance};
+    aats_omsg_t of = {.order_id = id, .instance = parcel->msg.instance};
     if (id == f->lost_id || id == f->refused_id)
         put_unknown(&f->later, p->mono_ns + ANSWER_NS - 2 * p->opts.latency_ns, &of, AATS_OC_TIMEOUT);
     if (id == f->unsure_id) {

@@ -19,7 +19,7 @@ enum { TRAVELS = 0, HELD = 1, RESTS = 2, ENDED = 3, REFUSED = 4 };
 
 typedef struct porder porder_t;
 struct porder {
-    aats_match_order_t o; /* o.id is the order_id */
+    aats_match_order_t o; /* o.id is the lower half of the client id */
     uint64_t instance;
     uint64_t number;      /* remote_id is P and this; 0: the engine has not taken it */
     int sym;
@@ -61,6 +61,8 @@ struct aats_paper {
 /* aats_paper_bucket returns the chain that an order is in; aats_paper_find the order, NULL: not known (any more). */
 static inline porder_t **aats_paper_bucket(aats_paper_t *p, uint64_t order_id) { return p->bucket + order_id % BUCKETS; }
 porder_t *aats_paper_find(aats_paper_t *p, uint64_t order_id);
+/* aats_paper_of is aats_paper_find for the order that a request is about: one of an earlier run may have the number of one of ours. */
+porder_t *aats_paper_of(aats_paper_t *p, aats_parcel_t const *parcel);
 
 /* aats_paper_say puts a message about an order (NULL: about all) on its way; there is room. */
 aats_omsg_t *aats_paper_say(aats_paper_t *p, uint32_t kind, uint32_t code, porder_t const *o);

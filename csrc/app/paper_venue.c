@@ -10,6 +10,12 @@ porder_t *aats_paper_find(aats_paper_t *p, uint64_t order_id)
     return o;
 }
 
+porder_t *aats_paper_of(aats_paper_t *p, aats_parcel_t const *parcel)
+{
+    porder_t *o = aats_paper_find(p, (uint64_t)parcel->msg.order_id);
+    return o != NULL && o->instance == parcel->msg.instance ? o : NULL;
+}
+
 /* ---- the way back ---- */
 
 aats_omsg_t *aats_paper_say(aats_paper_t *p, uint32_t kind, uint32_t code, porder_t const *o)
@@ -161,13 +167,17 @@ static void cancel_arrives(aats_paper_t *p, porder_t *o, aats_omsg_t const *aske
     (void)aats_paper_drain(p, p->symbol + o->sym);
 }
 
-/* ask_arrives repeats how things stand; of an order that is held, what becomes of it will be said. */
+/* ask_arrives repeats how things stand; of an order that is held, what becomes of it will be said.  An order that lived in an earlier run has
+ * ended with that. */
 static void ask_arrives(aats_paper_t *p, porder_t *o, aats_omsg_t const *asked)
 {
     if (o == NULL || o->where == TRAVELS) {
-        aats_omsg_t *m = aats_paper_say(p, AATS_OM_ABSENT, AATS_OC_NONE, NULL);
+        int const lived = o == NULL && asked->code != AATS_OC_NONE;
+        aats_omsg_t *m = aats_paper_say(p, lived ? AATS_OM_DONE : AATS_OM_ABSENT, lived ? asked->code : AATS_OC_NONE, NULL);
         m->instance = asked->instance;
         m->order_id = asked->order_id;
+        m->cum_qty_i = lived ? asked->cum_qty_i : -1;
+        if (lived) snprintf(m->text, sizeof m->text, "paper trading ended with the run that sent it");
     } else if (o->where == RESTS) {
         aats_paper_say(p, AATS_OM_OPEN, AATS_OC_NONE, o)->cum_qty_i = o->cum_i;
     } else if (o->where == ENDED) {
@@ -179,7 +189,7 @@ static void ask_arrives(aats_paper_t *p, porder_t *o, aats_omsg_t const *asked)
 
 void aats_paper_arrive(aats_paper_t *p, aats_parcel_t const *parcel)
 {
-    porder_t *o = aats_paper_find(p, (uint64_t)parcel->msg.order_id);
+    porder_t *o = aats_paper_of(p, parcel);
     if (parcel->what == AATS_PAPER_CANCEL)
         cancel_arrives(p, o, &parcel->msg);
     else if (parcel->what == AATS_PAPER_ASK)

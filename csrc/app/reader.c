@@ -144,6 +144,19 @@ int aats_reader_down(aats_reader_t const *r, int feed)
     return feed < 0 || feed >= AATS_FEED_MAX ? AATS_WHY_FEED_DOWN : (int)r->feeds[feed].why;
 }
 
+int aats_reader_why(aats_reader_t const *r, int sub, int64_t now_mono_ns)
+{
+    aats_reader_sub_t const *s = aats_reader_sub(r, sub);
+    feed_t const *f = s == NULL || s->feed < 0 ? NULL : &r->feeds[s->feed];
+    if (f == NULL || !f->attached) return AATS_WHY_NO_BOOK;
+    if (f->why != AATS_WHY_NONE) return (int)f->why;
+    if (!s->valid) return AATS_WHY_NO_BOOK;
+    if (now_mono_ns < f->check_mono_ns) return aats_valid_why(AATS_F_VALID, 0, &f->pulse, s->link, now_mono_ns);
+    aats_pulse_t pulse;
+    aats_pulse_take(&f->md, f->slot, &pulse);
+    return aats_valid_why(AATS_F_VALID, 0, &pulse, s->link, now_mono_ns);
+}
+
 uint32_t aats_reader_sub_cnt(aats_reader_t const *r) { return r->sub_cnt; }
 aats_reader_sub_t const *aats_reader_sub(aats_reader_t const *r, int sub)
 {

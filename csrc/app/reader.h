@@ -119,6 +119,10 @@ int aats_reader_next(aats_reader_t *r, int64_t now_mono_ns, aats_event_t *out);
  * is not attached.  Whoever can map segments looks for a new generation while it is FEED_DOWN or REPLACED. */
 int aats_reader_down(aats_reader_t const *r, int feed);
 
+/* aats_reader_why returns why a sub's book is not good at this moment, AATS_WHY_NONE if it is: whoever is about to act on it asks, because events of a
+ * loop that was busy come late.  Its feed's pulse is taken anew if it is older than AATS_READER_CHECK_NS. */
+int aats_reader_why(aats_reader_t const *r, int sub, int64_t now_mono_ns);
+
 uint32_t aats_reader_sub_cnt(aats_reader_t const *r);
 aats_reader_sub_t const *aats_reader_sub(aats_reader_t const *r, int sub); /* NULL for an index that is not there */
 

@@ -22,6 +22,7 @@ void aats_session_defaults(aats_session_opts_t *o)
         .query_min_ns   = SECOND / 2,
         .query_max_ns   = 8 * SECOND,
         .absent_ns      = SECOND,
+        .unknown_ns     = 60 * SECOND,
         .backoff_min_ns = SECOND / 2,
         .backoff_max_ns = 30 * SECOND,
         .retry_fatal_ns = 60 * SECOND,
@@ -101,8 +102,11 @@ uint32_t session_sym(aats_session_t *s, aats_rules_t const *rules)
 {
     uint32_t i = 0;
     while (i < s->sym_cnt && strcmp(s->syms[i].native, rules->native) != 0) i++;
-    if (i == s->sym_cnt && !session_grow((void **)&s->syms, &s->sym_cap, i + 1, sizeof *s->syms)) return NONE;
-    if (i == s->sym_cnt) s->sym_cnt++;
+    if (i == s->sym_cnt) {
+        if (!session_grow((void **)&s->syms, &s->sym_cap, i + 1, sizeof *s->syms)) return NONE;
+        if (!session_grow((void **)&s->trade_ids, &s->trade_cap, i + 1, sizeof *s->trade_ids)) return NONE;
+        s->trade_ids[s->sym_cnt++] = 0;
+    }
     s->syms[i] = *rules;
     return i;
 }
@@ -172,6 +176,10 @@ void aats_session_free(aats_session_t *s)
     free(s->join_buf);
     free(s->flights);
     free(s->known);
+    free(s->buckets);
+    free(s->trade_ids);
+    free(s->held);
+    free(s->assets);
     free(s->strays);
     free(s->queue);
     free(s->reply.msgs);
@@ -242,13 +250,15 @@ int aats_session_begin(aats_session_t *s, int64_t now_ns, int64_t mono_ns)
         aats_mail_free(m);
         cnt++;
     }
+    budget_look(s);
     if (mono_ns >= s->tick_mono_ns && !s->stalled) { /* after a stall bytes come first: the answer may be among them */
         s->tick_mono_ns = mono_ns + TICK_NS;
         conn_tick(s);
         ask_tick(s);
-        s->known_look = 1;
+        extra_tick(s);
+        if (s->unsure || s->stray_cnt || s->stage != STAGE_READY || mono_ns >= s->glance_mono_ns) s->known_look = 1;
     }
-    if (s->known_look) know_tick(s);
+    if (s->known_look || s->dirty_cnt) way_tick(s);
     return cnt;
 }
 
@@ -260,7 +270,8 @@ int64_t aats_session_next_mono_ns(aats_session_t *s)
     if (s->phase != LINK_OPEN && s->phase != LINK_LEFT) next = earlier_of(next, s->at_mono_ns);
     if (s->phase == LINK_OPEN) {
         next = earlier_of(next, earlier_of(s->rotate_mono_ns, s->clock_due_mono_ns));
-        if (s->stage == STAGE_ORDERS || s->known_look) next = earlier_of(next, s->mono_ns + TICK_NS);
+        if (s->stage_mono_ns) next = earlier_of(next, s->stage_mono_ns);
+        if (s->stage == STAGE_ORDERS || s->known_look || s->dirty_cnt) next = earlier_of(next, s->mono_ns + TICK_NS);
     }
     for (flight_t const *f = s->flights; f < s->flights + s->flight_cnt; f++)
         if (!f->late) next = earlier_of(next, f->sent_mono_ns + s->opts.answer_ns);

@@ -48,6 +48,7 @@ typedef struct {
     int64_t query_min_ns;  /* 0.5 s */
     int64_t query_max_ns;  /* 8 s */
     int64_t absent_ns;     /* 1 s */
+    int64_t unknown_ns;    /* 60 s of questions: then READY does not wait for that order any more */
     int64_t backoff_min_ns;
     int64_t backoff_max_ns;
     int64_t retry_fatal_ns;
@@ -65,6 +66,13 @@ void aats_session_free(aats_session_t *s);
 
 /* aats_session_symbol names a symbol whose open orders are looked at when it reconciles; before the first pass.  AATS_OK, AATS_E_FULL. */
 int aats_session_symbol(aats_session_t *s, aats_rules_t const *rules);
+/* aats_session_budgets gives it the host's budgets (risk/budget.h), shared with every other process: of requests by `address` ("addr binance sim"), of orders
+ * by `account`.  Without them it counts for itself alone.  Before the first pass; the segment stays mapped longer than the session. */
+int aats_session_budgets(aats_session_t *s, void *risk_mem, uint64_t mapped_sz, char const *account, char const *address);
+uint64_t aats_session_waits(aats_session_t const *s); /* requests that had to wait for a budget so far */
+/* aats_session_deadman arms the venue's dead-man switch, where it has one, and keeps it armed while this session is stepped: 0: not. AATS_OK, or
+ * AATS_E_UNKNOWN where the venue has none. */
+int aats_session_deadman(aats_session_t *s, int64_t after_ns);
 /* aats_session_own says which instance is this process's; before the first pass. */
 void aats_session_own(aats_session_t *s, uint64_t instance);
 

@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "app/session_state.h"
+#include "base/steps.h"
+#include "order/client_id.h"
 
 #define ORDERS_WINDOW_NS (10 * SECOND) /* of a limit on orders whose interval is not told */
 #define BUSY_NS          SECOND        /* a venue that says "too much" and no time means at least this */
@@ -14,10 +16,10 @@
 
 static char const *const KINDS[AATS_OR_CNT] = {
     "our requests", "the time", "the log-on", "the subscription to events", "the account", "open orders",
-    "an order",     "a cancel", "a cancel of all", "an order's state", "an order's fills",
+    "an order",     "a cancel", "a cancel of all", "an order's state", "fills", "the dead-man switch",
 };
 
-static int is_stage(uint32_t kind) { return kind >= AATS_OR_TIME && kind <= AATS_OR_OPEN; }
+static int is_stage(flight_t const *f) { return f->kind <= AATS_OR_OPEN || (f->kind == AATS_OR_FILLS && !f->order_id); }
 static int is_order(uint32_t kind) { return kind == AATS_OR_PLACE || kind == AATS_OR_CANCEL; }
 
 int64_t ask_venue_ns(aats_session_t const *s)
@@ -31,13 +33,17 @@ int ask(aats_session_t *s, uint32_t kind, uint32_t sym, aats_machine_t *m, aats_
 {
     char text[TEXT_MAX];
     aats_oreq_t req = {.kind = kind, .id = s->next_id + 1, .time_ms = ask_venue_ns(s) / MS, .order = o,
-                       .rules = sym == NONE ? NULL : &s->syms[sym], .from_id = from_id};
+                       .rules = sym == NONE ? NULL : &s->syms[sym], .from_id = from_id, .renamed = kind == AATS_OR_QUERY ? want_renamed(s, m) : 0,
+                       .deadman_ms = kind == AATS_OR_DEADMAN ? (int64_t)from_id : 0};
     if (!session_grow((void **)&s->flights, &s->flight_cap, s->flight_cnt + 1, sizeof *s->flights)) return AATS_E_NOMEM;
     int n = s->venue->encode(&req, &s->auth, text, sizeof text);
     if (n <= 0) return n ? n : AATS_E_EMPTY;
+    if (budget_take(s, &req) > 0) return AATS_E_BUSY;
+    if (kind == AATS_OR_PLACE) aats_step(AATS_STEP_ENCODED);
     if (!conn_send_frame(s, AATS_WS_TEXT, text, (size_t)n)) return AATS_E_FULL;
     s->flights[s->flight_cnt++] = (flight_t){.id = ++s->next_id, .kind = kind, .sym = sym, .look = s->look, .m = m,
-                                             .instance = o ? o->instance : 0, .order_id = o ? o->order_id : 0, .sent_mono_ns = s->mono_ns};
+                                             .instance = o ? o->instance : 0, .order_id = o ? aats_order_client_no(o) : 0, .from_id = from_id,
+                                             .by_the_way = s->stage >= STAGE_ORDERS, .sent_mono_ns = s->mono_ns};
     return AATS_OK;
 }
 
@@ -76,6 +82,7 @@ static void take_busy(aats_session_t *s, aats_oreply_t const *r)
     if (r->retry_ms > 0) wait = r->retry_ms > INT64_MAX / MS ? WAIT_MAX_NS : r->retry_ms * MS - ask_venue_ns(s);
     if (wait < 0) wait = 0;
     if (wait > WAIT_MAX_NS) wait = WAIT_MAX_NS;
+    budget_hold(s, wait, banned, r->full != 0);
     if (r->full) {
         if (s->full_mono_ns < s->mono_ns + wait) s->full_mono_ns = s->mono_ns + wait;
         return;
@@ -137,7 +144,7 @@ static void deliver(aats_session_t *s, aats_oreply_t *r, flight_t const *f, int6
 /* Of an order: REJECT, FILLs and whatever else it says; or, where nothing was done, only that it may be asked again. */
 static void take_order_reply(aats_session_t *s, aats_oreply_t *r, flight_t const *f, int64_t recv_ns)
 {
-    aats_order_t gone = {.instance = f->instance, .order_id = f->order_id};
+    aats_order_t gone = {.instance = f->instance, .order_id = f->order_id}; /* both halves of its client id */
     int ok = r->status == 200;
     if (r->fatal && f->kind == AATS_OR_PLACE) s->deny_mono_ns = s->mono_ns + s->opts.retry_fatal_ns;
     if (r->fatal && !s->told_fatal) {
@@ -162,11 +169,15 @@ static void take_order_reply(aats_session_t *s, aats_oreply_t *r, flight_t const
 
 static void take_stage_reply(aats_session_t *s, aats_oreply_t *r, flight_t const *f, int64_t recv_ns)
 {
-    int ready = s->stage == STAGE_READY, ok = r->status == 200 || (r->already && f->kind == AATS_OR_LISTEN);
+    int on_the_way = !f->by_the_way && f->look == s->look, ok = r->status == 200 || (r->already && f->kind == AATS_OR_LISTEN);
     if (f->kind == AATS_OR_TIME) s->clock_asked = 0;
-    if (!ok && (ready || f->look != s->look)) return; /* the clock, looked at by the way: later again */
+    if (!ok && !on_the_way) return; /* the clock, looked at by the way: later again */
     if (!ok && r->clock && ++s->stage_clock <= CLOCKS_MAX) {
-        know_begin(s, STAGE_TIME);
+        way_begin(s, STAGE_TIME);
+        return;
+    }
+    if (!ok && f->kind == AATS_OR_FILLS && !r->fatal && !r->busy) { /* each order is asked for anyway */
+        way_answered(s, f, r);
         return;
     }
     if (!ok) {
@@ -176,13 +187,17 @@ static void take_stage_reply(aats_session_t *s, aats_oreply_t *r, flight_t const
     int e = s->venue->result(r, (int)f->kind, NULL);
     if (e < 0) {
         strange(s, "an answer that cannot be read", e);
-        if (!ready) conn_fail(s, AATS_WS_NORMAL, "an answer that cannot be read");
+        if (on_the_way && f->kind == AATS_OR_FILLS) way_answered(s, f, r);
+        else if (on_the_way) conn_fail(s, AATS_WS_NORMAL, "an answer that cannot be read");
         return;
     }
     if (f->kind == AATS_OR_TIME) take_time(s, f, r);
     if (f->kind == AATS_OR_LOGON) s->auth.logged_on = 1;
+    if (f->kind == AATS_OR_ACCOUNT) s->asset_mark++;
     deliver(s, r, f, recv_ns);
-    if (!ready && f->look == s->look) know_stage_answered(s);
+    if (f->kind == AATS_OR_ACCOUNT) extra_account(s);
+    if (f->kind == AATS_OR_OPEN && f->by_the_way) know_glanced(s, f);
+    if (on_the_way) way_answered(s, f, r);
 }
 
 static void take_reply(aats_session_t *s, aats_oreply_t *r, int64_t recv_ns)
@@ -192,6 +207,7 @@ static void take_reply(aats_session_t *s, aats_oreply_t *r, int64_t recv_ns)
     if (r->busy) take_busy(s, r);
     if (r->clock) s->clock_due_mono_ns = s->mono_ns;
     while (i < s->flight_cnt && s->flights[i].id != r->id) i++;
+    budget_told(s, r, r->id && i < s->flight_cnt ? &s->flights[i] : NULL);
     if (!r->id || i == s->flight_cnt) {
         if (r->fatal) refused(s, AATS_OR_NONE, r);
         else session_tell_kind(s, AATS_OM_STRANGE, AATS_OC_NONE, "an answer to nothing that was asked");
@@ -199,9 +215,11 @@ static void take_reply(aats_session_t *s, aats_oreply_t *r, int64_t recv_ns)
     }
     flight_t f = s->flights[i];
     s->flights[i] = s->flights[--s->flight_cnt];
-    s->known_look = 1;
-    if (is_stage(f.kind)) take_stage_reply(s, r, &f, recv_ns);
+    if (is_stage(&f)) take_stage_reply(s, r, &f, recv_ns);
+    else if (f.kind == AATS_OR_DEADMAN) extra_deadman_reply(s, r);
     else take_order_reply(s, r, &f, recv_ns);
+    if (f.order_id) know_dirty(s, f.instance, f.order_id);
+    else s->known_look = 1;
 }
 
 void ask_message(aats_session_t *s, char const *text, size_t n, int64_t recv_ns)
@@ -221,7 +239,13 @@ void ask_message(aats_session_t *s, char const *text, size_t n, int64_t recv_ns)
     case AATS_OV_DEAF:
         if (!session_up(s)) break;
         session_notice(s, 1, "order session: the venue has ended the subscription to events; everything is asked for anew");
-        know_begin(s, STAGE_LISTEN);
+        if (s->told_up) session_tell_kind(s, AATS_OM_DOWN, AATS_OC_NONE, "the venue has ended the subscription to events");
+        s->told_up = 0;
+        s->held_cnt = 0;
+        way_begin(s, STAGE_LISTEN);
+        break;
+    case AATS_OV_MOVED:
+        if (!s->account_mono_ns) s->account_mono_ns = s->mono_ns + s->opts.query_min_ns;
         break;
     default: break; /* of other events nothing is wanted */
     }
@@ -235,7 +259,7 @@ static void overdue(aats_session_t *s, flight_t *f)
     f->late = 1;
     s->known_look = 1;
     if (is_order(f->kind) && f->m) session_tell_order(s, AATS_OM_UNKNOWN, AATS_OC_TIMEOUT, f, "no answer in time");
-    if (!is_stage(f->kind)) know_again(s, f);
+    if (!is_stage(f)) know_again(s, f);
     else if (f->kind == AATS_OR_TIME && s->clock_asked) s->clock_asked = 0, s->clock_due_mono_ns = s->mono_ns + SECOND;
     else if (f->look == s->look && s->stage < STAGE_ORDERS) {
         snprintf(why, sizeof why, "no answer to %s in time", KINDS[f->kind]);
@@ -260,7 +284,7 @@ void ask_tick(aats_session_t *s)
         s->unread_mono_ns = s->mono_ns + s->opts.query_max_ns;
         know_doubt(s);
     }
-    if (s->phase != LINK_OPEN || s->stage != STAGE_READY || s->clock_asked || s->mono_ns < s->clock_due_mono_ns) return;
+    if (s->phase != LINK_OPEN || s->stage < STAGE_ORDERS || s->clock_asked || s->mono_ns < s->clock_due_mono_ns) return;
     if (s->mono_ns < s->hold_mono_ns || ask(s, AATS_OR_TIME, NONE, NULL, NULL, 0) < 0) s->clock_due_mono_ns = s->mono_ns + SECOND;
     else s->clock_asked = 1;
 }

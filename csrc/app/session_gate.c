@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "app/session_state.h"
+#include "base/steps.h"
 
 /* ---- what the trader is told ---- */
 
@@ -26,7 +27,8 @@ void session_tell(aats_session_t *s, aats_omsg_t const *m)
     aats_omsg_t *put = &s->queue[(s->queue_head + s->queue_cnt++) % s->queue_cap];
     *put = *m;
     session_hide_key(s, put->text); /* it goes into journals and shared memory */
-    s->known_look = 1;
+    if (m->order_id) know_dirty(s, m->instance, m->order_id);
+    else s->known_look = 1;
 }
 
 void session_tell_kind(aats_session_t *s, uint32_t kind, uint32_t code, char const *text)
@@ -56,6 +58,7 @@ static void look_at_the_clock(aats_session_t *s)
 static int may_place(aats_session_t *s, char *msg, size_t msg_sz)
 {
     uint32_t placing = ask_orders_under_way(s, 1);
+    budget_look(s);
     if (s->mono_ns < s->hold_mono_ns) {
         snprintf(msg, msg_sz, "the venue %s; %lld ms are left", s->banned ? "has banned this address" : "wants us to wait",
                  (long long)((s->hold_mono_ns - s->mono_ns) / MS + 1));
@@ -82,7 +85,7 @@ static int may_place(aats_session_t *s, char *msg, size_t msg_sz)
                  (long long)(l->span_ns / SECOND), (long long)used);
         return AATS_OC_RATE_LIMIT;
     }
-    return AATS_OC_NONE;
+    return budget_may_place(s, msg, msg_sz);
 }
 
 static int g_place(void *self, aats_machine_t *m, aats_rules_t const *rules, char *msg, size_t msg_sz)
@@ -95,6 +98,10 @@ static int g_place(void *self, aats_machine_t *m, aats_rules_t const *rules, cha
     int e = k ? ask(s, AATS_OR_PLACE, k->sym, m, &m->o, 0) : AATS_E_NOMEM;
     if (e < 0) {
         know_gone(s, m);
+        if (e == AATS_E_BUSY) {
+            budget_sentence(s, s->token_wait_ns, msg, msg_sz);
+            return AATS_OC_RATE_LIMIT;
+        }
         snprintf(msg, msg_sz, "its request could not be made (%s)", aats_err_name(e));
         return e == AATS_E_IO ? AATS_OC_AUTH : e == AATS_E_EMPTY ? AATS_OC_VENUE : AATS_OC_NOT_CONNECTED;
     }
@@ -112,15 +119,18 @@ static int g_cancel(void *self, aats_machine_t *m, aats_rules_t const *rules)
     k->wish = 1;
     k->cancel_told = 0;
     k->cancel_mono_ns = 0;
-    if (know_cancel(s, k) && s->flush) s->flush(s->host_arg);
+    int out = want_cancel(s, k);
+    if (out && s->flush) s->flush(s->host_arg);
+    if (out) aats_step(AATS_STEP_CANCEL_WRITTEN);
+    else s->unsure++;
     return AATS_OK;
 }
 
 static void g_ask(void *self, aats_machine_t *m, aats_rules_t const *rules)
 {
     aats_session_t *s = self;
-    know_add(s, m, rules);
-    s->known_look = 1;
+    known_t *k = know_add(s, m, rules);
+    if (k) know_dirty(s, k->instance, k->order_id);
 }
 
 static void g_gone(void *self, aats_machine_t *m) { know_gone(self, m); }
@@ -151,15 +161,17 @@ static void g_verify(void *self)
 {
     aats_session_t *s = self;
     s->verifying = 1;
-    if (s->phase == LINK_OPEN && s->stage > STAGE_ACCOUNT) know_begin(s, STAGE_OPEN);
+    if (s->phase == LINK_OPEN && s->stage > STAGE_OPEN) way_begin(s, STAGE_OPEN);
 }
 
 static void g_leave(void *self) { link_good_bye(self); }
+static uint64_t g_waits(void *self) { return aats_session_waits(self); }
 static void g_free(void *self) { aats_session_free(self); }
 
 void aats_session_gateway(aats_session_t *s, aats_gateway_t *out)
 {
     *out = (aats_gateway_t){.self = s, .place = g_place, .cancel = g_cancel, .ask = g_ask, .gone = g_gone, .step = g_step, .next = g_next,
-                            .state = g_state, .next_mono_ns = g_next_mono_ns, .verify = g_verify, .leave = g_leave, .free = g_free};
+                            .state = g_state, .next_mono_ns = g_next_mono_ns, .verify = g_verify, .leave = g_leave, .waits = g_waits,
+                            .free = g_free};
     snprintf(out->exchange, sizeof out->exchange, "%s", s->venue->name);
 }

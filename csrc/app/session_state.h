@@ -4,7 +4,11 @@
  *     session_gate.c  the face that the trader sees
  *     session_ws.c    the connection and its bytes: upgrade, frames, silence, rotation, back-off
  *     session_ask.c   requests under way: what was asked, what the answer means, what no answer means
- *     session_know.c  what is known of each order: reconciling, questions, cancels, orders of earlier instances
+ *     session_budget.c  the host's rate budgets: before a request, and what answers say of them
+ *     session_know.c  what is known of each order: what messages say of it, what is believed
+ *     session_want.c  what is wanted of the venue: questions, cancels, how long they are asked
+ *     session_way.c   the way to READY, and looks on the way
+ *     session_extra.c balances; the dead-man switch
  */
 #ifndef AATS_APP_SESSION_STATE_H
 #define AATS_APP_SESSION_STATE_H
@@ -12,6 +16,7 @@
 #include "app/feed.h"
 #include "app/session.h"
 #include "proto/ws.h"
+#include "risk/budget.h"
 #include "venue/order.h"
 
 #define SECOND      ((int64_t)1000000000)
@@ -25,27 +30,44 @@
 #define FORGOTTEN_NS (10 * SECOND)       /* an acknowledged order that the venue denies for so long is not there any more */
 #define DENIED      64                   /* orders remembered that were told as never received, or as forgotten */
 #define ASKS_MAX    8                    /* questions about orders under way at once: they cost weight */
+#define FILLS_FULL  5                    /* whole answers without the fills that are missing, before they are given up */
+#define LOOK_SOON_NS (2 * SECOND)        /* after READY, if there was a gap: what was asked for then may have lagged */
+#define LOOK_NS     (60 * SECOND)        /* between two looks at what is open, by the way: an event may have been lost */
+#define DIRTY       64                   /* orders of which something was said since they were looked at; more: all are looked at */
 #define LIMITS      4                    /* intervals in which orders are counted */
 #define NONE        UINT32_MAX
 
 enum { LINK_WAIT = 0, LINK_CONNECTING = 1, LINK_UPGRADING = 2, LINK_OPEN = 3, LINK_CLOSING = 4, LINK_LEFT = 5 };
 
 /* How far an open connection has come; each has its request answered before the next begins. */
-enum { STAGE_TIME = 0, STAGE_LOGON = 1, STAGE_LISTEN = 2, STAGE_ACCOUNT = 3, STAGE_OPEN = 4, STAGE_ORDERS = 5, STAGE_READY = 6 };
+enum {
+    STAGE_TIME = 0, STAGE_LOGON = 1, STAGE_LISTEN = 2, STAGE_OPEN = 3, STAGE_FILLS = 4, STAGE_ACCOUNT = 5, STAGE_ORDERS = 6, STAGE_READY = 7
+};
 
 /* An order of this process whose machine lives. */
 typedef struct {
     aats_machine_t *m;
+    uint64_t instance;       /* its client id */
+    int64_t order_id;
+    uint32_t chain;          /* the next of its bucket, NONE */
     uint32_t sym;
-    uint32_t tries;          /* questions since it was known last */
+    uint32_t tries;          /* questions since it was known last, or since the connection came */
+    uint32_t full_cnt;       /* whole answers to FILLS, and fills are still missing */
+    int64_t since_mono_ns;   /* the first question since it was known last, 0: none */
+    int64_t ending_mono_ns;  /* it has ended, and fills were missing, when this was seen first; 0: not so */
+    int64_t heard_mono_ns;   /* the last that was said of it */
     int64_t ask_mono_ns;     /* the next question, not before */
-    int64_t sent_mono_ns;    /* its PLACE, 0: not by this session */
+    int64_t sent_mono_ns;    /* its PLACE; of an order that was taken over when it was looked at first: its bytes may have been under way */
     int64_t absent_mono_ns;  /* first answer in a row that it never arrived */
     uint32_t absent_cnt;
     int64_t doubt_mono_ns;   /* when the last doubt began */
     uint8_t doubt;           /* not heard of since the connection was lost, or since something could not be read */
     uint8_t wish;            /* a cancel was asked of us and has not gone out */
     uint8_t cancel_told;     /* the cancel request has its answer */
+    uint8_t given_up;        /* asked for so long that READY does not wait for it any more */
+    uint8_t renamed;         /* the next question names it by the id of its cancel */
+    uint8_t blind;           /* a cancel went out when the venue's number was not known */
+    uint8_t listed;          /* the look that is being read has shown it */
     uint8_t pad;
     uint32_t asked_kind;     /* the last question of this doubt, AATS_OR_* */
     int64_t cancel_mono_ns;  /* the next cancel request, not before */
@@ -70,9 +92,26 @@ typedef struct {
     uint32_t look;         /* OPEN: of which look */
     aats_machine_t *m;     /* of PLACE, CANCEL, QUERY, FILLS; NULL: gone, or a stray's */
     uint64_t instance;     /* of the order, machine or stray */
-    int64_t order_id;
+    int64_t order_id;      /* lower half of its client id; 0: of no order */
+    uint64_t from_id;      /* FILLS: of which trade on */
+    uint32_t by_the_way;   /* not a stage's, though of its kind: the clock, a look at what is open, the account */
+    uint32_t pad;
     int64_t sent_mono_ns;
 } flight_t;
+
+/* The client id of an order. */
+typedef struct {
+    uint64_t instance;
+    int64_t order_id;
+} whose_t;
+
+/* An asset of the account. */
+typedef struct {
+    char name[16];
+    int32_t exp;
+    uint32_t mark;         /* the last answer that had it */
+    uint32_t some;         /* there is something of it */
+} asset_t;
 
 /* A limit on orders, as last told. */
 typedef struct {
@@ -90,6 +129,8 @@ struct aats_session {
     size_t earlier_cnt;
     aats_rules_t *syms;
     uint32_t sym_cnt, sym_cap;
+    uint64_t *trade_ids;     /* of each symbol, the highest that is known of ours, 0: none */
+    uint32_t trade_cap;
 
     int64_t now_ns, mono_ns; /* of this pass, or of the order that is being sent */
     int64_t begun_mono_ns;   /* of the last begin */
@@ -134,6 +175,13 @@ struct aats_session {
     int64_t full_mono_ns;    /* no PLACE before: too many orders */
     int64_t deny_mono_ns;    /* no PLACE before: the key may not */
 
+    /* what this host may ask for (session_budget.c); all NULL: it counts for itself alone */
+    aats_budget_t *weight, *requests, *connects, *orders;
+    int64_t told_wait_mono_ns; /* until when PLACE was told to wait */
+    int64_t token_wait_ns;   /* of the last request that found no token */
+    uint64_t waits;          /* requests that had to wait for one */
+    int paid;                /* tokens of the next attempt to connect are taken */
+
     int unread;              /* a message could not be read: all orders are to be asked for ... */
     int64_t unread_mono_ns;  /* ... not before */
 
@@ -144,7 +192,10 @@ struct aats_session {
 
     /* the way to READY */
     int stage;
+    int gap;                 /* not listened for a while: what has happened is fetched before events are believed */
     uint32_t stage_left;     /* requests of the stage not answered yet */
+    uint32_t stage_at;       /* the next one to send ... */
+    int64_t stage_mono_ns;   /* ... not before: there was no token for it; 0: all are sent */
     uint32_t stage_clock;    /* time stamps refused on the way */
     uint32_t look;           /* counts the requests of stages */
     uint32_t first_look;     /* the first look at open orders on this way: foreign ones are told of it alone */
@@ -158,11 +209,28 @@ struct aats_session {
     uint32_t flight_cnt, flight_cap;
     known_t *known;
     uint32_t known_cnt, known_cap;
-    int64_t denied[DENIED];  /* their ids, a ring */
+    uint32_t *buckets;       /* first of each hash of known, NONE; bucket_cnt of them, a power of two */
+    uint32_t bucket_cnt;
+    uint32_t unsure;         /* orders not known, or to be canceled, at the last look (or more) */
+    whose_t denied[DENIED];  /* a ring */
     uint32_t denied_cnt;
     stray_t *strays;
     uint32_t stray_cnt, stray_cap;
-    int known_look;          /* something was said of an order: look at the machines */
+    int known_look;          /* look at all machines ... */
+    whose_t dirty[DIRTY];    /* ... or at these */
+    uint32_t dirty_cnt;
+    aats_omsg_t *held;       /* events of the gap, until what was before them is known */
+    uint32_t held_cnt, held_cap;
+    int64_t glance_mono_ns;  /* the next look by the way */
+
+    asset_t *assets;
+    uint32_t asset_cnt, asset_cap, asset_mark;
+    int64_t account_mono_ns; /* the account is asked for, not before; 0: not */
+
+    int64_t deadman_ns;      /* 0: not wanted */
+    int64_t deadman_mono_ns; /* armed anew then */
+    int deadman_armed;
+    int deadman_refused;     /* the log knows */
 
     aats_omsg_t *queue;      /* a ring: what the trader has not taken yet */
     uint32_t queue_head, queue_cnt, queue_cap;
@@ -190,7 +258,17 @@ int conn_send_frame(aats_session_t *s, int opcode, void const *data, size_t n); 
 void conn_fail(aats_session_t *s, int close_code, char const *why);
 void link_renew(aats_session_t *s, char const *why, int64_t force_in_ns); /* planned: as soon as nothing is under way */
 
-/* session_ask.c.  ask: AATS_OK, 0 bytes count as AATS_E_EMPTY: the venue has no such request; else what encode said. */
+/* session_budget.c */
+int64_t budget_take(aats_session_t *s, aats_oreq_t const *req); /* 0, or how long to wait (also in token_wait_ns) */
+int budget_connect(aats_session_t *s);                               /* 1: it may; 0: at_mono_ns says when */
+int budget_may_place(aats_session_t *s, char *msg, size_t msg_sz);   /* AATS_OC_NONE or AATS_OC_RATE_LIMIT */
+void budget_sentence(aats_session_t const *s, int64_t wait_ns, char *msg, size_t msg_sz);
+void budget_look(aats_session_t *s);
+void budget_hold(aats_session_t *s, int64_t wait_ns, int banned, int of_orders);
+void budget_told(aats_session_t *s, aats_oreply_t const *r, flight_t const *f);
+
+/* session_ask.c.  ask: AATS_OK, 0 bytes count as AATS_E_EMPTY: the venue has no such request; AATS_E_BUSY: there is no token for it, see token_wait_ns;
+ * else what encode said. */
 int ask(aats_session_t *s, uint32_t kind, uint32_t sym, aats_machine_t *m, aats_order_t const *o, uint64_t from_id);
 void ask_message(aats_session_t *s, char const *text, size_t n, int64_t recv_ns);
 void ask_tick(aats_session_t *s);
@@ -201,17 +279,39 @@ int64_t ask_venue_ns(aats_session_t const *s);
 
 /* session_know.c */
 known_t *know_find(aats_session_t *s, aats_machine_t const *m);
+known_t *know_by_id(aats_session_t *s, uint64_t instance, int64_t order_id);
+void know_dirty(aats_session_t *s, uint64_t instance, int64_t order_id); /* something was said of it: look at its machine */
 known_t *know_add(aats_session_t *s, aats_machine_t *m, aats_rules_t const *rules); /* NULL: no memory */
 void know_gone(aats_session_t *s, aats_machine_t *m);
-int know_cancel(aats_session_t *s, known_t *k); /* 1: it went out */
-void know_tick(aats_session_t *s);
 void know_lost(aats_session_t *s);
 void know_doubt(aats_session_t *s); /* every open order is asked for, while others go out */
-void know_begin(aats_session_t *s, int stage); /* (again) from here on to READY */
 int know_message(aats_session_t *s, aats_omsg_t *m, flight_t const *f); /* 1: it is for the trader */
-void know_stage_answered(aats_session_t *s);
+void know_release(aats_session_t *s); /* events that were held are for the trader now */
 void know_answered(aats_session_t *s, flight_t const *f, aats_oreply_t const *r, int ok);
 void know_again(aats_session_t *s, flight_t const *f); /* nothing was done, or nothing is known: later again, if it may be */
+void know_glanced(aats_session_t *s, flight_t const *f); /* a look by the way was answered */
+static inline int know_closed(aats_machine_t const *m) { return m->o.state == AATS_ORD_CLOSED || m->o.state == AATS_ORD_FREE; }
+static inline int session_waits(aats_session_t const *s) { return s->mono_ns < s->hold_mono_ns; }
 static inline int session_up(aats_session_t const *s) { return s->phase == LINK_OPEN && s->stage > STAGE_LISTEN; }
+
+/* session_want.c */
+int want_cancel(aats_session_t *s, known_t *k); /* 1: it went out */
+uint32_t want_renamed(aats_session_t *s, aats_machine_t const *m);
+int want_two_names(aats_session_t const *s, known_t const *k);
+int64_t want_pause(aats_session_t const *s, uint32_t tries);
+uint32_t want_orders(aats_session_t *s, int all); /* returns the orders that READY waits for */
+uint32_t want_strays(aats_session_t *s); /* returns those whose cancel is not answered yet */
+
+/* session_way.c */
+void way_begin(aats_session_t *s, int stage); /* (again) from here on to READY */
+void way_answered(aats_session_t *s, flight_t const *f, aats_oreply_t const *r);
+void way_tick(aats_session_t *s);
+
+/* session_extra.c */
+void extra_balance(aats_session_t *s, aats_omsg_t const *m);
+void extra_account(aats_session_t *s); /* the account has been told: what it does not name is zero */
+void extra_tick(aats_session_t *s);
+void extra_disarm(aats_session_t *s);
+void extra_deadman_reply(aats_session_t *s, aats_oreply_t const *r);
 
 #endif

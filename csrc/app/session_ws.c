@@ -137,7 +137,7 @@ static int buffers(aats_session_t *s)
 
 int aats_session_want(aats_session_t *s)
 {
-    if (s->phase == LINK_WAIT && !s->leaving && s->mono_ns && s->mono_ns >= s->at_mono_ns) return AATS_FEED_CONNECT;
+    if (s->phase == LINK_WAIT && !s->leaving && s->mono_ns && s->mono_ns >= s->at_mono_ns && budget_connect(s)) return AATS_FEED_CONNECT;
     if (s->phase == LINK_CLOSING && (!s->tx_len || s->mono_ns >= s->at_mono_ns)) return AATS_FEED_CLOSE;
     return AATS_FEED_NOTHING;
 }
@@ -145,6 +145,7 @@ int aats_session_want(aats_session_t *s)
 void aats_session_connecting(aats_session_t *s)
 {
     s->phase = LINK_CONNECTING;
+    s->paid = 0;
     s->at_mono_ns = s->mono_ns + s->opts.connect_ns;
 }
 
@@ -171,7 +172,7 @@ static void link_open(aats_session_t *s)
     s->force_mono_ns = s->rotate_mono_ns + 60 * SECOND;
     s->stage_clock = 0;
     session_notice(s, 0, "order session up: %s", s->opts.host);
-    know_begin(s, STAGE_TIME);
+    way_begin(s, STAGE_TIME);
 }
 
 /* Returns the bytes of the head once it is there and good; 0 if more must come, or the connection has failed. */
@@ -198,6 +199,7 @@ static size_t take_upgrade(aats_session_t *s)
     if (h.status == 418 || h.status == 429) {
         s->banned = h.status == 418;
         s->hold_mono_ns = s->mono_ns + s->wait_ns;
+        budget_hold(s, s->wait_ns, s->banned, 0);
     }
     int reason_len = (int)(h.reason_len < 60 ? h.reason_len : 60);
     if (e == AATS_E_SHAPE) snprintf(why, sizeof why, "the upgrade was answered with HTTP %d %.*s", h.status, reason_len, h.reason);
@@ -335,6 +337,7 @@ void link_good_bye(aats_session_t *s)
     session_last(s, "it has left");
     if (s->phase == LINK_WAIT) s->phase = LINK_LEFT;
     if (s->phase == LINK_LEFT || s->phase == LINK_CLOSING) return;
+    extra_disarm(s);
     link_leave(s, AATS_WS_NORMAL);
     link_lost(s, "this process leaves");
 }

@@ -9,6 +9,7 @@
 #include "app/paper.h"
 #include "app/session.h"
 #include "app/trader_state.h"
+#include "base/steps.h"
 #include "shm/stats.h"
 #include "shm/td.h"
 
@@ -31,7 +32,8 @@ aats_trader_t *aats_trader_new(aats_trader_opts_t const *opts, void *td_mem, uin
     aats_trader_t *t = calloc(1, sizeof *t);
     uint32_t orders = opts->orders_max;
     if (t == NULL) goto no_memory;
-    *t = (aats_trader_t){.instance = opts->instance, .strict = opts->strict != 0, .journal = journal, .td = td_mem};
+    *t = (aats_trader_t){.instance = opts->instance, .strict = opts->strict != 0, .journal = journal, .td = td_mem, .patient = opts->queue != 0,
+                         .queue_ns = opts->queue_ns, .mode = opts->mode};
     while (t->instance == 0)
         if (getrandom(&t->instance, sizeof t->instance, 0) != sizeof t->instance) t->instance = 0;
 
@@ -117,6 +119,8 @@ int aats_trader_add_symbol(aats_trader_t *t, aats_rules_t const *rules, int gate
     memcpy(s->pos.symbol, rules->symbol, sizeof s->pos.symbol);
     memcpy(s->pos.base, rules->base, sizeof s->pos.base);
     memcpy(s->pos.quote, rules->quote, sizeof s->pos.quote);
+    s->book.why = AATS_WHY_NO_BOOK;
+    aats_trader_risk_symbol(t, s);
     aats_td_put_pos(t->td, t->symbol_cnt, &s->pos);
     td_of(t)->pos_cnt = t->symbol_cnt + 1;
     return (int)t->symbol_cnt++;
@@ -187,19 +191,48 @@ static void refuse_outside(aats_trader_t *t, aats_order_t const *o, int code, ch
     aats_machine_fini(&m);
 }
 
-static void sent(aats_trader_t *t, int32_t slot, aats_order_req_t const *req, int64_t now_ns)
+void aats_trader_sent(aats_trader_t *t, int32_t slot)
 {
-    aats_order_t *o = &t->slots[slot].m.o;
-    o->sent_ns = t->clock != NULL ? t->clock() : now_ns;
+    slot_t *sl = &t->slots[slot];
+    aats_order_t *o = &sl->m.o;
+    o->sent_ns = t->clock != NULL ? t->clock() : t->now_ns;
     aats_hist_record(&t->hists[AATS_HIST_TD_DECIDED_SENT], o->sent_ns - o->created_ns);
-    if (req->delivered_ns > 0) aats_hist_record(&t->hists[AATS_HIST_TD_DELIVERED_DECIDED], o->created_ns - req->delivered_ns);
-    if (req->recv_ns > 0) aats_hist_record(&t->hists[AATS_HIST_TD_RECV_SENT], o->sent_ns - req->recv_ns);
+    if (sl->delivered_ns > 0) aats_hist_record(&t->hists[AATS_HIST_TD_DELIVERED_DECIDED], o->created_ns - sl->delivered_ns);
+    if (sl->recv_ns > 0) aats_hist_record(&t->hists[AATS_HIST_TD_RECV_SENT], o->sent_ns - sl->recv_ns);
     aats_td_put_order(t->td, (uint32_t)slot, o);
+    aats_trader_day(t, 1, 0);
+    aats_step(AATS_STEP_SENT);
+}
+
+int aats_trader_go(aats_trader_t *t, int32_t slot, char *msg, size_t msg_sz)
+{
+    slot_t *sl = &t->slots[slot];
+    aats_order_t const *o = &sl->m.o;
+    symbol_t const *s = &t->symbols[o->sym];
+    gate_t *g = &t->gates[s->gate];
+    aats_journal_t *journal = aats_trader_journal(t);
+    if (!sl->intent && journal != NULL && aats_journal_put(journal, AATS_JR_INTENT, o->order_id, o, sizeof *o, t->now_ns) != AATS_OK) {
+        snprintf(msg, msg_sz, "%s", aats_journal_error(journal));
+        return AATS_OC_JOURNAL;
+    }
+    if (!sl->intent) aats_step(AATS_STEP_JOURNALED);
+    sl->intent = sl->placed = 1;
+    t->placed = 1;
+    int const code = g->face.place(g->face.self, &sl->m, &s->rules, msg, msg_sz);
+    if (code == AATS_OK) aats_step(AATS_STEP_WRITTEN);
+    return code < 0 ? AATS_OC_NOT_CONNECTED : code;
+}
+
+void aats_trader_refuse(aats_trader_t *t, int32_t slot, int code, char const *msg)
+{
+    aats_oev_t evs[AATS_MACHINE_OUT];
+    aats_trader_risk_unreserve(t, slot);
+    aats_trader_machine_did(t, slot, evs, aats_machine_refuse(&t->slots[slot].m, code, msg, t->now_ns, evs));
 }
 
 int aats_trader_send(aats_trader_t *t, aats_order_req_t const *req, int64_t now_ns, int64_t mono_ns)
 {
-    (void)mono_ns;
+    aats_step(AATS_STEP_WISH);
     if (req->sym < 0 || (uint32_t)req->sym >= t->symbol_cnt || req->order_id <= 0) return AATS_E_ARG;
     if (req->side < AATS_SIDE_BUY || req->side > AATS_SIDE_SELL || req->tif < AATS_TIF_IOC || req->tif > AATS_TIF_MARKET) return AATS_E_ARG;
     if (aats_trader_queue_room(t, 2 * AATS_MACHINE_OUT) != AATS_OK) return AATS_E_NOMEM;
@@ -207,33 +240,40 @@ int aats_trader_send(aats_trader_t *t, aats_order_req_t const *req, int64_t now_
     if (is_new < 0) return is_new;
 
     t->now_ns = now_ns;
-    symbol_t *s = &t->symbols[req->sym];
-    gate_t *g = &t->gates[s->gate];
+    t->mono_ns = mono_ns;
+    symbol_t const *s = &t->symbols[req->sym];
     aats_order_t o = {.order_id = req->order_id, .instance = t->instance, .sym = (uint16_t)req->sym, .side = req->side, .tif = req->tif,
                       .strategy = req->strategy, .flags = req->margin ? AATS_OF_MARGIN : 0, .px_exp = s->rules.px_exp, .qty_exp = s->rules.qty_exp,
                       .created_ns = now_ns};
     memcpy(o.symbol, s->rules.symbol, sizeof o.symbol);
-    char msg[REASON_SZ] = "";
+    char msg[REASON_SZ] = "", why[REASON_SZ] = "";
     int code = verdict(t, req, is_new, &o, msg);
     if (code != AATS_OC_NONE) {
         refuse_outside(t, &o, code, msg, now_ns);
         return AATS_OK;
     }
+    code = aats_trader_risk_reserve(t, &o, req->book_why, mono_ns, why, sizeof why);
+    if (code != AATS_OC_NONE) {
+        aats_trader_count(t, AATS_TDC_DENIED);
+        refuse_outside(t, &o, code, why, now_ns);
+        return AATS_OK;
+    }
 
     int32_t const slot = aats_trader_table_take(t, req->order_id);
-    aats_machine_t *m = &t->slots[slot].m;
+    slot_t *sl = &t->slots[slot];
     aats_oev_t evs[AATS_MACHINE_OUT];
-    aats_trader_queue_put(t, evs, begin(m, &o, msg, evs), slot, 0);
-    msg[0] = 0;
-    if (t->journal != NULL && aats_journal_put(t->journal, AATS_JR_INTENT, req->order_id, &m->o, sizeof m->o, now_ns) != AATS_OK) {
-        snprintf(msg, sizeof msg, "%s", aats_journal_error(t->journal));
-        code = AATS_OC_JOURNAL;
-    } else {
-        t->slots[slot].placed = t->placed = 1;
-        code = g->face.place(g->face.self, m, &s->rules, msg, sizeof msg);
+    sl->counted = t->gate != NULL;
+    sl->recv_ns = req->recv_ns;
+    sl->delivered_ns = req->delivered_ns;
+    aats_trader_queue_put(t, evs, begin(&sl->m, &o, msg, evs), slot, 0);
+    if (aats_trader_must_wait(t, s->gate, AATS_OC_NONE)) {
+        aats_trader_wait(t, slot, AATS_OC_NOT_CONNECTED);
+        return AATS_OK;
     }
-    if (code == AATS_OK) sent(t, slot, req, now_ns);
-    else aats_trader_machine_did(t, slot, evs, aats_machine_refuse(m, code < 0 ? AATS_OC_NOT_CONNECTED : code, msg, now_ns, evs));
+    code = aats_trader_go(t, slot, why, sizeof why);
+    if (code == AATS_OK) aats_trader_sent(t, slot);
+    else if (aats_trader_must_wait(t, s->gate, code)) aats_trader_wait(t, slot, code);
+    else aats_trader_refuse(t, slot, code, why);
     return AATS_OK;
 }
 
@@ -250,45 +290,73 @@ static void refuse_cancel(aats_trader_t *t, int64_t order_id, uint32_t strategy,
     aats_trader_queue_put(t, &ev, 1, NONE, 0);
 }
 
-static void cancel_slot(aats_trader_t *t, int32_t slot, int64_t now_ns)
+/* keep_order answers a cancel request that does not go out: the order stays as it is. */
+static void keep_order(aats_trader_t *t, int32_t slot, int code, char const *why)
+{
+    aats_order_t const *o = &t->slots[slot].m.o;
+    aats_omsg_t refused = {.kind = AATS_OM_CANCEL_REJECT, .code = (uint32_t)code, .instance = o->instance,
+                           .order_id = aats_order_client_no(o), .recv_ns = t->now_ns};
+    snprintf(refused.text, sizeof refused.text, "%s", why);
+    aats_trader_take(t, t->symbols[o->sym].gate, &refused, t->now_ns);
+}
+
+void aats_trader_cancel_slot(aats_trader_t *t, int32_t slot, int checked)
 {
     aats_machine_t *m = &t->slots[slot].m;
     symbol_t const *s = &t->symbols[m->o.sym];
     gate_t *g = &t->gates[s->gate];
     aats_oev_t evs[AATS_MACHINE_OUT];
+    char why[REASON_SZ] = "";
     int go = 0;
-    int const cnt = aats_machine_cancel(m, now_ns, evs, &go);
+    int const cnt = aats_machine_cancel(m, t->now_ns, evs, &go);
     if (cnt > 0) aats_trader_machine_did(t, slot, evs, cnt);
     if (!go) return;
+    if (t->slots[slot].waits) {
+        aats_trader_wait_cancel(t, slot);
+        return;
+    }
+    int code = AATS_OC_NONE;
+    if (aats_trader_is_fenced(t)) {
+        keep_order(t, slot, AATS_OC_FENCED, "another process has taken over the orders of this strategy");
+        return;
+    }
+    if (checked) code = aats_trader_risk_cancel(t, &m->o, why, sizeof why);
+    if (code != AATS_OC_NONE) {
+        aats_trader_count(t, AATS_TDC_DENIED);
+        keep_order(t, slot, code, why);
+        return;
+    }
     /* A cancel passes though it cannot be written down. */
-    if (t->journal != NULL) (void)aats_journal_put(t->journal, AATS_JR_CANCEL, m->o.order_id, NULL, 0, now_ns);
-    int const code = g->face.cancel(g->face.self, m, &s->rules);
-    if (code == AATS_OK) return;
-    aats_omsg_t refused = {.kind = AATS_OM_CANCEL_REJECT, .code = (uint32_t)(code < 0 ? AATS_OC_NOT_CONNECTED : code),
-                           .instance = t->instance, .order_id = m->o.order_id, .recv_ns = now_ns};
-    snprintf(refused.text, sizeof refused.text, "the cancel request could not be sent");
-    aats_trader_take(t, s->gate, &refused, now_ns);
+    aats_journal_t *journal = aats_trader_journal(t);
+    aats_trader_queue_note(t); /* the next life knows that it was our cancel */
+    if (journal != NULL) (void)aats_journal_put(journal, AATS_JR_CANCEL, m->o.order_id, NULL, 0, t->now_ns);
+    aats_step(AATS_STEP_CANCEL_JOURNALED);
+    aats_trader_day(t, 0, 1);
+    code = g->face.cancel(g->face.self, m, &s->rules);
+    if (code != AATS_OK) keep_order(t, slot, code < 0 ? AATS_OC_NOT_CONNECTED : code, "the cancel request could not be sent");
 }
 
 int aats_trader_cancel(aats_trader_t *t, int64_t order_id, uint32_t strategy, int64_t now_ns, int64_t mono_ns)
 {
-    (void)mono_ns;
     if (aats_trader_queue_room(t, 2 * AATS_MACHINE_OUT) != AATS_OK) return AATS_E_NOMEM;
     t->now_ns = now_ns;
+    t->mono_ns = mono_ns;
     int32_t const slot = aats_trader_table_find(t, order_id);
     if (slot == NONE || t->slots[slot].m.o.state == AATS_ORD_CLOSED) refuse_cancel(t, order_id, strategy, now_ns);
-    else cancel_slot(t, slot, now_ns);
+    else aats_trader_cancel_slot(t, slot, !t->closing);
     return AATS_OK;
 }
 
 int aats_trader_cancel_all(aats_trader_t *t, int64_t now_ns, int64_t mono_ns)
 {
     int asked = 0;
+    t->now_ns = now_ns;
+    t->mono_ns = mono_ns;
     for (int32_t at = t->oldest; at != NONE; at = t->slots[at].newer) {
         aats_order_t const *o = &t->slots[at].m.o;
         if (o->cancel == AATS_CXL_ASKED || t->slots[at].m.cancel_by_us || (o->state != AATS_ORD_NEW && o->state != AATS_ORD_LIVE)) continue;
-        int const rc = aats_trader_cancel(t, o->order_id, o->strategy, now_ns, mono_ns);
-        if (rc != AATS_OK) return rc;
+        if (aats_trader_queue_room(t, 2 * AATS_MACHINE_OUT) != AATS_OK) return AATS_E_NOMEM;
+        aats_trader_cancel_slot(t, at, 0);
         asked++;
     }
     return asked;
@@ -303,6 +371,8 @@ void aats_trader_quote(aats_trader_t *t, int sym, aats_level_t const *bids, size
     symbol_t *s = &t->symbols[sym];
     gate_t *g = &t->gates[s->gate];
     if (valid && bid_cnt > 0 && ask_cnt > 0) s->mid_px_i = bids[0].px_i + (asks[0].px_i - bids[0].px_i) / 2;
+    s->book = (aats_gbook_t){.bid_px_i = bid_cnt > 0 ? bids[0].px_i : 0, .ask_px_i = ask_cnt > 0 ? asks[0].px_i : 0,
+                             .why = valid ? AATS_WHY_NONE : AATS_WHY_NO_BOOK};
     if (g->face.quote != NULL) g->face.quote(g->face.self, sym, bids, bid_cnt, asks, ask_cnt, valid, now_ns);
 }
 
@@ -320,22 +390,28 @@ int aats_trader_step(aats_trader_t *t, int64_t now_ns, int64_t mono_ns)
     int work = 0;
     aats_omsg_t m;
     t->now_ns = now_ns;
+    t->mono_ns = mono_ns;
+    aats_trader_risk_pass(t);
     for (int i = 0; i < t->gate_cnt; i++) {
         aats_gateway_t *face = &t->gates[i].face;
         work += face->step(face->self, now_ns, mono_ns);
+        uint64_t const waits = face->waits ? face->waits(face->self) : 0;
+        if (waits != t->gates[i].waits) aats_add_relaxed(&t->counters[AATS_TDC_WAITS], waits - t->gates[i].waits), t->gates[i].waits = waits;
         /* Where there is no memory for its events, a message waits in the gateway. */
         while (aats_trader_queue_room(t, 2 * AATS_MACHINE_OUT) == AATS_OK && face->next(face->self, &m) == 1) {
             aats_trader_take(t, i, &m, now_ns);
             work++;
         }
     }
+    aats_trader_wait_pass(t);
+    aats_trader_keep_pass(t);
     aats_trader_end(t);
     return work;
 }
 
 int64_t aats_trader_next_mono_ns(aats_trader_t *t)
 {
-    int64_t next = INT64_MAX;
+    int64_t next = aats_trader_wait_next(t);
     for (int i = 0; i < t->gate_cnt; i++) {
         int64_t const due = t->gates[i].face.next_mono_ns(t->gates[i].face.self);
         if (due < next) next = due;

@@ -23,6 +23,7 @@
 #include "journal/journal.h"
 #include "layout/layout.h"
 #include "order/rules.h"
+#include "risk/gate.h"
 
 /* cdef-begin */
 typedef struct aats_trader aats_trader_t;
@@ -33,6 +34,9 @@ typedef struct {
     uint64_t instance;      /* 0: random */
     uint32_t strict;        /* 1: floats are taken exactly or refused */
     uint32_t orders_max;    /* of the td segment's order_cap, 0: all */
+    uint32_t queue;         /* 1: orders wait for a session that is not ready, instead of being refused (not_connected) */
+    uint32_t mode;          /* AATS_MODE_* of its orders, for the risk gate */
+    int64_t queue_ns;       /* so long at most; then they are refused */
 } aats_trader_opts_t;
 
 /* What send_order was given.  The texts of px and qty are read during the call only. */
@@ -43,6 +47,8 @@ typedef struct {
     uint8_t tif;            /* AATS_TIF_* */
     uint8_t margin;         /* 1: refused */
     uint8_t strategy;
+    uint8_t book_why;       /* AATS_WHY_* of the symbol's book at this moment, 0: it is good; only looked at where there is a risk gate */
+    uint8_t pad[7];
     aats_given_t px;
     aats_given_t qty;
     int64_t recv_ns;        /* of the event that is being delivered, 0: none: hop recv_sent */
@@ -61,6 +67,30 @@ int aats_trader_paper(aats_trader_t *t, char const *exchange, aats_paper_t *p);
 int aats_trader_add_symbol(aats_trader_t *t, aats_rules_t const *rules, int gateway);
 /* aats_trader_set_rules changes ticks, lots, limits while it runs. */
 int aats_trader_set_rules(aats_trader_t *t, int sym, aats_rules_t const *rules);
+
+/* aats_trader_risk gives it a gate over the host's limits, which it does not own; before the first order.  Without one nothing is checked. */
+void aats_trader_risk(aats_trader_t *t, aats_gate_t *gate);
+/* aats_trader_fenced returns 1 once somebody else has taken the seat: this process was thought dead.  From then on nothing is sent and nothing is
+ * journaled, and whoever runs it should leave without cancels: the orders are the other one's. */
+int aats_trader_fenced(aats_trader_t const *t);
+
+/* ---- what earlier runs left; before the first order, after symbols, gateways and the gate ----
+ * aats_trader_adopt takes over an order of an earlier run that has no TOLD: `order_id` is its id in this process (a free one), `intent` what was journaled
+ * before its bytes, evs the events journaled since, oldest first.  They are told again with AATS_OF_REPLAYED, as one whole story; positions are not changed
+ * by them.  If it is not closed by then it is UNKNOWN and asked for; it counts in full in the risk gate.  A story that breaks off between its end and Closed
+ * gets its Closed.  AATS_OK; AATS_E_ARG; AATS_E_UNKNOWN: its symbol is not traded here; AATS_E_FULL, AATS_E_NOMEM.
+ * aats_trader_carry takes over a holding (and fees) of the earlier runs of this strategy as their last checkpoint has it, _carry_fill what was filled since,
+ * _carry_day the day's totals.
+ * aats_trader_carried ends it, also where nothing was carried: the journal's first checkpoint is written, with INTENT and EVENTs of each adopted order, and
+ * ADOPTED behind them: a kill before its CHECKED leaves them the earlier run's, after it they are ours.  AATS_OK or AATS_E_IO. */
+int aats_trader_adopt(aats_trader_t *t, int64_t order_id, aats_order_t const *intent, aats_oev_t const *evs, size_t cnt, int64_t now_ns);
+int aats_trader_carry(aats_trader_t *t, aats_hold_t const *hold);
+int aats_trader_carry_fee(aats_trader_t *t, aats_fee_t const *fee);
+/* aats_trader_carry_fill enters a fill that an earlier run journaled after its last checkpoint into holding and fees (not into positions).
+ * sym: of this run, negative where the symbol is not traded any more.  AATS_OK; AATS_E_UNKNOWN: neither a symbol nor a holding of it; AATS_E_FULL, AATS_E_RANGE. */
+int aats_trader_carry_fill(aats_trader_t *t, int sym, aats_oev_t const *ev);
+void aats_trader_carry_day(aats_trader_t *t, aats_jday_t const *day);
+int aats_trader_carried(aats_trader_t *t, int64_t now_ns);
 
 /* aats_trader_send takes an order: whatever becomes of it comes as events, also a refusal.  AATS_OK; AATS_E_ARG for a sym, side or tif that is
  * none or an order_id below 1; AATS_E_NOMEM, then nothing has happened. */
@@ -98,6 +128,8 @@ int aats_trader_gateway_state(aats_trader_t const *t, int gateway);
 int aats_trader_find(aats_trader_t const *t, int64_t order_id, aats_order_t *out);
 uint32_t aats_trader_list(aats_trader_t const *t, aats_order_t *out, uint32_t cap); /* open orders, oldest first; how many there are */
 int aats_trader_pos(aats_trader_t const *t, int sym, aats_pos_t *out);
+int aats_trader_hold(aats_trader_t const *t, uint32_t strategy, int sym, aats_hold_t *out);   /* 1, or 0: nothing was ever traded */
+int aats_trader_balance_of(aats_trader_t const *t, int gateway, char const *asset, aats_bal_t *out); /* 1, or 0: not told */
 uint64_t aats_trader_instance(aats_trader_t const *t);
 uint64_t aats_trader_counter(aats_trader_t const *t, int which); /* AATS_TDC_* */
 /* cdef-end */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "app/trader_state.h"
+#include "base/steps.h"
 #include "shm/td.h"
 
 /* ---- of an order ------------------------------------------------------------------------------------------------------------- */
@@ -19,11 +20,12 @@ void aats_trader_machine_did(aats_trader_t *t, int32_t slot, aats_oev_t *evs, in
 
 static void of_order(aats_trader_t *t, int gate, aats_omsg_t const *m, int64_t now_ns)
 {
-    if (m->instance != t->instance) {
+    aats_step(AATS_STEP_MESSAGE);
+    int32_t const slot = aats_trader_table_client(t, m->instance, m->order_id);
+    if (slot == NONE && m->instance != t->instance) {
         aats_trader_count(t, AATS_TDC_FOREIGN);
         return;
     }
-    int32_t const slot = aats_trader_table_find(t, m->order_id);
     if (slot == NONE || t->symbols[t->slots[slot].m.o.sym].gate != gate) {
         /* Of an order that was closed and told, a venue's two channels say things twice; that it lives is news, and so is an id never sent. */
         if (slot != NONE || m->kind == AATS_OM_OPEN || !aats_trader_ids_has(t, m->order_id)) aats_trader_count(t, AATS_TDC_STRANGE);
@@ -32,6 +34,7 @@ static void of_order(aats_trader_t *t, int gate, aats_omsg_t const *m, int64_t n
     aats_oev_t evs[AATS_MACHINE_OUT];
     slot_t *s = &t->slots[slot];
     int const cnt = aats_machine_take(&s->m, m, now_ns, evs);
+    aats_step(AATS_STEP_MACHINE);
     int const refusal = m->kind == AATS_OM_REJECT || m->kind == AATS_OM_CANCEL_REJECT;
     if (cnt >= 0 && refusal) aats_trader_count(t, AATS_TDC_VENUE_ERRORS);
     /* A repeated word is an ordinary day, but not that an order which lived had been refused. */
@@ -66,7 +69,7 @@ void aats_trader_take(aats_trader_t *t, int gate, aats_omsg_t const *m, int64_t 
     case AATS_OM_READY:
         if (g->verifying == 1) g->verifying = 2;
         if (g->up) return; /* the answer to verify */
-        if (!g->was_ready) aats_trader_balances_known(t, gate);
+        aats_trader_balances_known(t, gate);
         g->was_ready = g->up = 1;
         aats_trader_count(t, AATS_TDC_RECONCILED);
         tell_all(t, AATS_OEV_RECONCILED, gate, m, now_ns);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "app/trader_state.h"
+#include "base/steps.h"
 #include "shm/stats.h"
 #include "shm/td.h"
 
@@ -28,7 +29,15 @@ static void hop(aats_trader_t *t, int which, int64_t from_ns, int64_t to_ns)
     if (from_ns > 0 && to_ns > 0) aats_hist_record(&t->hists[which], to_ns - from_ns);
 }
 
-static void count_order(aats_trader_t *t, aats_oev_t const *ev)
+static void count_fill(aats_trader_t *t, aats_oev_t const *ev, int32_t slot)
+{
+    int64_t const delta = aats_trader_fill(t, ev);
+    aats_trader_count(t, AATS_TDC_FILLS);
+    if (slot != NONE) aats_trader_risk_fill(t, slot, ev, delta);
+    aats_step(AATS_STEP_MONEY);
+}
+
+static void count_order(aats_trader_t *t, aats_oev_t const *ev, int32_t slot)
 {
     aats_order_t const *o = &ev->order;
     symbol_t *s = &t->symbols[o->sym];
@@ -48,8 +57,7 @@ static void count_order(aats_trader_t *t, aats_oev_t const *ev)
         break;
     case AATS_OEV_EXEC:
         s->pos.fills++;
-        aats_trader_count(t, AATS_TDC_FILLS);
-        aats_trader_fill(t, ev);
+        count_fill(t, ev, slot);
         if (o->fill_cnt == 1) hop(t, AATS_HIST_TD_ACKED_FILLED, o->acked_ns, o->filled_ns);
         break;
     case AATS_OEV_CANCELED:
@@ -78,33 +86,38 @@ static void count_order(aats_trader_t *t, aats_oev_t const *ev)
 
 /* ---- in ------------------------------------------------------------------------------------------------------------------------ */
 
-void aats_trader_queue_put(aats_trader_t *t, aats_oev_t *evs, int cnt, int32_t slot, int silent)
+void aats_trader_queue_put(aats_trader_t *t, aats_oev_t *evs, int cnt, int32_t slot, int how)
 {
     for (int i = 0; i < cnt; i++) {
         aats_oev_t *ev = &evs[i];
         waiting_t *w = &t->queue[t->queue_tail & (t->queue_cap - 1)];
         int const of_an_order = ev->order.symbol[0] != 0 && ev->order.order_id != 0;
-        if (of_an_order) count_order(t, ev);
+        int const closed = slot != NONE && ev->kind == AATS_OEV_CLOSED;
+        if (of_an_order && !(how & HOW_COUNTED)) count_order(t, ev, slot);
         aats_td_put_event(t->td, ev);
-        w->ev = *ev;
-        w->slot = slot != NONE && ev->kind == AATS_OEV_CLOSED ? slot : NONE;
-        w->silent = (uint32_t)silent;
+        *w = (waiting_t){.ev = *ev, .slot = closed ? slot : NONE, .of = slot, .how = (uint32_t)how};
         t->queue_tail++;
-        if (w->slot != NONE) t->open_cnt--;
+        if (!closed) continue;
+        t->open_cnt--;
+        aats_trader_risk_closed(t, slot);
     }
 }
 
 /* ---- out ----------------------------------------------------------------------------------------------------------------------- */
 
+aats_journal_t *aats_trader_journal(aats_trader_t *t) { return aats_trader_is_fenced(t) ? NULL : t->journal; }
+
 /* A full disk does not stop what has happened from being told; the journal keeps its own error, and new orders are refused. */
 static void note(aats_trader_t *t, int kind, int64_t order_id, void const *payload, size_t n)
 {
-    if (t->journal != NULL) (void)aats_journal_keep(t->journal, kind, order_id, payload, n, t->now_ns);
+    aats_journal_t *j = aats_trader_journal(t);
+    if (j != NULL) (void)aats_journal_keep(j, kind, order_id, payload, n, t->now_ns);
 }
 
 static void note_now(aats_trader_t *t)
 {
-    if (t->journal != NULL) (void)aats_journal_flush(t->journal);
+    aats_journal_t *j = aats_trader_journal(t);
+    if (j != NULL) (void)aats_journal_flush(j);
 }
 
 void aats_trader_queue_note(aats_trader_t *t)
@@ -112,9 +125,11 @@ void aats_trader_queue_note(aats_trader_t *t)
     if (t->queue_noted == t->queue_tail) return;
     for (; t->queue_noted != t->queue_tail; t->queue_noted++) {
         waiting_t const *w = &t->queue[t->queue_noted & (t->queue_cap - 1)];
-        if (!w->silent) note(t, AATS_JR_EVENT, w->ev.order.order_id, &w->ev, sizeof w->ev);
+        if (w->of != NONE && t->journal != NULL && !(w->how & HOW_SILENT)) aats_trader_keep(t, w->of, &w->ev);
+        if (w->how == 0) note(t, AATS_JR_EVENT, w->ev.order.order_id, &w->ev, sizeof w->ev);
     }
     note_now(t);
+    aats_step(AATS_STEP_NOTED);
 }
 
 void aats_trader_end(aats_trader_t *t)
@@ -130,11 +145,13 @@ void aats_trader_delivered(aats_trader_t *t)
 {
     if (!t->given) return;
     t->given = 0;
+    aats_step(AATS_STEP_DELIVERED);
     if (t->given_slot != NONE) {
         slot_t *s = &t->slots[t->given_slot];
         gate_t *g = &t->gates[t->symbols[s->m.o.sym].gate];
         note(t, AATS_JR_TOLD, t->given_id, NULL, 0);
         note_now(t);
+        aats_step(AATS_STEP_TOLD);
         if (s->placed) g->face.gone(g->face.self, &s->m);
         aats_order_t const none = {.state = AATS_ORD_FREE};
         aats_td_put_order(t->td, (uint32_t)t->given_slot, &none);
@@ -153,6 +170,7 @@ int aats_trader_event(aats_trader_t *t, aats_oev_t *out)
     t->given = 1;
     t->given_slot = w->slot;
     t->given_id = w->ev.order.order_id;
+    aats_step(AATS_STEP_GIVEN);
     return 1;
 }
 

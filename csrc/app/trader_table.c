@@ -6,6 +6,8 @@
 
 static uint32_t hash_of(int64_t v) { return (uint32_t)((uint64_t)v * 0x9E3779B97F4A7C15u >> 32); }
 
+static uint32_t hash_of_client(uint64_t instance, int64_t client_no) { return hash_of((int64_t)(instance ^ (uint64_t)client_no * 0xC2B2AE3D27D4EB4Fu)); }
+
 static uint32_t power_of_two(uint32_t at_least)
 {
     uint32_t p = 1;
@@ -21,8 +23,9 @@ int aats_trader_table_init(aats_trader_t *t, uint32_t cap)
     t->oldest = t->newest = NONE;
     t->slots = calloc(cap, sizeof *t->slots);
     t->buckets = malloc(buckets * sizeof *t->buckets);
-    if (t->slots == NULL || t->buckets == NULL) return AATS_E_NOMEM;
-    for (uint32_t i = 0; i < buckets; i++) t->buckets[i] = NONE;
+    t->aliases = malloc(buckets * sizeof *t->aliases);
+    if (t->slots == NULL || t->buckets == NULL || t->aliases == NULL) return AATS_E_NOMEM;
+    for (uint32_t i = 0; i < buckets; i++) t->buckets[i] = t->aliases[i] = NONE;
     for (uint32_t i = 0; i < cap; i++) t->slots[i].chain = i + 1 < cap ? (int32_t)i + 1 : NONE;
     t->slot_cap = cap;
     t->bucket_mask = buckets - 1;
@@ -33,8 +36,10 @@ int aats_trader_table_init(aats_trader_t *t, uint32_t cap)
 void aats_trader_table_fini(aats_trader_t *t)
 {
     for (int32_t at = t->slots != NULL ? t->oldest : NONE; at != NONE; at = t->slots[at].newer) aats_machine_fini(&t->slots[at].m);
+    for (uint32_t i = 0; t->slots != NULL && i < t->slot_cap; i++) free(t->slots[i].kept);
     free(t->slots);
     free(t->buckets);
+    free(t->aliases);
     free(t->seen);
 }
 
@@ -45,9 +50,7 @@ int32_t aats_trader_table_take(aats_trader_t *t, int64_t order_id)
     slot_t *s = &t->slots[at];
     int32_t *bucket = &t->buckets[hash_of(order_id) & t->bucket_mask];
     t->free_slot = s->chain;
-    memset(s, 0, sizeof *s);
-    s->m.o.order_id = order_id;
-    s->chain = *bucket;
+    *s = (slot_t){.kept = s->kept, .kept_cap = s->kept_cap, .chain = *bucket, .alias = NONE, .m.o.order_id = order_id};
     *bucket = at;
     s->older = t->newest;
     s->newer = NONE;
@@ -65,6 +68,11 @@ void aats_trader_table_drop(aats_trader_t *t, int32_t at)
     int32_t *link = &t->buckets[hash_of(s->m.o.order_id) & t->bucket_mask];
     while (*link != at) link = &t->slots[*link].chain;
     *link = s->chain;
+    if (s->m.o.flags & AATS_OF_ADOPTED) {
+        link = &t->aliases[hash_of_client(s->m.o.instance, s->m.o.client_no) & t->bucket_mask];
+        while (*link != at) link = &t->slots[*link].alias;
+        *link = s->alias;
+    }
     if (s->older != NONE) t->slots[s->older].newer = s->newer;
     else t->oldest = s->newer;
     if (s->newer != NONE) t->slots[s->newer].older = s->older;
@@ -79,6 +87,25 @@ int32_t aats_trader_table_find(aats_trader_t const *t, int64_t order_id)
 {
     int32_t at = t->buckets[hash_of(order_id) & t->bucket_mask];
     while (at != NONE && t->slots[at].m.o.order_id != order_id) at = t->slots[at].chain;
+    return at;
+}
+
+void aats_trader_table_alias(aats_trader_t *t, int32_t at)
+{
+    slot_t *s = &t->slots[at];
+    int32_t *bucket = &t->aliases[hash_of_client(s->m.o.instance, s->m.o.client_no) & t->bucket_mask];
+    s->alias = *bucket;
+    *bucket = at;
+}
+
+int32_t aats_trader_table_client(aats_trader_t const *t, uint64_t instance, int64_t client_no)
+{
+    if (instance == t->instance) {
+        int32_t const own = aats_trader_table_find(t, client_no);
+        return own != NONE && t->slots[own].m.o.instance == instance ? own : NONE;
+    }
+    int32_t at = t->aliases[hash_of_client(instance, client_no) & t->bucket_mask];
+    while (at != NONE && (t->slots[at].m.o.instance != instance || t->slots[at].m.o.client_no != client_no)) at = t->slots[at].alias;
     return at;
 }
 

@@ -1,4 +1,4 @@
-/* journal.c -- append, and cut off what was not written whole. */
+/* journal.c -- open, append, leave. */
 #include "journal/journal.h"
 
 #include <errno.h>
@@ -10,118 +10,57 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "journal/journal_file.h"
 #include "shm/segment.h"
 
-#define KEPT_SZ ((size_t)32 << 10)
+#define LIMIT_DEFAULT ((uint64_t)16 << 20)
 
-struct aats_journal {
-    int fd;
-    int sync;
-    uint64_t instance;
-    uint64_t number;  /* of the last record in the file */
-    off_t good;       /* bytes of whole records */
-    int cut;          /* what stands behind `good` could not be cut off: nothing more is written */
-    char error[160];
-    uint64_t kept_number; /* of the last record in kept, `number` if that is empty */
-    size_t kept_sz;
-    uint64_t kept[KEPT_SZ / 8]; /* records to be written together */
-};
-
-/* check_of is FNV-1a, by words, over a record but its own word. */
-static uint64_t check_of(void const *rec, size_t size)
-{
-    uint8_t const *at = rec;
-    uint64_t hash = 14695981039346656037u;
-    for (size_t i = 0; i < size; i += 8) {
-        uint64_t word;
-        memcpy(&word, at + i, 8);
-        if (i != offsetof(aats_jrec_t, check)) hash = (hash ^ word) * 1099511628211u;
-    }
-    return hash;
-}
-
-static void say(aats_journal_t *j, char const *what)
+static int failed(aats_journal_t *j, char const *what)
 {
     int const number = errno;
     snprintf(j->error, sizeof j->error, "the journal cannot be %s: %s", what, strerror(number));
+    return AATS_E_IO;
 }
 
-/* write_all writes n bytes at the file's end: 0, or -1 with errno; then some may stand there. */
-static int write_all(int fd, void const *bytes, size_t n)
+/* fits makes room for a record.  What is left of a full disk is kept for news of the orders that are out. */
+static int fits(aats_journal_t *j, int kind, size_t size)
 {
-    uint8_t const *at = bytes;
-    while (n > 0) {
-        ssize_t const done = write(fd, at, n);
-        if (done < 0 && errno == EINTR) continue;
-        if (done == 0) errno = ENOSPC;
-        if (done <= 0) return -1;
-        at += done;
-        n -= (size_t)done;
-    }
-    return 0;
-}
-
-/* cut_off makes the file end with its last whole record. */
-static void cut_off(aats_journal_t *j)
-{
-    int rc;
-    do rc = ftruncate(j->fd, j->good);
-    while (rc != 0 && errno == EINTR);
-    j->cut = rc == 0 ? 0 : 1;
+    size_t const wanted = size + (kind == AATS_JR_INTENT ? AATS_JFILE_RESERVE : 0);
+    if (j->now.size - j->now.good >= wanted) return AATS_OK;
+    if (aats_jfile_grow(&j->now, AATS_JFILE_STEP) != AATS_OK) return failed(j, "extended");
+    j->no_more = 0;
+    return AATS_OK;
 }
 
 int aats_journal_keep(aats_journal_t *j, int kind, int64_t order_id, void const *payload, size_t n, int64_t now_ns)
 {
     if (kind <= 0 || n > AATS_JOURNAL_REC_MAX - sizeof(aats_jrec_t) || (payload == NULL && n > 0)) return AATS_E_ARG;
     size_t const size = (sizeof(aats_jrec_t) + n + 7) & ~(size_t)7;
-    int const rc = size > KEPT_SZ - j->kept_sz ? aats_journal_flush(j) : AATS_OK;
+    int const rc = fits(j, kind, size);
     if (rc != AATS_OK) return rc;
-
-    uint8_t *rec = (uint8_t *)j->kept + j->kept_sz;
-    aats_jrec_t head = {.size = (uint32_t)size, .kind = (uint32_t)kind, .number = j->kept_number + 1, .ns = now_ns, .instance = j->instance,
-                        .order_id = order_id};
-    memset(rec + size - 8, 0, 8); /* what fills the record up */
-    memcpy(rec, &head, sizeof head);
-    if (n > 0) memcpy(rec + sizeof head, payload, n);
-    head.check = check_of(rec, size);
-    memcpy(rec + offsetof(aats_jrec_t, check), &head.check, 8);
-    j->kept_sz += size;
-    j->kept_number++;
-    return AATS_OK;
-}
-
-/* forget drops what is kept, and what came of it into the file. */
-static int forget(aats_journal_t *j, char const *what)
-{
-    say(j, what);
-    cut_off(j);
-    j->kept_sz = 0;
-    j->kept_number = j->number;
-    return AATS_E_IO;
-}
-
-int aats_journal_flush(aats_journal_t *j)
-{
-    if (j->kept_sz == 0) return AATS_OK;
-    if (j->cut) cut_off(j);
-    if (j->cut) return forget(j, "cut off behind its last whole record");
-    if (write_all(j->fd, j->kept, j->kept_sz) != 0) return forget(j, "written");
-    j->good += (off_t)j->kept_sz;
-    j->number = j->kept_number;
-    j->kept_sz = 0;
+    aats_jrec_t head = {.size = (uint32_t)size, .kind = (uint32_t)kind, .ns = now_ns, .instance = j->instance, .order_id = order_id};
+    aats_jfile_put(&j->now, &head, payload, n);
     return AATS_OK;
 }
 
 int aats_journal_put(aats_journal_t *j, int kind, int64_t order_id, void const *payload, size_t n, int64_t now_ns)
 {
-    off_t const good = j->good;
-    uint64_t const number = j->number;
-    int rc = aats_journal_keep(j, kind, order_id, payload, n, now_ns);
-    if (rc == AATS_OK) rc = aats_journal_flush(j);
-    if (rc != AATS_OK || !j->sync || kind != AATS_JR_INTENT || fdatasync(j->fd) == 0) return rc;
-    j->good = good;
-    j->number = number;
-    return forget(j, "brought to disk");
+    size_t const good = j->now.good;
+    uint64_t const number = j->now.number;
+    int const rc = aats_journal_keep(j, kind, order_id, payload, n, now_ns);
+    if (rc != AATS_OK || j->sync == AATS_SYNC_NEVER || (j->sync == AATS_SYNC_INTENT && kind != AATS_JR_INTENT)) return rc;
+    if (aats_jfile_sync(&j->now) == AATS_OK) return AATS_OK;
+    (void)failed(j, "brought to the disk");
+    aats_jfile_undo(&j->now, good, number);
+    return AATS_E_IO;
+}
+
+int aats_journal_flush(aats_journal_t *j)
+{
+    aats_jfile_warm(&j->now);
+    if (!j->no_more && j->now.size - j->now.good < AATS_JFILE_AHEAD) j->no_more = aats_jfile_grow(&j->now, AATS_JFILE_STEP) != AATS_OK;
+    if (j->sync != AATS_SYNC_ALL || aats_jfile_sync(&j->now) == AATS_OK) return AATS_OK;
+    return failed(j, "brought to the disk");
 }
 
 aats_journal_t *aats_journal_open(char const *path, uint64_t instance, char const *text, int sync, int64_t now_ns, char *why, size_t why_sz)
@@ -131,55 +70,66 @@ aats_journal_t *aats_journal_open(char const *path, uint64_t instance, char cons
         snprintf(why, why_sz, "no memory for a journal");
         return NULL;
     }
-    *j = (aats_journal_t){.fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600), .sync = sync, .instance = instance};
-    if (j->fd < 0) {
+    *j = (aats_journal_t){.now.fd = -1, .old.fd = -1, .sync = sync, .instance = instance, .limit = LIMIT_DEFAULT, .full_at = LIMIT_DEFAULT};
+    j->text_sz = strnlen(text, sizeof j->text);
+    memcpy(j->text, text, j->text_sz);
+    if (aats_jfile_make(&j->now, path) != AATS_OK) {
         snprintf(why, why_sz, "the journal %s cannot be made: %s", path, strerror(errno));
         free(j);
         return NULL;
     }
-    size_t const room = AATS_JOURNAL_REC_MAX - sizeof(aats_jrec_t);
-    size_t const n = strnlen(text, room);
-    if (aats_journal_put(j, AATS_JR_START, (int64_t)aats_seg_layout_hash(), text, n, now_ns) != AATS_OK) {
-        snprintf(why, why_sz, "%s: %s", path, j->error);
-        unlink(path);
-        aats_journal_close(j);
-        return NULL;
-    }
-    return j;
+    int rc = aats_journal_put(j, AATS_JR_START, (int64_t)aats_seg_layout_hash(), j->text, j->text_sz, now_ns);
+    if (rc == AATS_OK && sync != AATS_SYNC_NEVER && aats_jfile_folder_sync(path) != AATS_OK) rc = failed(j, "brought to the disk");
+    if (rc == AATS_OK) return j;
+    snprintf(why, why_sz, "%s: %s", path, j->error);
+    unlink(path);
+    aats_journal_close(j);
+    return NULL;
 }
 
-/* believed walks over a file: the bytes up to the first record that is wrong, with the last good one in head. */
-static size_t believed(int fd, size_t size, aats_jrec_t *head)
+/* believed walks over a file: the bytes up to the first record that is wrong, with the last good one in head, and START's text. */
+static size_t believed(char const *path, aats_journal_t *j, aats_jrec_t *head)
 {
-    size_t at = 0;
-    void *bytes = size > 0 ? mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0) : MAP_FAILED;
-    if (bytes == MAP_FAILED) return 0;
+    int const fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat st = {0};
+    int const rc = fd < 0 ? -1 : fstat(fd, &st);
+    size_t const size = (size_t)st.st_size;
+    void *bytes = rc == 0 && size > 0 ? mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0) : MAP_FAILED;
+    if (rc == 0) errno = 0;
+    int const why = errno;
+    if (fd >= 0) close(fd);
+    size_t at = 0, payload_sz;
     void const *payload;
-    size_t payload_sz;
-    while (aats_journal_next(bytes, size, &at, head, &payload, &payload_sz) == 1) continue;
-    munmap(bytes, size);
+    if (bytes != MAP_FAILED) {
+        while (aats_journal_next(bytes, size, &at, head, &payload, &payload_sz) == 1) {
+            if (head->kind != AATS_JR_START) continue;
+            j->text_sz = payload_sz;
+            memcpy(j->text, payload, payload_sz);
+        }
+        munmap(bytes, size);
+    }
+    errno = why;
     return at;
 }
 
 aats_journal_t *aats_journal_resume(char const *path, char *why, size_t why_sz)
 {
     aats_journal_t *j = calloc(1, sizeof *j);
-    int const fd = open(path, O_RDWR | O_APPEND | O_CLOEXEC);
-    struct stat st;
-    aats_jrec_t head;
-    size_t good = 0;
-    if (j == NULL || fd < 0 || fstat(fd, &st) != 0) {
-        snprintf(why, why_sz, "the journal %s cannot be opened: %s", path, strerror(errno));
-    } else if ((good = believed(fd, (size_t)st.st_size, &head)) == 0) {
-        snprintf(why, why_sz, "%s holds no journal: its first record is not whole", path);
+    aats_jrec_t head = {0};
+    size_t const good = j == NULL ? 0 : believed(path, j, &head);
+    if (good == 0) {
+        if (errno != 0) snprintf(why, why_sz, "the journal %s cannot be opened: %s", path, strerror(errno));
+        else snprintf(why, why_sz, "%s holds no journal: its first record is not whole", path);
+    } else if (aats_jfile_open(&j->now, path, good, head.number) != AATS_OK) {
+        if (errno == EWOULDBLOCK) snprintf(why, why_sz, "the journal %s is being written by a process that lives", path);
+        else snprintf(why, why_sz, "the journal %s cannot be gone on with: %s", path, strerror(errno));
     } else {
-        *j = (aats_journal_t){.fd = fd, .instance = head.instance, .number = head.number, .kept_number = head.number,
-                              .good = (off_t)good};
-        if ((size_t)st.st_size > good) cut_off(j);
-        if (!j->cut) return j;
-        snprintf(why, why_sz, "the end of the journal %s cannot be cut off: %s", path, strerror(errno));
+        j->old.fd = -1;
+        j->instance = head.instance;
+        j->limit = j->full_at = LIMIT_DEFAULT;
+        j->part = aats_journal_part_of(path);
+        return j;
     }
-    if (fd >= 0) close(fd);
     free(j);
     return NULL;
 }
@@ -187,29 +137,10 @@ aats_journal_t *aats_journal_resume(char const *path, char *why, size_t why_sz)
 void aats_journal_close(aats_journal_t *j)
 {
     if (j == NULL) return;
-    (void)aats_journal_flush(j);
-    close(j->fd);
+    if (j->old.fd >= 0) aats_journal_unrotate(j);
+    if (j->sync == AATS_SYNC_ALL) (void)aats_jfile_sync(&j->now);
+    aats_jfile_close(&j->now, 1);
     free(j);
 }
 
 char const *aats_journal_error(aats_journal_t const *j) { return j->error; }
-
-int aats_journal_next(void const *bytes, size_t n, size_t *at, aats_jrec_t *head, void const **payload, size_t *payload_sz)
-{
-    if (*at >= n) return 0;
-    uint8_t const *rec = (uint8_t const *)bytes + *at;
-    size_t const left = n - *at;
-    aats_jrec_t found;
-    if (left < sizeof found) return AATS_E_SYNTAX;
-    memcpy(&found, rec, sizeof found);
-    if (found.size < sizeof found || found.size > AATS_JOURNAL_REC_MAX || found.size % 8 != 0 || found.size > left) return AATS_E_SYNTAX;
-    if (found.check != check_of(rec, found.size) || found.kind == 0) return AATS_E_SYNTAX;
-    if (*at == 0 ? found.number != 1 || found.kind != AATS_JR_START
-                 : found.number != head->number + 1 || found.instance != head->instance || found.kind == AATS_JR_START)
-        return AATS_E_SYNTAX;
-    *head = found;
-    *payload = rec + sizeof found;
-    *payload_sz = found.size - sizeof found;
-    *at += found.size;
-    return 1;
-}

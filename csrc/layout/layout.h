@@ -299,7 +299,9 @@ typedef struct {
  *   0          aats_seg_t
  *   256        aats_td_t     geometry, counters                                    trade loop
  *   pos_off    aats_pos_t x pos_cap      one a traded symbol, seqlock each         trade loop
- *   fee_off    aats_fee_t x AATS_FEE_CAP fees paid, by asset, seqlock each         trade loop
+ *   fee_off    aats_fee_t x AATS_FEE_CAP fees paid, by strategy and asset          trade loop
+ *   hold_off   aats_hold_t x hold_cap    what each strategy holds, seqlock each    trade loop
+ *   bal_off    aats_bal_t x AATS_BAL_CAP balances of the accounts, seqlock each    trade loop
  *   order_off  aats_order_t x order_cap  orders that are not closed, seqlock each  trade loop
  *   oev_off    aats_oev_t x oev_depth    ring of order events, seqlock each        trade loop
  *   stats_off  aats_hist_t x AATS_TD_HISTS                                         trade loop
@@ -333,8 +335,8 @@ typedef struct {
 /* aats_order_t -- one order; 448 bytes.  px_i at px_exp, qty_i at qty_exp, notionals at px_exp + qty_exp. */
 typedef struct {
     uint64_t stamp;       /* seqlock: odd while it is written */
-    int64_t order_id;     /* ours, from the constructor of Order */
-    uint64_t instance;    /* upper half of the client id; the lower is order_id */
+    int64_t order_id;     /* ours, from the constructor of Order; of an adopted order the next free one of this process */
+    uint64_t instance;    /* upper half of the client id (of the run that sent it); the lower is client_no */
     uint16_t sym;         /* index of the segment's position table */
     uint8_t side;         /* AATS_SIDE_* */
     uint8_t tif;          /* AATS_TIF_* */
@@ -360,14 +362,15 @@ typedef struct {
     char symbol[48];      /* "BTCUSDT.BINANCE" */
     char remote_id[40];
     char msg[160];
-    uint64_t pad[7];
+    int64_t client_no;    /* lower half of the client id; 0: order_id (see aats_order_client_no); of an adopted order its id in the run that sent it */
+    uint64_t pad[6];
 } aats_order_t;
 
 /* order events, in the words of the callbacks */
 enum {
     AATS_OEV_CREATED = 1, AATS_OEV_ACKED = 2, AATS_OEV_REJECTED = 3, AATS_OEV_EXEC = 4, AATS_OEV_CANCEL_CREATED = 5, AATS_OEV_CANCEL_ACKED = 6,
     AATS_OEV_CANCEL_REJECTED = 7, AATS_OEV_CANCELED = 8, AATS_OEV_CLOSED = 9, AATS_OEV_UNKNOWN = 10, AATS_OEV_AMENDED = 11,
-    AATS_OEV_AMEND_REJECTED = 12, AATS_OEV_DISCONNECT = 13, AATS_OEV_RECONNECT = 14, AATS_OEV_RECONCILED = 15
+    AATS_OEV_AMEND_REJECTED = 12, AATS_OEV_DISCONNECT = 13, AATS_OEV_RECONNECT = 14, AATS_OEV_RECONCILED = 15, AATS_OEV_RISK = 16
 };
 enum { AATS_LIQ_NONE = 0, AATS_LIQ_MAKER = 1, AATS_LIQ_TAKER = 2 };
 
@@ -413,14 +416,59 @@ typedef struct {
     uint64_t pad[12];
 } aats_pos_t;
 
-/* aats_fee_t -- fees paid in one asset; 64 bytes. */
-#define AATS_FEE_CAP 16
+/* aats_hold_t -- what one strategy holds of one symbol, through all its runs; 320 bytes; order/hold.h says how a fill changes it.
+ * Amounts of the base asset at base_exp, of the quote asset at cash_exp, prices at cash_exp - base_exp; fees are already taken off size or cash if they
+ * were paid in that asset (others: aats_fee_t).
+ * cost is what the open position cost (negative of what a short one brought); realised = cash + cost, unrealised = size * price - cost. */
+typedef struct {
+    uint64_t stamp;
+    char symbol[48];           /* "": not used yet */
+    char base[16];
+    char quote[16];
+    uint16_t sym;              /* of the position table; AATS_HOLD_NO_SYM: not traded in this run */
+    uint16_t strategy;         /* in the order of add_strategy */
+    int32_t base_exp;
+    int32_t cash_exp;
+    uint32_t runs;             /* that it has been carried through */
+    aats_i128_t size;
+    aats_i128_t cash;
+    aats_i128_t cost;
+    aats_i128_t fee_base;
+    aats_i128_t fee_quote;
+    aats_i128_t day_cash;      /* cash ... */
+    aats_i128_t day_size;      /* ... and size when the day began */
+    int64_t day;               /* UTC days since the epoch */
+    int64_t day_px_i;          /* price then, or the first that was known since; 0: none yet */
+    uint64_t fills;
+    uint64_t pad[10];
+} aats_hold_t;
+enum { AATS_HOLD_NO_SYM = 65535 };
+
+/* aats_bal_t -- one asset of one account as the venue told it last; 128 bytes. */
+#define AATS_BAL_CAP 256
+typedef struct {
+    uint64_t stamp;
+    char asset[16];            /* "": not used yet */
+    uint32_t gateway;          /* of which exchange's account */
+    int32_t exp;
+    aats_i128_t free;
+    aats_i128_t locked;
+    int64_t venue_ns;          /* the venue's time of it, 0: not told */
+    int64_t recv_ns;
+    char exchange[32];         /* "BINANCE" */
+    uint64_t pad[2];
+} aats_bal_t;
+
+/* aats_fee_t -- fees that one strategy paid in one asset, through all its runs; 64 bytes. */
+#define AATS_FEE_CAP 64
 typedef struct {
     uint64_t stamp;
     char asset[16]; /* "" : not used yet */
     aats_i128_t amount;
     int64_t fee_exp;
-    uint64_t pad[2];
+    uint32_t strategy; /* in the order of add_strategy */
+    uint32_t pad0;
+    uint64_t pad[1];
 } aats_fee_t;
 
 enum {
@@ -429,6 +477,10 @@ enum {
     AATS_TDC_ORDERS = 13, AATS_TDC_ACKED = 14, AATS_TDC_REJECTED = 15, AATS_TDC_FILLS = 16, AATS_TDC_FILLED = 17, AATS_TDC_CANCELED = 18,
     AATS_TDC_CLOSED = 19, AATS_TDC_CANCELS = 20, AATS_TDC_UNKNOWN = 21, AATS_TDC_FOREIGN = 22, AATS_TDC_DISCONNECTS = 23, AATS_TDC_RECONCILED = 24,
     AATS_TDC_VENUE_ERRORS = 25, AATS_TDC_STRANGE = 26, /* STRANGE: venue messages that could not be read or fit no state */
+    AATS_TDC_DENIED = 27, /* by the risk gate */
+    AATS_TDC_HELD = 28,   /* orders that waited for the session */
+    AATS_TDC_WAITS = 29,  /* requests that waited for a rate budget */
+    AATS_TDC_ADOPTED = 30,
     AATS_TDC_CNT = 32
 };
 
@@ -441,10 +493,180 @@ typedef struct {
     uint32_t pos_cap, order_cap, oev_depth; /* oev_depth: a power of two */
     uint32_t pos_cnt;
     uint64_t instance;   /* of this process's client ids */
-    uint64_t pad0[7];
+    uint64_t hold_off, bal_off;
+    uint32_t hold_cap, hold_cnt;
+    uint64_t pad0[4];
     uint64_t oev_head;   /* events so far; writer's own line from here */
     uint64_t pad1[7];
 } aats_td_t;
+
+/* ---- risk: the segment risk.host, written by all trade processes of a namespace ---------------------------------------------------------
+ *
+ *   0           aats_seg_t
+ *   256         aats_risk_t                          geometry, switch, words for all    each word atomic
+ *   sym_off     aats_rsym_t    x sym_cap             whoever trades it first; append-only
+ *   seat_off    aats_seat_t    x seat_cap            its owner
+ *   cell_off    aats_rcell_t   x seat_cap x sym_cap  the seat's owner
+ *   limit_off   aats_rlimits_t x limits_cap          aats risk set, under the table's lock; words atomic
+ *   budget_off  aats_budget_t  x budget_cap          everybody, word by word
+ */
+#define AATS_RISK_SEATS 64
+#define AATS_RISK_SYMS 128
+#define AATS_RISK_LIMITS 128
+#define AATS_RISK_BUDGETS 64
+enum { AATS_RISK_MONEY_EXP = -8 }; /* of amounts of quote assets in cells and limits */
+enum { AATS_RISK_QTY_EXP = -8 };   /* of amounts of base assets in limits; in cells they are at the symbol's qty_exp */
+
+enum { AATS_SWITCH_ACTIVE = 0, AATS_SWITCH_REDUCE = 1, AATS_SWITCH_HALT = 2 };
+enum { AATS_SEAT_FREE = 0, AATS_SEAT_LIVE = 1, AATS_SEAT_CLEARING = 2, AATS_SEAT_PARKED = 3, AATS_SEAT_BOOT = 4 };
+enum { AATS_DEATH_CANCEL = 0, AATS_DEATH_KEEP = 1 };
+
+/* Modes do not mix: what a simulated strategy does counts nowhere against a real one. */
+#define AATS_RISK_MODES 8   /* above every AATS_MODE_* */
+#define AATS_RISK_QUOTES 16 /* quote assets, each of one mode */
+#define AATS_RISK_TRIPS 8
+
+/* aats_rrate_t -- requests counted, see risk/rate.h; 192 bytes; words atomic. */
+#define AATS_RATE_PARTS 16
+typedef struct {
+    uint64_t part[16];     /* parts of the last second: epoch of the part and count in one word */
+    uint64_t day;          /* UTC day and count */
+    uint64_t pad[7];
+} aats_rrate_t;
+
+/* aats_rtrip_t -- a switch that a limit has thrown, for the audit; 64 bytes. */
+typedef struct {
+    uint64_t seq;          /* number of the trip, from 1; written last */
+    int64_t ns;
+    uint64_t owner;        /* identity of the process that saw it */
+    uint64_t row;          /* of the limits table */
+    int64_t value;         /* the day's profit then ... */
+    int64_t limit;         /* ... and the loss that was allowed, at AATS_RISK_MONEY_EXP */
+    uint64_t pad[2];
+} aats_rtrip_t;
+
+/* aats_risk_t -- head of the risk segment. */
+typedef struct {
+    uint32_t seat_cap, sym_cap, limits_cap, budget_cap;
+    uint64_t sym_off, seat_off, cell_off, limit_off, budget_off;
+    uint64_t sym_cnt;      /* hint: entries in use */
+    uint64_t seat_hi;      /* seats ever used: higher ones are free */
+    uint64_t swtch;        /* AATS_SWITCH_* of the host */
+    uint64_t news;         /* grows with every change of a switch or a limit */
+    uint64_t supervisor;   /* identity of the supervisor, 0: none */
+    uint64_t unread;       /* 1: the state of an earlier life could not be read: halted until somebody has looked */
+    uint64_t trips;        /* switches thrown by a limit so far, the last ones in trip[] ... */
+    uint64_t audited;      /* ... of which so many stand in the audit */
+    uint64_t pad0[1];
+    uint64_t denied[32];   /* by code, from AATS_OC_RISK_SIZE on */
+    aats_rtrip_t trip[8];
+    aats_rrate_t orders[8]; /* by mode */
+    aats_rrate_t cancels[8];
+} aats_risk_t;
+
+/* aats_rsym_t -- one symbol of one mode; 512 bytes. */
+typedef struct {
+    uint64_t state;        /* 0 empty, else identity of who enters it, state byte 1: entered (S3), 2: given up */
+    char symbol[48];
+    char quote[16];
+    uint32_t mode;
+    int32_t px_exp, qty_exp;
+    uint32_t quote_at;     /* index of the quote asset in a seat's exposure */
+    uint64_t mark_px_i;    /* last mid price that anybody saw, at px_exp */
+    uint64_t pad[4];
+    aats_rrate_t orders;
+    aats_rrate_t cancels;
+} aats_rsym_t;
+
+/* aats_rcell_t -- what one seat has at stake in one symbol; one line, one writer. */
+typedef struct {
+    int64_t pos_i;         /* position at qty_exp */
+    int64_t buy_i;         /* open and reserved, at qty_exp */
+    int64_t sell_i;
+    int64_t open_cnt;      /* orders */
+    int64_t exposure_i;    /* worst case of position and open orders, at AATS_RISK_MONEY_EXP of the quote asset */
+    int64_t profit_i;      /* of `day`, likewise */
+    int64_t day;
+    int64_t pad;
+} aats_rcell_t;
+
+/* aats_seat_t -- one strategy's process; 960 bytes. */
+typedef struct {
+    uint64_t owner;        /* identity word with AATS_SEAT_* as its state byte; FREE: 0 */
+    uint64_t instance;     /* of the run whose orders it counts */
+    uint32_t mode;
+    uint32_t on_death;     /* AATS_DEATH_* */
+    uint32_t grace_ms;
+    uint32_t hang_ms;
+    char name[48];
+    char account[48];
+    int64_t claimed_mono_ns;
+    uint64_t fenced;       /* instance whose process has seen that it is not the owner any more */
+    uint64_t pad0[6];
+    uint64_t beat_mono_ns; /* of the trade loop, each pass; a line of its own */
+    uint64_t passes;
+    uint64_t pad1[6];
+    int64_t exposure_i[16]; /* by quote_at: the sum of its cells */
+    int64_t open_cnt;       /* the sum of its cells */
+    int64_t day;            /* of profit_i */
+    uint64_t pad2[6];
+    int64_t profit_i[16];   /* by quote_at: the sum of its cells of that day */
+    aats_rrate_t orders;
+    aats_rrate_t cancels;
+} aats_seat_t;
+
+/* aats_rlimits_t -- limits and switch of one scope; 320 bytes; 0: none. */
+enum { AATS_SCOPE_NONE = 0, AATS_SCOPE_HOST = 1, AATS_SCOPE_SYMBOL = 2, AATS_SCOPE_STRATEGY = 3 };
+typedef struct {
+    uint64_t scope;        /* AATS_SCOPE_*; written last */
+    char name[48];         /* symbol or strategy */
+    int64_t order_notional; /* at AATS_RISK_MONEY_EXP of the quote asset */
+    int64_t order_qty;     /* SYMBOL: at AATS_RISK_QTY_EXP of the base asset */
+    int64_t position;      /* SYMBOL: likewise, long or short, open orders included */
+    int64_t exposure;      /* at AATS_RISK_MONEY_EXP, of each quote asset */
+    int64_t open_orders;
+    int64_t orders_1s;
+    int64_t orders_1d;
+    int64_t cancels_1s;
+    int64_t cancels_1d;
+    int64_t collar_ppm;    /* how far from the book's other side a price may be, millionths */
+    int64_t loss_1d;       /* at AATS_RISK_MONEY_EXP */
+    int64_t duplicate_ms;  /* the same order again within so long is refused */
+    int64_t any_book;      /* 1: orders may go out on a book that is not good */
+    uint64_t swtch;        /* AATS_SWITCH_* of a symbol or a strategy (the host's: aats_risk_t.swtch) */
+    char reason[96];       /* of the switch, for people */
+    uint64_t pad[7];
+} aats_rlimits_t;
+
+/* aats_budget_t -- what may be asked of a venue in a time; see risk/budget.h.  Every word is atomic and everybody's. */
+#define AATS_BUDGET_SPANS 4
+#define AATS_BUDGET_PARTS 64
+typedef struct {
+    uint64_t span_ns;      /* 0: an empty place */
+    uint64_t limit;        /* 0: not told yet, then nothing is counted */
+    uint64_t reserve;      /* of it for cancels alone */
+    uint64_t told;         /* the venue's own count, as it was told last ... */
+    uint64_t told_mono_ns; /* ... and when */
+    uint64_t foreign;      /* what the venue counted and nobody here had taken: counted here since */
+    uint64_t pad[2];
+    uint64_t head;         /* the part of the window that is being filled: its number (36 bits) and count (28); a line of its own */
+    uint64_t older;        /* that number, and the sum of the parts before it */
+    uint64_t pad0[6];
+    uint64_t part[64];     /* older parts, likewise, at number mod 64 */
+    uint64_t pad1[32];
+} aats_bspan_t;
+typedef struct {
+    uint64_t state;        /* as aats_rsym_t */
+    char name[48];
+    uint64_t pad0;
+    uint64_t hold_until_mono_ns;   /* the venue wants nothing before */
+    uint64_t banned_until_mono_ns; /* ... because of a ban */
+    uint64_t taken[4];     /* by lane */
+    uint64_t waits[4];     /* times that somebody was told to wait, by lane */
+    uint64_t holds;
+    uint64_t pad1[37];
+    aats_bspan_t spans[4];
+} aats_budget_t;
 /* cdef-end */
 
 _Static_assert(sizeof(aats_seg_t) == 256, "published layout");
@@ -453,6 +675,17 @@ _Static_assert(sizeof(aats_order_t) == 448, "published layout");
 _Static_assert(sizeof(aats_oev_t) == 768, "published layout");
 _Static_assert(sizeof(aats_pos_t) == 384, "published layout");
 _Static_assert(sizeof(aats_fee_t) == 64, "published layout");
+_Static_assert(sizeof(aats_hold_t) == 320, "published layout");
+_Static_assert(sizeof(aats_bal_t) == 128, "published layout");
+_Static_assert(sizeof(aats_rsym_t) == 512, "published layout");
+_Static_assert(sizeof(aats_rrate_t) == 192, "published layout");
+_Static_assert(sizeof(aats_rtrip_t) == 64, "published layout");
+_Static_assert(sizeof(aats_rcell_t) == 64, "published layout");
+_Static_assert(sizeof(aats_seat_t) == 960, "published layout");
+_Static_assert(sizeof(aats_rlimits_t) == 320, "published layout");
+_Static_assert(sizeof(aats_risk_t) % 64 == 0, "whole lines");
+_Static_assert(sizeof(aats_budget_t) % 64 == 0, "whole lines");
+_Static_assert(sizeof(aats_td_t) % 64 == 0, "whole lines");
 _Static_assert(sizeof(aats_ctl_t) == 128, "published layout");
 _Static_assert(sizeof(aats_rec_t) == 96, "published layout");
 _Static_assert(sizeof(aats_rec5_t) == 256, "published layout");

@@ -24,7 +24,22 @@ enum {
     AATS_OC_RATE_LIMIT = 13,     /* ours or the venue's word: too many orders or requests for now */
     AATS_OC_BANNED = 14,         /* the venue has banned this address for a time */
     AATS_OC_JOURNAL = 15,        /* the intent could not be written down */
-    AATS_OC_HALTED = 16,         /* the symbol does not trade, or a risk rule stopped it */
+    AATS_OC_HALTED = 16,         /* the symbol does not trade */
+    /* refused here, by a limit of this host (csrc/risk/gate.h) */
+    AATS_OC_RISK_SIZE = 17,      /* the order's size */
+    AATS_OC_RISK_NOTIONAL = 18,  /* the order's notional */
+    AATS_OC_RISK_POSITION = 19,  /* position, open orders included */
+    AATS_OC_RISK_EXPOSURE = 20,
+    AATS_OC_RISK_OPEN = 21,      /* too many open orders */
+    AATS_OC_RISK_RATE = 22,      /* too many orders, or cancels, in a second or a day */
+    AATS_OC_RISK_COLLAR = 23,    /* too far from the live book */
+    AATS_OC_RISK_BOOK = 24,      /* the book is not good, and nothing allows that */
+    AATS_OC_RISK_DUPLICATE = 25, /* the same order again, too soon */
+    AATS_OC_RISK_LOSS = 26,      /* the day's loss */
+    AATS_OC_REDUCE_ONLY = 27,    /* the kill switch lets positions shrink only */
+    AATS_OC_RISK_HALTED = 28,    /* the kill switch lets nothing out */
+    AATS_OC_FENCED = 29,         /* somebody else has taken over this strategy's orders: it was thought dead */
+    AATS_OC_RISK_FULL = 30,      /* no room in the risk segment, or it cannot be used */
     /* refused by the venue */
     AATS_OC_VENUE = 32,          /* any reason without a code of its own: see msg */
     AATS_OC_WOULD_CROSS = 33,    /* post only, and it would have traded at once */
@@ -41,6 +56,7 @@ enum {
     AATS_OC_SELF_TRADE = 51,     /* self-trade prevention */
     AATS_OC_CANCELED_OTHER = 52, /* canceled, not by us */
     AATS_OC_FILLED = 53,
+    AATS_OC_FILLS_MISSING = 54,  /* it has ended, and fills that the venue counts cannot be had of it: what was told is not all */
     /* why a cancel request was not taken */
     AATS_OC_UNKNOWN_ORDER = 64,  /* no such order, or one that is closed already */
     AATS_OC_ORDER_CLOSED = 65,   /* the order ended before the cancel did */

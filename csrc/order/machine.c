@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/errors.h"
+#include "order/client_id.h"
 #include "order/wide.h"
 
 /* ---- the table ---- */
@@ -232,6 +233,7 @@ static int act_fill(step_t *s)
 static int end_code(aats_machine_t const *m, aats_omsg_t const *in, int64_t cum)
 {
     if (cum == m->o.qty_i) return AATS_OC_FILLED;
+    if (in->code == AATS_OC_FILLED) return AATS_OC_CANCELED_OTHER; /* somebody has made it smaller */
     if (in->code == AATS_OC_CANCELED && m->o.cancel != AATS_CXL_ASKED && !m->cancel_by_us) return AATS_OC_CANCELED_OTHER;
     return in->code != AATS_OC_NONE ? (int)in->code : AATS_OC_CANCELED_OTHER;
 }
@@ -248,9 +250,8 @@ static int act_end(step_t *s)
 {
     aats_machine_t *m = s->m;
     aats_order_t *o = &m->o;
-    int const filled = s->in->code == AATS_OC_FILLED;
     int64_t const cum = end_cum(m, s->in);
-    if (cum > o->qty_i || cum < o->cum_qty_i || (filled && cum != o->qty_i)) {
+    if (cum > o->qty_i || cum < o->cum_qty_i) {
         m->want |= AATS_WANT_STATUS;
         return AATS_E_SHAPE;
     }
@@ -275,6 +276,12 @@ static int act_more(step_t *s)
     aats_order_t *o = &s->m->o;
     int64_t const cum = s->in->cum_qty_i;
     if (cum > o->qty_i || (cum >= 0 && cum < o->cum_qty_i)) return AATS_E_SHAPE;
+    if (s->in->code == AATS_OC_FILLS_MISSING && cum == o->cum_qty_i) {
+        o->end_code = AATS_OC_FILLS_MISSING;
+        copy_text(o->msg, sizeof o->msg, s->in->text, sizeof s->in->text);
+        be_ended(s);
+        return AATS_OK;
+    }
     if (cum <= o->end_qty_i) return AATS_E_STALE;
     o->end_qty_i = s->m->venue_cum_i = cum;
     return AATS_OK;
@@ -416,7 +423,7 @@ int aats_machine_cancel(aats_machine_t *m, int64_t now_ns, aats_oev_t *out, int 
 int aats_machine_take(aats_machine_t *m, aats_omsg_t const *msg, int64_t now_ns, aats_oev_t *out)
 {
     int const action = aats_machine_action(m->o.state, (int)msg->kind);
-    if (action < 0 || msg->order_id != m->o.order_id) return AATS_E_ARG;
+    if (action < 0 || msg->order_id != aats_order_client_no(&m->o) || msg->instance != m->o.instance) return AATS_E_ARG;
     step_t s = {.m = m, .in = msg, .now_ns = now_ns, .out = out};
     int const code = ACTIONS[action].act(&s);
     return code == AATS_OK || s.cnt > 0 ? s.cnt : code;

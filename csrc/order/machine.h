@@ -20,6 +20,8 @@
  *   - A cancel request still open when the order ends is answered before Closed: CancelAcked if it was canceled by us, else
  *     CancelRejected order_closed.
  *   - A fill is told once: by trade id, and never beyond the order's size.  A second ack, end, or reject changes nothing.
+ *   - Who has asked long enough for fills that the venue counts and does not have says DONE fills_missing with what was told:
+ *     Canceled, Closed, by that code.
  *   - ABSENT after an ack or a fill is no answer (the venue's memory lags): the flag stays, whoever asks asks again.
  */
 #ifndef AATS_ORDER_MACHINE_H
@@ -89,7 +91,7 @@ int aats_machine_cancel(aats_machine_t *m, int64_t now_ns, aats_oev_t *out, int 
  *   AATS_E_SHAPE  it cannot be true: a fill beyond the size or after the end, numbers below zero, an end with less
  *                 than was told, life after a refusal.  Count it and tell people; after a DONE the order's status is
  *                 asked for
- *   AATS_E_ARG    not about this order, or of the session
+ *   AATS_E_ARG    not about this order (its client id, both halves), or of the session
  *   AATS_E_NOMEM  a trade id could not be remembered; come again with the same message */
 int aats_machine_take(aats_machine_t *m, aats_omsg_t const *msg, int64_t now_ns, aats_oev_t *out);
 

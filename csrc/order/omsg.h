@@ -27,7 +27,7 @@ enum {
     AATS_OM_DOWN = 16,         /* connection lost: text */
     AATS_OM_UP = 17,           /* connected again */
     AATS_OM_READY = 18,        /* reconciled: every order's state is known, orders may go out */
-    AATS_OM_BALANCE = 19,      /* asset in fee_asset, total (free and locked) in amount, at qty_exp */
+    AATS_OM_BALANCE = 19,      /* asset in fee_asset; total (free and locked) in amount, of it locked in `locked`, at qty_exp; also while it runs */
     AATS_OM_FOREIGN = 20,      /* an event of an order that this process never sent */
     AATS_OM_STRANGE = 21       /* a message that could not be read: text */
 };
@@ -36,7 +36,7 @@ typedef struct {
     uint32_t kind;         /* AATS_OM_* */
     uint32_t code;         /* AATS_OC_* */
     uint64_t instance;     /* client id: upper half */
-    int64_t order_id;      /* client id: lower half; 0: of the session */
+    int64_t order_id;      /* client id: lower half (aats_order_client_no, not our order_id); 0: of the session */
     int64_t venue_ns;      /* the venue's own time, 0 if none */
     int64_t recv_ns;       /* the read that brought it returned */
     int64_t px_i;
@@ -47,6 +47,7 @@ typedef struct {
     uint32_t liquidity;    /* AATS_LIQ_* */
     uint64_t trade_id;
     aats_i128_t amount;
+    aats_i128_t locked;
     char fee_asset[16];
     char remote_id[40];
     char symbol[24];       /* the venue's spelling, "" if not told; for FOREIGN and asking */

@@ -23,6 +23,67 @@ int aats_wide_add_mul(aats_i128_t *sum, int64_t a, int64_t b)
     return AATS_OK;
 }
 
+int aats_wide_shift(aats_i128_t v, int up, aats_i128_t *out)
+{
+    __int128 wide = aats_wide(v);
+    if (up < 0) return AATS_E_ARG;
+    for (; up > 0 && wide != 0; up--)
+        if (__builtin_mul_overflow(wide, (__int128)10, &wide)) return AATS_E_RANGE;
+    *out = aats_wide_of(wide);
+    return AATS_OK;
+}
+
+/* mul256 multiplies to 256 bits, in two halves. */
+static void mul256(u128 a, u128 b, u128 *hi, u128 *lo)
+{
+    u128 const low = UINT64_MAX;
+    u128 const ll = (a & low) * (b & low), lh = (a & low) * (b >> 64), hl = (a >> 64) * (b & low), hh = (a >> 64) * (b >> 64);
+    u128 const mid = (ll >> 64) + (lh & low) + (hl & low);
+    *lo = mid << 64 | (ll & low);
+    *hi = hh + (lh >> 64) + (hl >> 64) + (mid >> 64);
+}
+
+/* div256 divides hi:lo by d, hi < d <= 2^127: a bit at a time, for sums that few ever reach. */
+static u128 div256(u128 hi, u128 lo, u128 d, u128 *rest)
+{
+    u128 q = 0;
+    for (int i = 0; i < 128; i++) {
+        hi = hi << 1 | lo >> 127;
+        lo <<= 1;
+        q <<= 1;
+        if (hi >= d) {
+            hi -= d;
+            q |= 1;
+        }
+    }
+    *rest = hi;
+    return q;
+}
+
+int aats_wide_share(aats_i128_t total, aats_i128_t part, aats_i128_t whole, aats_i128_t *out)
+{
+    __int128 const p = aats_wide(part), w = aats_wide(whole);
+    if (w <= 0 || p < 0 || p > w) return AATS_E_ARG;
+    if (p == w) { /* also where total is the least of all, whose share below would be half of 2^128 */
+        *out = total;
+        return AATS_OK;
+    }
+    int const negative = total.hi < 0;
+    u128 const t = negative ? 0 - (u128)aats_wide(total) : (u128)aats_wide(total);
+    u128 q, rest, hi, product;
+    if (!__builtin_mul_overflow(t, (u128)p, &product)) {
+        q = product / (u128)w;
+        rest = product % (u128)w;
+    } else {
+        mul256(t, (u128)p, &hi, &product);
+        q = div256(hi, product, (u128)w, &rest);
+    }
+    u128 const twice = rest * 2; /* rest < 2^127 */
+    q += twice > (u128)w || (twice == (u128)w && q % 2 == 1);
+    *out = negative ? aats_wide_of((__int128)(0 - q)) : aats_wide_of((__int128)q);
+    return AATS_OK;
+}
+
 int aats_wide_format(aats_i128_t v, int exp, char *out, size_t cap)
 {
     char digits[DIGITS_MAX + AATS_WIDE_EXP_MAX - AATS_WIDE_EXP_MIN + 1], text[sizeof digits + 2];

@@ -24,6 +24,12 @@ static inline aats_i128_t aats_wide_of(__int128 v) { return (aats_i128_t){(uint6
 int aats_wide_add(aats_i128_t *sum, int64_t v);
 int aats_wide_add_mul(aats_i128_t *sum, int64_t a, int64_t b);
 
+/* aats_wide_share returns total * part / whole, rounded half-even, in *out.  0 <= part <= whole, whole > 0: it always fits.  AATS_OK or AATS_E_ARG. */
+int aats_wide_share(aats_i128_t total, aats_i128_t part, aats_i128_t whole, aats_i128_t *out);
+
+/* aats_wide_shift returns v * 10^up in *out (up 0 or more): AATS_OK, or AATS_E_RANGE with *out untouched. */
+int aats_wide_shift(aats_i128_t v, int up, aats_i128_t *out);
+
 /* aats_wide_format writes v * 10^exp (exp -36 .. 18) without exponent or trailing zeros, "0" for zero, and a final
  * zero byte; its length, or AATS_E_FULL (AATS_WIDE_SZ always is enough), AATS_E_ARG (exp). */
 int aats_wide_format(aats_i128_t v, int exp, char *out, size_t cap);

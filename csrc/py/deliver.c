@@ -178,10 +178,18 @@ static char const *const order_types[] = {
     "onOrderCancelRejected", "onOrderCanceled", "onOrderClosed", "onOrderUnknown", "onOrderAmended", "onOrderAmendRejected",
 };
 
-/* of the session of an exchange: to everybody */
+static int tell_risk(loop_t *l, aats_oev_t const *ev)
+{
+    PyObject *got = PyObject_CallFunction(PyTuple_GET_ITEM(l->desk.tools, TOOL_RISK), "ss", ev->order.symbol, ev->msg);
+    Py_XDECREF(got);
+    return got ? 0 : -1;
+}
+
+/* of the session of an exchange, or of the host's limits: to everybody */
 static int deliver_session(loop_t *l, aats_oev_t const *ev)
 {
     if (l->leaving > 1) return 0;
+    if (ev->kind == AATS_OEV_RISK && tell_risk(l, ev) < 0) return -1;
     PyObject *exchange = PyUnicode_FromString(ev->order.symbol);
     int rc = exchange ? 0 : -1;
     for (int i = 0; rc == 0 && i < l->strategy_cnt; i++) {
@@ -224,7 +232,7 @@ int aats_loop_deliver_orders(loop_t *l, int most)
     int cnt = 0, rc = 0;
     while (rc == 0 && cnt < most && !aats_load_relaxed(&l->stop) && aats_trader_event(l->desk.trader, ev)) {
         cnt++;
-        if (ev->kind < AATS_OEV_CREATED || ev->kind > AATS_OEV_RECONCILED) continue;
+        if (ev->kind < AATS_OEV_CREATED || ev->kind > AATS_OEV_RISK) continue;
         rc = ev->kind >= AATS_OEV_DISCONNECT ? deliver_session(l, ev) : deliver_order(l, ev);
     }
     return rc < 0 ? -1 : cnt;

@@ -39,7 +39,7 @@
 enum {
     ON_QUOTE, ON_TICK, ON_NOTIFY, ON_BBO, ON_L2, ON_TIMER, ON_BOOK_INVALID, ON_LAP, ON_FEED_DOWN, ON_FEED_UP,
     ON_ORDER, /* AATS_OEV_CREATED; the other order events follow in their own order */
-    ON_CNT = ON_ORDER + AATS_OEV_RECONCILED
+    ON_CNT = ON_ORDER + AATS_OEV_RISK
 };
 
 typedef struct {

@@ -147,7 +147,7 @@ static PyObject *loop_again(loop_t *l, PyObject *arg)
 static PyObject *loop_trade(loop_t *l, PyObject *args)
 {
     if (l->running) return PyErr_Format(PyExc_RuntimeError, "trade() is called before run()");
-    if (aats_desk_open(&l->desk, args, l->sub_cnt) < 0) return NULL;
+    if (aats_desk_open(&l->desk, l->reader, args, l->sub_cnt) < 0) return NULL;
     Py_RETURN_NONE;
 }
 

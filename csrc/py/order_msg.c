@@ -77,7 +77,7 @@ static void put_identity(form_t *f, aats_order_t const *o)
 {
     char id[AATS_CLIENT_ID_SZ];
     char const *dot = strchr(o->symbol, '.');
-    aats_client_id_format(o->instance, o->order_id, id);
+    aats_client_id_format(o->instance, aats_order_client_no(o), id);
     put(f, EXCHANGE,      text(dot ? dot + 1 : ""));
     put(f, SYMBOL,        dot ? PyUnicode_DecodeUTF8(o->symbol, dot - o->symbol, "replace") : text(o->symbol));
     put(f, SIDE,          word(o->side == AATS_SIDE_BUY ? BUY : o->side == AATS_SIDE_SELL ? SELL : EMPTY));

@@ -164,11 +164,12 @@ static int keep(aats_desk_t *d, aats_wish_t const *w)
     return 0;
 }
 
-static int do_wish(aats_desk_t *d, aats_wish_t const *w)
+static int do_wish(aats_desk_t *d, aats_wish_t *w)
 {
     int64_t const now = aats_now_ns(), mono = aats_mono_ns();
     d->due_mono_ns = 0; /* the bytes go out as soon as the callback has returned */
     if (w->cancel) return aats_trader_cancel(d->trader, w->req.order_id, w->req.strategy, now, mono);
+    w->req.book_why = (uint8_t)aats_reader_why(d->reader, d->subs[w->req.sym], mono);
     return aats_trader_send(d->trader, &w->req, now, mono);
 }
 
@@ -217,7 +218,7 @@ PyObject *aats_desk_cancel(aats_desk_t *d, int strategy, PyObject *order_id)
         PyErr_Clear();
         return refuse(d, "send_cancel_order takes an order_id, an int; this is %s: %R", Py_TYPE(order_id)->tp_name, order_id);
     }
-    aats_wish_t const w = {.req = {.order_id = id, .strategy = (uint8_t)strategy}, .cancel = 1};
+    aats_wish_t w = {.req = {.order_id = id, .strategy = (uint8_t)strategy}, .cancel = 1};
     if (!elsewhere(d)) do_wish(d, &w);
     else if (keep(d, &w) < 0) return NULL;
     Py_RETURN_NONE;
@@ -304,17 +305,22 @@ static int take_syms(aats_desk_t *d, PyObject *subs, int sub_cnt)
 {
     if (PyList_GET_SIZE(subs) != sub_cnt)
         return PyErr_SetString(PyExc_ValueError, "syms must hold a number for each symbol of the reader"), -1;
-    if (!(d->syms = PyMem_Calloc((size_t)sub_cnt + 1, sizeof *d->syms))) return PyErr_NoMemory(), -1;
+    Py_ssize_t const sym_cnt = PyTuple_GET_SIZE(d->symbols);
+    d->syms = PyMem_Calloc((size_t)sub_cnt + 1, sizeof *d->syms);
+    d->subs = PyMem_Calloc((size_t)sym_cnt + 1, sizeof *d->subs);
+    if (!d->syms || !d->subs) return PyErr_NoMemory(), -1;
+    for (Py_ssize_t i = 0; i < sym_cnt; i++) d->subs[i] = -1;
     for (int i = 0; i < sub_cnt; i++) {
         long const sym = PyLong_AsLong(PyList_GET_ITEM(subs, i));
-        if (sym < -1 || sym >= PyTuple_GET_SIZE(d->symbols))
+        if (sym < -1 || sym >= sym_cnt)
             return PyErr_SetString(PyExc_ValueError, "syms holds an index that is none"), -1;
         d->syms[i] = (int)sym;
+        if (sym >= 0) d->subs[sym] = i;
     }
     return 0;
 }
 
-int aats_desk_open(aats_desk_t *d, PyObject *args, int sub_cnt)
+int aats_desk_open(aats_desk_t *d, aats_reader_t const *reader, PyObject *args, int sub_cnt)
 {
     unsigned long long trader;
     PyObject *subs, *symbols, *tools, *mails;
@@ -326,6 +332,7 @@ int aats_desk_open(aats_desk_t *d, PyObject *args, int sub_cnt)
     if (make_names() < 0) return -1;
     if (!(d->closed = PyMem_RawCalloc(AATS_DESK_KEPT, sizeof *d->closed))) return PyErr_NoMemory(), -1;
     pthread_mutex_init(&d->lock, NULL);
+    d->reader = reader;
     d->tools = Py_NewRef(tools), d->symbols = Py_NewRef(symbols);
     if (take_syms(d, subs, sub_cnt) < 0 || take_mails(d, mails) < 0) return -1;
     d->owner = PyThread_get_thread_ident();
@@ -364,5 +371,6 @@ void aats_desk_fini(aats_desk_t *d)
     if (d->closed) pthread_mutex_destroy(&d->lock);
     PyMem_RawFree(d->closed);
     PyMem_Free(d->syms);
+    PyMem_Free(d->subs);
     PyMem_Free(d->mails);
 }

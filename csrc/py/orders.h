@@ -17,11 +17,12 @@
 #include <pthread.h>
 
 #include "app/mailbox.h"
+#include "app/reader.h"
 #include "app/trader.h"
 
 #define AATS_DESK_KEPT 4096 /* closed orders that views still show */
 
-/* What the desk takes from Python, in the order of trade()'s tuple (TOOLS in aats/trade_orders.py). */
+/* What the desk takes from Python, in the order of trade()'s tuple (`Desk.connect` in aats/trade_orders.py). */
 enum {
     TOOL_ORDER,       /* class Order */
     TOOL_ERROR,       /* class OrderError */
@@ -31,6 +32,7 @@ enum {
     TOOL_SIDE_OF,     /* side_of(value) -> member, or ValueError */
     TOOL_TIF_OF,
     TOOL_FITTED,      /* fitted(symbol, msg): a float was moved; called once a symbol */
+    TOOL_RISK,        /* risk(state, text): a switch or a limit has changed; before onRisk */
     TOOL_CNT
 };
 
@@ -44,7 +46,9 @@ typedef struct {
 typedef struct {
     aats_trader_t *trader; /* NULL: nothing is traded */
     PyObject *tools, *symbols; /* symbols: tuple of (symbol, exchange), by the trader's index */
+    aats_reader_t const *reader;
     int *syms;             /* the trader's index by sub of the reader, -1: listened to only */
+    int *subs;             /* and back; -1: none */
     aats_mailbox_t **mails;/* of the order sessions: somebody must look when one is not empty */
     int mail_cnt;
     aats_order_t *closed;  /* by order_id mod AATS_DESK_KEPT */
@@ -59,7 +63,7 @@ typedef struct {
 } aats_desk_t;
 
 /* aats_desk_open takes the trader and all that Python knows.  0, or -1 with an exception. */
-int aats_desk_open(aats_desk_t *d, PyObject *args, int sub_cnt);
+int aats_desk_open(aats_desk_t *d, aats_reader_t const *reader, PyObject *args, int sub_cnt);
 int aats_desk_traverse(aats_desk_t *d, visitproc visit, void *arg);
 void aats_desk_end(aats_desk_t *d);   /* forgets the trader: whoever calls it frees that next */
 void aats_desk_clear(aats_desk_t *d); /* lets go of Python objects, and of the trader; may run user code */

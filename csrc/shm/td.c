@@ -26,19 +26,22 @@ static char const *const HIST_NAMES[] = {
 
 /* ---- geometry ---- */
 
-/* geometry_t -- all that follows from the three numbers. */
+/* geometry_t -- all that follows from the four numbers. */
 typedef struct {
-    uint64_t pos_off, fee_off, order_off, oev_off, stats_off, size;
+    uint64_t pos_off, fee_off, hold_off, bal_off, order_off, oev_off, stats_off, size;
 } geometry_t;
 
-static int geometry(uint32_t pos_cap, uint32_t order_cap, uint32_t oev_depth, geometry_t *g)
+static int geometry(uint32_t pos_cap, uint32_t hold_cap, uint32_t order_cap, uint32_t oev_depth, geometry_t *g)
 {
+    if (hold_cap < 1 || hold_cap > AATS_TD_HOLDS_MAX) return AATS_E_ARG;
     if (pos_cap < 1 || pos_cap > AATS_DIR_MAX || order_cap < 1 || order_cap > AATS_TD_ORDERS_MAX) return AATS_E_ARG;
     if (oev_depth < 2 || oev_depth > AATS_TD_EVENTS_MAX || (oev_depth & (oev_depth - 1)) != 0) return AATS_E_ARG;
 
     g->pos_off   = TD_OFF + sizeof(aats_td_t);
     g->fee_off   = g->pos_off + (uint64_t)pos_cap * sizeof(aats_pos_t);
-    g->order_off = g->fee_off + AATS_FEE_CAP * sizeof(aats_fee_t);
+    g->hold_off  = g->fee_off + AATS_FEE_CAP * sizeof(aats_fee_t);
+    g->bal_off   = g->hold_off + (uint64_t)hold_cap * sizeof(aats_hold_t);
+    g->order_off = g->bal_off + AATS_BAL_CAP * sizeof(aats_bal_t);
     g->oev_off   = g->order_off + (uint64_t)order_cap * sizeof(aats_order_t);
     g->stats_off = g->oev_off + (uint64_t)oev_depth * sizeof(aats_oev_t);
     g->size      = g->stats_off + AATS_TD_HISTS * sizeof(aats_hist_t);
@@ -48,7 +51,7 @@ static int geometry(uint32_t pos_cap, uint32_t order_cap, uint32_t oev_depth, ge
 uint64_t aats_td_size(uint32_t pos_cap, uint32_t order_cap, uint32_t oev_depth)
 {
     geometry_t g;
-    return geometry(pos_cap, order_cap, oev_depth, &g) == AATS_OK ? g.size : 0;
+    return geometry(pos_cap, AATS_TD_HOLDS, order_cap, oev_depth, &g) == AATS_OK ? g.size : 0;
 }
 
 static aats_td_t *td_of(void const *mem) { return (aats_td_t *)((uintptr_t)mem + TD_OFF); }
@@ -59,14 +62,17 @@ int aats_td_init(void *mem, uint64_t size, uint32_t pos_cap, uint32_t order_cap,
 {
     geometry_t g;
     if (mem == NULL || (uintptr_t)mem % AATS_LINE != 0) return AATS_E_ARG;
-    if (geometry(pos_cap, order_cap, oev_depth, &g) != AATS_OK || size < g.size) return AATS_E_ARG;
+    if (geometry(pos_cap, AATS_TD_HOLDS, order_cap, oev_depth, &g) != AATS_OK || size < g.size) return AATS_E_ARG;
 
     aats_td_t *td = td_of(mem);
     td->pos_cap   = pos_cap;
+    td->hold_cap  = AATS_TD_HOLDS;
     td->order_cap = order_cap;
     td->oev_depth = oev_depth;
     td->pos_off   = g.pos_off;
     td->fee_off   = g.fee_off;
+    td->hold_off  = g.hold_off;
+    td->bal_off   = g.bal_off;
     td->order_off = g.order_off;
     td->oev_off   = g.oev_off;
     td->stats_off = g.stats_off;
@@ -94,12 +100,14 @@ int aats_td_check(void const *mem, uint64_t size, char *why, uint64_t why_sz)
     geometry_t g;
     aats_td_t const *td = td_of(mem);
     if (size < TD_OFF + sizeof *td) REFUSE("%" PRIu64 " bytes are mapped, the head of a td segment needs %zu", size, TD_OFF + sizeof *td);
-    if (geometry(td->pos_cap, td->order_cap, td->oev_depth, &g) != AATS_OK) {
-        REFUSE("the segment says pos_cap %u, order_cap %u, oev_depth %u; expected 1..%d, 1..%d, a power of two in [2, %d]", td->pos_cap,
-               td->order_cap, td->oev_depth, AATS_DIR_MAX, AATS_TD_ORDERS_MAX, AATS_TD_EVENTS_MAX);
+    if (geometry(td->pos_cap, td->hold_cap, td->order_cap, td->oev_depth, &g) != AATS_OK) {
+        REFUSE("the segment says pos_cap %u, hold_cap %u, order_cap %u, oev_depth %u; expected 1..%d, 1..%d, 1..%d, a power of two in [2, %d]",
+               td->pos_cap, td->hold_cap, td->order_cap, td->oev_depth, AATS_DIR_MAX, AATS_TD_HOLDS_MAX, AATS_TD_ORDERS_MAX, AATS_TD_EVENTS_MAX);
     }
     SAME(pos_off);
     SAME(fee_off);
+    SAME(hold_off);
+    SAME(bal_off);
     SAME(order_off);
     SAME(oev_off);
     SAME(stats_off);
@@ -141,6 +149,8 @@ static int take(uint64_t const *slot, void *to, size_t words)
 static aats_order_t *order_at(void const *mem, uint32_t slot) { return (aats_order_t *)at_offset(mem, td_of(mem)->order_off) + slot; }
 static aats_pos_t *pos_at(void const *mem, uint32_t at) { return (aats_pos_t *)at_offset(mem, td_of(mem)->pos_off) + at; }
 static aats_fee_t *fee_at(void const *mem, uint32_t at) { return (aats_fee_t *)at_offset(mem, td_of(mem)->fee_off) + at; }
+static aats_hold_t *hold_at(void const *mem, uint32_t at) { return (aats_hold_t *)at_offset(mem, td_of(mem)->hold_off) + at; }
+static aats_bal_t *bal_at(void const *mem, uint32_t at) { return (aats_bal_t *)at_offset(mem, td_of(mem)->bal_off) + at; }
 
 void aats_td_put_order(void *mem, uint32_t slot, aats_order_t const *o)
 {
@@ -158,6 +168,19 @@ void aats_td_put_pos(void *mem, uint32_t at, aats_pos_t const *p)
 void aats_td_put_fee(void *mem, uint32_t at, aats_fee_t const *f)
 {
     if (at < AATS_FEE_CAP) put(&fee_at(mem, at)->stamp, f, BODY_WORDS(aats_fee_t));
+}
+
+void aats_td_put_hold(void *mem, uint32_t at, aats_hold_t const *h)
+{
+    aats_td_t *td = td_of(mem);
+    if (at >= td->hold_cap) return;
+    put(&hold_at(mem, at)->stamp, h, BODY_WORDS(aats_hold_t));
+    if (td->hold_cnt <= at) td->hold_cnt = at + 1; /* for people, as pos_cnt */
+}
+
+void aats_td_put_bal(void *mem, uint32_t at, aats_bal_t const *b)
+{
+    if (at < AATS_BAL_CAP) put(&bal_at(mem, at)->stamp, b, BODY_WORDS(aats_bal_t));
 }
 
 int aats_td_try_order(void const *mem, uint32_t slot, aats_order_t *out)
@@ -184,6 +207,20 @@ int aats_td_get_fee(void const *mem, uint32_t at, aats_fee_t *out)
 {
     if (at >= AATS_FEE_CAP) return AATS_E_ARG;
     int const got = take(&fee_at(mem, at)->stamp, out, BODY_WORDS(aats_fee_t));
+    return got == 1 && out->asset[0] == 0 ? 0 : got;
+}
+
+int aats_td_get_hold(void const *mem, uint32_t at, aats_hold_t *out)
+{
+    if (at >= td_of(mem)->hold_cap) return AATS_E_ARG;
+    int const got = take(&hold_at(mem, at)->stamp, out, BODY_WORDS(aats_hold_t));
+    return got == 1 && out->symbol[0] == 0 ? 0 : got;
+}
+
+int aats_td_get_bal(void const *mem, uint32_t at, aats_bal_t *out)
+{
+    if (at >= AATS_BAL_CAP) return AATS_E_ARG;
+    int const got = take(&bal_at(mem, at)->stamp, out, BODY_WORDS(aats_bal_t));
     return got == 1 && out->asset[0] == 0 ? 0 : got;
 }
 

@@ -1,10 +1,10 @@
-/* td.h -- a trade process's segment: orders that are open, order events, positions, fees; one writer, any reader.
+/* td.h -- a trade process's segment: orders that are open, order events, positions, holdings, balances, fees; one writer, any reader.
  *
  * For: looking at a trading process from outside.  Not for the counters and histograms in it (stats.h), nor for
  * deciding anything: what an order is, order/machine.h says; the process itself never reads this memory back.
  * Writer: the thread that runs the trade loop, alone.  Readers: the demo's view, `aats orders`, tools, the supervisor.
  *
- * Memory order.  Each order, position and fee slot is a seqlock of its own: its stamp counts writes, odd inside one,
+ * Memory order.  Each order, position, holding, balance and fee slot is a seqlock of its own: its stamp counts writes, odd inside one,
  * 0 for "nothing yet".  The events are a ring as the one of market data: slot n mod oev_depth has stamp 2n+1 while
  * event n is written and 2n+2 once stable.
  *   T1  put: release store of the even stamp     ->  get: acquire load of stamp
@@ -31,6 +31,8 @@
 #define AATS_TD_ORDERS 4096 /* what create_td makes, unless told otherwise */
 #define AATS_TD_EVENTS 4096
 #define AATS_TD_POSITIONS 64
+#define AATS_TD_HOLDS 256 /* pairs of strategy and symbol; what init lays out */
+#define AATS_TD_HOLDS_MAX 65536
 #define AATS_TD_ORDERS_MAX 65536
 #define AATS_TD_EVENTS_MAX 1048576
 
@@ -47,21 +49,25 @@ int aats_td_init(void *mem, uint64_t size, uint32_t pos_cap, uint32_t order_cap,
  * AATS_E_LAYOUT with one sentence in why.  The verbs below may be called on memory that passed. */
 int aats_td_check(void const *mem, uint64_t size, char *why, uint64_t why_sz);
 
-/* Writer only: order `slot` (state AATS_ORD_FREE frees it), the next event (its seq and stamp are set here), position
- * `at`, fee `at`.  The stamps in *o, *p, *f are not read.  An index out of range changes nothing.  No system call, no
+/* Writer only: order `slot` (state AATS_ORD_FREE frees it), the next event (its seq and stamp are set here), position, fee, holding or balance
+ * `at`.  The stamps in *o, *p, *f, *h, *b are not read.  An index out of range changes nothing.  No system call, no
  * allocation. */
 void aats_td_put_order(void *mem, uint32_t slot, aats_order_t const *o);
 void aats_td_put_event(void *mem, aats_oev_t *ev);
 void aats_td_put_pos(void *mem, uint32_t at, aats_pos_t const *p);
 void aats_td_put_fee(void *mem, uint32_t at, aats_fee_t const *f);
+void aats_td_put_hold(void *mem, uint32_t at, aats_hold_t const *h);
+void aats_td_put_bal(void *mem, uint32_t at, aats_bal_t const *b);
 
 /* Readers: 1 with a whole copy in out, 0 when there is none (a free order, an event not published yet, an unused
- * position or fee), AATS_E_LAPPED for an event that was overwritten, AATS_E_BUSY for a slot that stays odd,
+ * position, fee, holding or balance), AATS_E_LAPPED for an event that was overwritten, AATS_E_BUSY for a slot that stays odd,
  * AATS_E_ARG for an index out of range.  Unless it is 1, out is scratch. */
 int aats_td_get_order(void const *mem, uint32_t slot, aats_order_t *out);
 int aats_td_get_event(void const *mem, uint64_t n, aats_oev_t *out);
 int aats_td_get_pos(void const *mem, uint32_t at, aats_pos_t *out);
 int aats_td_get_fee(void const *mem, uint32_t at, aats_fee_t *out);
+int aats_td_get_hold(void const *mem, uint32_t at, aats_hold_t *out);
+int aats_td_get_bal(void const *mem, uint32_t at, aats_bal_t *out);
 
 /* aats_td_try_order is aats_td_get_order with one attempt: AATS_E_BUSY when a write got in between. */
 int aats_td_try_order(void const *mem, uint32_t slot, aats_order_t *out);

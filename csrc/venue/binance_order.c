@@ -8,8 +8,10 @@
  *   V-11 what goes wrong inside the venue (5xx, -1000, -1001, -1006, -1007) leaves open whether an order was taken: no rejection (7, 10).
  *   V-12 -2010 is a dozen different refusals: the message tells which (5.2).
  *   V-13 after a cancel an order carries the cancel's client id: it is found by its number, and the answer need not repeat our id (5.3).
+ *        A cancel that goes out before the number is known gives it an id that can be told from ours and asked for: "c-" and ours.
  *   V-14 the id of a reply may be a number, text or null; ours are numbers, all else is nobody's (5.1).
- *   V-15 self-trade prevention may shrink an order without ending it: "X" tells, not "x" (5.5).
+ *   V-15 self-trade prevention may shrink an order without ending it: "X" tells, not "x"; what is left may then be filled, and the
+ *        order is FILLED below its size (5.5).
  *   V-16 balances of cheap assets exceed 64 bits at eight decimals: they are read to 128.  A finer one than that is no
  *        reason to know nothing: what is below 1e-8 is left out.
  *   V-17 "expired" is also what is left of an IOC order (5.5).
@@ -109,7 +111,7 @@ static void add_symbol(params_t *ps, aats_oreq_t const *req)
 static void add_client_id(params_t *ps, char const *name, aats_order_t const *o)
 {
     char *to = slot(ps, name, 0);
-    if (to) aats_client_id_format(o->instance, o->order_id, to);
+    if (to) aats_client_id_format(o->instance, aats_order_client_no(o), to);
 }
 
 /* orderId is a number in JSON; what we hold is the text that the venue's number became. */
@@ -147,6 +149,15 @@ static void place(params_t *ps, aats_oreq_t const *req)
     ADD_LIT(ps, "newOrderRespType", "FULL"); /* V-18 */
 }
 
+/* The id that a cancel of ours leaves behind on its order (V-13). */
+static void add_cancel_id(params_t *ps, char const *name, aats_order_t const *o)
+{
+    char *to = slot(ps, name, 0);
+    if (!to) return;
+    memcpy(to, "c-", 2);
+    aats_client_id_format(o->instance, aats_order_client_no(o), to + 2);
+}
+
 /* CANCEL and QUERY name the order by the venue's own number as soon as that is known, else by our id; never by both.  The number is what
  * the venue finds most quickly.  With both it demands that the order still carries our id, and an order may have lost that: a cancel
  * replaces it (V-13), so does an amendment made elsewhere.  We know a number only from messages that carried our id. */
@@ -154,15 +165,23 @@ static void named(params_t *ps, aats_oreq_t const *req)
 {
     add_symbol(ps, req);
     if (req->order->remote_id[0]) add_remote(ps, req->order);
+    else if (req->renamed) add_cancel_id(ps, "origClientOrderId", req->order);
     else add_client_id(ps, "origClientOrderId", req->order);
 }
 
-/* Oldest first: without fromId the latest come, and a page that is full would hide the first ones. */
+static void cancel(params_t *ps, aats_oreq_t const *req)
+{
+    named(ps, req);
+    if (!req->order->remote_id[0]) add_cancel_id(ps, "newClientOrderId", req->order);
+}
+
+/* Oldest first: without fromId the latest come, and a page that is full would hide the first ones.  Of a symbol nobody wants the first:
+ * without an id to begin at, its latest. */
 static void fills(params_t *ps, aats_oreq_t const *req)
 {
     add_symbol(ps, req);
-    add_remote(ps, req->order);
-    add_int(ps, "fromId", (int64_t)req->from_id);
+    if (req->order) add_remote(ps, req->order);
+    if (req->order || req->from_id) add_int(ps, "fromId", (int64_t)req->from_id);
     add_int(ps, "limit", FILLS_LIMIT);
 }
 
@@ -192,10 +211,10 @@ static struct {
     [AATS_OR_ACCOUNT]    = {"account.status", 0, account},
     [AATS_OR_OPEN]       = {"openOrders.status", 0, open_orders},
     [AATS_OR_PLACE]      = {"order.place", OF_ORDER, place},
-    [AATS_OR_CANCEL]     = {"order.cancel", OF_ORDER, named},
+    [AATS_OR_CANCEL]     = {"order.cancel", OF_ORDER, cancel},
     [AATS_OR_CANCEL_ALL] = {"openOrders.cancelAll", 0, add_symbol},
     [AATS_OR_QUERY]      = {"order.status", OF_ORDER, named},
-    [AATS_OR_FILLS]      = {"myTrades", OF_ORDER, fills},
+    [AATS_OR_FILLS]      = {"myTrades", 0, fills},
 };
 
 /* ---- writing ---- */
@@ -266,6 +285,7 @@ static int binance_order_encode(aats_oreq_t const *req, aats_oauth_t *auth, char
     params_t ps;
     ps.cnt = ps.err = 0;
     if (req->kind <= AATS_OR_NONE || req->kind >= AATS_OR_CNT || req->id == 0) return AATS_E_ARG;
+    if (!REQUESTS[req->kind].method) return 0; /* DEADMAN: there is none, in any of its documents (5.3) */
     unsigned how = REQUESTS[req->kind].how;
     char const *method = REQUESTS[req->kind].method;
     if ((how & OF_ORDER) && !req->order) return AATS_E_ARG;
@@ -283,6 +303,29 @@ static int binance_order_encode(aats_oreq_t const *req, aats_oauth_t *auth, char
     return ps.err ? ps.err : write_json(&ps, req->id, method, out, cap);
 }
 
+/* ---- what it costs ---- */
+
+/* Weights (7); orders and cancels cost nothing if they succeed, which is not known before (5.2). */
+static int64_t weight(aats_oreq_t const *req)
+{
+    static uint8_t const OF[AATS_OR_CNT] = {
+        [AATS_OR_TIME]  = 1, [AATS_OR_LOGON]  = 2, [AATS_OR_LISTEN]     = 2, [AATS_OR_ACCOUNT] = 20, [AATS_OR_OPEN]  = 6,
+        [AATS_OR_PLACE] = 1, [AATS_OR_CANCEL] = 1, [AATS_OR_CANCEL_ALL] = 1, [AATS_OR_QUERY]   = 4,  [AATS_OR_FILLS] = 5, /* with orderId */
+    };
+    if (req->kind == AATS_OR_OPEN && !req->rules) return 80;
+    if (req->kind == AATS_OR_FILLS && !req->order) return 20;
+    return req->kind < AATS_OR_CNT ? OF[req->kind] : 0;
+}
+
+/* (1); of orders the lower ones of those that are common. */
+static aats_olimit_t const LIMITS[] = {
+    {.kind = AATS_OL_WEIGHT,   .span_ms = 60000,    .limit = 6000},
+    {.kind = AATS_OL_REQUESTS, .span_ms = 300000,   .limit = 300000},
+    {.kind = AATS_OL_CONNECTS, .span_ms = 300000,   .limit = 300},
+    {.kind = AATS_OL_ORDERS,   .span_ms = 10000,    .limit = 50},
+    {.kind = AATS_OL_ORDERS,   .span_ms = 86400000, .limit = 160000},
+};
+
 aats_order_venue_t const aats_order_venue_binance = {
     .name            = "BINANCE",
     .px_exp          = BINANCE_EXP,
@@ -292,6 +335,11 @@ aats_order_venue_t const aats_order_venue_binance = {
     .encode          = binance_order_encode,
     .parse           = binance_order_parse,
     .result          = binance_order_result,
+    .weight          = weight,
+    .free_kinds      = 1u << AATS_OR_PLACE | 1u << AATS_OR_CANCEL | 1u << AATS_OR_CANCEL_ALL, /* "0 when successful" (5.2, 5.3) */
+    .limits          = LIMITS,
+    .limit_cnt       = sizeof LIMITS / sizeof LIMITS[0],
+    .connect_weight  = 2,                               /* (1) */
     .ping_ns         = 20000000000,                     /* "ping frame every 20 s" (1) */
     .rotate_ns       = (int64_t)23 * 3600 * 1000000000, /* "at most 24 h": replaced at about 23 (1) */
     .ban_ns          = (int64_t)120 * 1000000000,       /* "2 min .. 3 days" (7) */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "order/client_id.h"
 #include "venue/binance_order.h"
 
 enum { UNSURE = 1, FATAL = 2, BUSY = 4, CLOCK = 8 };
@@ -97,7 +98,7 @@ int binance_refused(aats_oreply_t *r, int kind, aats_order_t const *order)
     aats_omsg_t m;
     memset(&m, 0, sizeof m);
     m.instance = order->instance;
-    m.order_id = order->order_id;
+    m.order_id = aats_order_client_no(order);
     m.cum_qty_i = as == AATS_OM_DONE ? 0 : -1;
     sentence(r, m.text, sizeof m.text);
     binance_add(r, NULL, &m, as, code);

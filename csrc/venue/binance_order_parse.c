@@ -13,7 +13,7 @@ typedef struct {
     char const *c, *C, *x, *X, *f, *r;
     size_t c_len, C_len, x_len, X_len, f_len, r_len;
     int64_t trade_id;
-    int64_t last_px_i, last_qty_i;
+    int64_t last_px_i, last_qty_i, size_i;
     int maker;
 } report_t;
 
@@ -44,6 +44,7 @@ static void report_says(aats_json_t *j, report_t const *e, aats_omsg_t const *m,
         out->px_i = e->last_px_i;
         out->qty_i = e->last_qty_i;
         out->liquidity = e->maker ? AATS_LIQ_MAKER : AATS_LIQ_TAKER;
+        if (end == AATS_OC_FILLED && m->cum_qty_i < e->size_i) end = AATS_OC_SELF_TRADE; /* V-15 */
         if (end && end != AATS_OC_FILLED) binance_add(r, j, m, AATS_OM_DONE, end);
     } else if (end) {
         binance_add(r, j, m, AATS_OM_DONE, end);
@@ -88,6 +89,7 @@ static int execution_report(aats_json_t *j, aats_oreply_t *r)
             if (aats_json_type(j) == 'n') aats_json_seen(j, &seen, 14), aats_json_null(j); /* no fee */
             else binance_take_text(j, &seen, 14, m.fee_asset, sizeof m.fee_asset);
             break;
+        case 'q': binance_take_size(j, &seen, 16, &e.size_i); break;
         case 'r': aats_json_seen(j, &seen, 15), aats_json_str(j, &e.r, &e.r_len); break;
         default: aats_json_skip(j);
         }
@@ -150,7 +152,9 @@ static int event(char const *text, size_t n, aats_oreply_t *r)
     else {
         if (AATS_JSON_IS(name, name_len, "eventStreamTerminated")) r->kind = AATS_OV_DEAF;
         else if (AATS_JSON_IS(name, name_len, "serverShutdown")) r->kind = AATS_OV_SHUTDOWN;
-        aats_json_skip(&j); /* balanceUpdate, listStatus, externalLockUpdate: the balances come in a message of their own */
+        else if (AATS_JSON_IS(name, name_len, "balanceUpdate")) r->kind = AATS_OV_MOVED; /* it says by how much, not what there is (5.4) */
+        else if (AATS_JSON_IS(name, name_len, "externalLockUpdate")) r->kind = AATS_OV_MOVED;
+        aats_json_skip(&j);
     }
     return aats_json_end(&j);
 }
@@ -205,7 +209,16 @@ static int64_t unit_ms(char const *s, size_t n)
     return AATS_JSON_IS(s, n, "DAY") ? 86400000 : 0;
 }
 
-/* [{"rateLimitType":"ORDERS","interval":"SECOND","intervalNum":10,"limit":50,"count":3},...]: the one that is nearest to its limit. */
+static int32_t limit_kind(char const *s, size_t n)
+{
+    if (AATS_JSON_IS(s, n, "REQUEST_WEIGHT")) return AATS_OL_WEIGHT;
+    if (AATS_JSON_IS(s, n, "ORDERS")) return AATS_OL_ORDERS;
+    if (AATS_JSON_IS(s, n, "RAW_REQUESTS")) return AATS_OL_REQUESTS;
+    return AATS_JSON_IS(s, n, "CONNECTIONS") ? AATS_OL_CONNECTS : 0;
+}
+
+/* [{"rateLimitType":"ORDERS","interval":"SECOND","intervalNum":10,"limit":50,"count":3},...]: all of them, and of those on orders the one that is
+ * nearest to its limit. */
 static void rate_limits(aats_json_t *j, aats_oreply_t *r)
 {
     aats_json_array(j);
@@ -223,11 +236,16 @@ static void rate_limits(aats_json_t *j, aats_oreply_t *r)
             else if (IS("intervalNum")) aats_json_seen(j, &seen, 4), aats_json_i64(j, &num);
             else aats_json_skip(j);
         }
-        if (whole(j, seen, 7) || !AATS_JSON_IS(type, type_len, "ORDERS") || limit <= 0 || count < 0) continue;
+        int32_t const kind = limit_kind(type, type_len);
+        if (whole(j, seen, 7) || !kind || limit <= 0 || count < 0) continue;
+        int64_t const span_ms = num > 0 && num < 1000 ? num * unit_ms(unit, unit_len) : 0;
+        if (span_ms > 0 && r->limit_cnt < sizeof r->limits / sizeof r->limits[0])
+            r->limits[r->limit_cnt++] = (aats_olimit_t){.kind = kind, .span_ms = span_ms, .used = count, .limit = limit};
+        if (kind != AATS_OL_ORDERS) continue;
         if (r->orders_limit >= 0 && (__int128)count * r->orders_limit <= (__int128)r->orders_used * limit) continue;
         r->orders_used = count;
         r->orders_limit = limit;
-        r->orders_span_ms = num > 0 && num < 1000 ? num * unit_ms(unit, unit_len) : 0;
+        r->orders_span_ms = span_ms;
     }
 }
 

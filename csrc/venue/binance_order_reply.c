@@ -1,6 +1,7 @@
 /* binance_order_reply.c -- what the result of each request says of orders; odd behaviours are numbered in binance_order.c. */
 #include <string.h>
 
+#include "order/client_id.h"
 #include "order/wide.h"
 #include "venue/binance_order.h"
 
@@ -13,19 +14,20 @@ static void balance(aats_json_t *j, int64_t venue_ns, aats_oreply_t *r)
     char const *key, *name = NULL;
     size_t key_len, name_len = 0;
     uint32_t seen = 0;
-    __int128 sum = 0;
+    __int128 sum = 0, locked = 0;
     aats_omsg_t m;
     aats_json_object(j);
     while (aats_json_key(j, &key, &key_len) == 1) {
         if (IS("asset") || IS("a")) aats_json_seen(j, &seen, 0), aats_json_str(j, &name, &name_len);
         else if (IS("free") || IS("f")) binance_amount(j, &seen, 1, &sum);
-        else if (IS("locked") || IS("l")) binance_amount(j, &seen, 2, &sum);
+        else if (IS("locked") || IS("l")) binance_amount(j, &seen, 2, &locked);
         else aats_json_skip(j);
     }
     if (whole(j, seen, 7) || name_len >= sizeof m.fee_asset) return;
     memset(&m, 0, sizeof m);
     memcpy(m.fee_asset, name, name_len);
-    m.amount = aats_wide_of(sum);
+    m.amount = aats_wide_of(sum + locked);
+    m.locked = aats_wide_of(locked);
     m.fee_exp = BINANCE_EXP;
     m.venue_ns = venue_ns;
     binance_add(r, j, &m, AATS_OM_BALANCE, AATS_OC_NONE);
@@ -66,7 +68,7 @@ typedef struct {
     uint32_t seen;
     int status;
     int ioc;
-    int64_t size_i;
+    int64_t size_i, prevented_i;
     char const *client, *original, *fills;
     size_t client_len, original_len, fills_len;
     aats_omsg_t m; /* symbol, remote_id, cum_qty_i, venue_ns; its ids are for the caller to fill in */
@@ -102,6 +104,7 @@ static int take_order(aats_json_t *j, order_t *o)
         else if (IS("contingencyType")) aats_json_seen(j, &o->seen, 9), aats_json_skip(j);
         else if (IS("time")) take_time(j, &o->seen, 10, &made_ns);
         else if (IS("transactTime") || IS("updateTime")) take_time(j, &o->seen, 11, &o->m.venue_ns);
+        else if (IS("preventedQuantity")) binance_take_size(j, &o->seen, 13, &o->prevented_i); /* V-15 */
         else if (IS("expiryReason")) binance_take_text(j, &o->seen, 12, o->m.text, sizeof o->m.text);
         else aats_json_skip(j);
     }
@@ -118,11 +121,11 @@ static void take_ids(aats_json_t *j, order_t *o, char const *id, size_t id_len, 
     char text[sizeof o->m.text];
     memcpy(text, o->m.text, sizeof text);
     int ours = binance_whose(id, id_len, &o->m);
-    int same = ours && o->m.instance == order->instance && o->m.order_id == order->order_id;
+    int same = ours && o->m.instance == order->instance && o->m.order_id == aats_order_client_no(order);
     int numbered = order->remote_id[0] && !strcmp(o->m.remote_id, order->remote_id);
     if ((!same && (ours || !may_differ)) || (order->remote_id[0] && !numbered)) aats_json_fail(j, AATS_E_SHAPE);
     o->m.instance = order->instance;
-    o->m.order_id = order->order_id;
+    o->m.order_id = aats_order_client_no(order);
     memcpy(o->m.text, text, sizeof text);
 }
 
@@ -130,6 +133,7 @@ static void take_ids(aats_json_t *j, order_t *o, char const *id, size_t id_len, 
 static void say_end(aats_json_t *j, order_t const *o, aats_oreply_t *r)
 {
     uint32_t end = binance_end(o->status, o->ioc);
+    if (end == AATS_OC_FILLED && (o->seen & O_SIZE) && o->m.cum_qty_i < o->size_i) end = AATS_OC_SELF_TRADE; /* V-15 */
     if (o->status == ST_REJECTED) binance_add(r, j, &o->m, AATS_OM_REJECT, AATS_OC_VENUE);
     else if (end) binance_add(r, j, &o->m, AATS_OM_DONE, end);
 }
@@ -165,7 +169,8 @@ static int take_trade(aats_json_t *j, aats_omsg_t *m, int row)
 /* What there is to say when trades of `sum` in all were told. */
 static void say_rest(aats_json_t *j, order_t const *o, int64_t sum, aats_oreply_t *r)
 {
-    if (sum == o->m.cum_qty_i && (o->status == ST_FILLED || o->status == ST_OPEN)) return;
+    int whole_size = o->status == ST_FILLED && (!(o->seen & O_SIZE) || o->m.cum_qty_i == o->size_i);
+    if (sum == o->m.cum_qty_i && (whole_size || o->status == ST_OPEN)) return;
     if (o->status == ST_OPEN) binance_add(r, j, &o->m, AATS_OM_OPEN, AATS_OC_NONE);
     else say_end(j, o, r);
 }
@@ -212,7 +217,7 @@ static int queried(aats_json_t *j, aats_oreply_t *r, aats_order_t const *order)
     order_t o;
     if (take_order(j, &o) || whole(j, o.seen, O_SIZE | O_CLIENT)) return j->err;
     take_ids(j, &o, o.client, o.client_len, 1, order);
-    if (o.status == ST_FILLED) o.m.cum_qty_i = o.size_i;
+    if (o.status == ST_FILLED && o.prevented_i < o.size_i) o.m.cum_qty_i = o.size_i - o.prevented_i; /* its sum may lag behind its status */
     if (o.status == ST_OPEN) binance_add(r, j, &o.m, AATS_OM_OPEN, AATS_OC_NONE);
     else say_end(j, &o, r);
     return j->err;
@@ -245,11 +250,11 @@ static int trades(aats_json_t *j, aats_oreply_t *r, aats_order_t const *order)
         memset(&m, 0, sizeof m);
         m.fee_exp = BINANCE_EXP;
         m.cum_qty_i = -1;
-        m.instance = order->instance;
-        m.order_id = order->order_id;
+        m.instance = order ? order->instance : 0;
+        m.order_id = order ? aats_order_client_no(order) : 0;
         rows++;
         if (take_trade(j, &m, 1)) break;
-        if (!order->remote_id[0] || !strcmp(m.remote_id, order->remote_id)) binance_add(r, j, &m, AATS_OM_FILL, AATS_OC_NONE);
+        if (!order || !order->remote_id[0] || !strcmp(m.remote_id, order->remote_id)) binance_add(r, j, &m, AATS_OM_FILL, AATS_OC_NONE);
     }
     r->more = rows >= FILLS_LIMIT;
     return j->err;
@@ -290,7 +295,7 @@ static int listening(aats_json_t *j)
 
 int binance_order_result(aats_oreply_t *r, int kind, aats_order_t const *order)
 {
-    int of_order = kind == AATS_OR_PLACE || kind == AATS_OR_CANCEL || kind == AATS_OR_QUERY || kind == AATS_OR_FILLS;
+    int of_order = kind == AATS_OR_PLACE || kind == AATS_OR_CANCEL || kind == AATS_OR_QUERY;
     r->msg_cnt = 0;
     if (r->kind != AATS_OV_REPLY || kind <= AATS_OR_NONE || kind >= AATS_OR_CNT || (of_order && !order)) return AATS_E_ARG;
     if (r->status != 200) return binance_refused(r, kind, order);

@@ -18,7 +18,9 @@
 /* What can be asked of a venue. */
 enum {
     AATS_OR_NONE = 0, AATS_OR_TIME = 1, AATS_OR_LOGON = 2, AATS_OR_LISTEN = 3, AATS_OR_ACCOUNT = 4, AATS_OR_OPEN = 5, AATS_OR_PLACE = 6,
-    AATS_OR_CANCEL = 7, AATS_OR_CANCEL_ALL = 8, AATS_OR_QUERY = 9, AATS_OR_FILLS = 10, AATS_OR_CNT = 11
+    AATS_OR_CANCEL = 7, AATS_OR_CANCEL_ALL = 8, AATS_OR_QUERY = 9, AATS_OR_FILLS = 10,
+    AATS_OR_DEADMAN = 11, /* cancel all of ours unless told again within rules' time: dead-man switch */
+    AATS_OR_CNT = 12
 };
 
 /* aats_oauth_t -- who asks.  Holds a secret: never printed, never copied into shared memory. */
@@ -32,19 +34,29 @@ typedef struct {
 /* aats_oreq_t -- one request. */
 typedef struct {
     uint32_t kind;          /* AATS_OR_* */
-    uint32_t pad;
+    uint32_t renamed;       /* QUERY without a remote_id: by the id that a cancel of ours may have given the order, not by ours */
     uint64_t id;            /* of the request, never 0, never reused on a connection */
     int64_t time_ms;        /* the venue's time, as far as it is known */
-    aats_order_t const *order; /* PLACE, CANCEL, QUERY, FILLS */
+    aats_order_t const *order; /* PLACE, CANCEL, QUERY, FILLS; NULL for FILLS: of all orders of the symbol */
     aats_rules_t const *rules; /* the same, and OPEN, CANCEL_ALL: the symbol; NULL for OPEN: all symbols */
-    uint64_t from_id;       /* FILLS: trades from this id on, oldest first; 0: all of the order */
+    uint64_t from_id;       /* FILLS: trades from this id on, oldest first; 0: all of the order, or the latest of the symbol */
+    int64_t deadman_ms;     /* DEADMAN: cancel after so long without another; 0: disarm */
 } aats_oreq_t;
 
 /* aats_oreply_t -- one message of the venue, taken apart.  Texts point into the message. */
 enum {
-    AATS_OV_OTHER = 0, AATS_OV_REPLY = 1, AATS_OV_EVENT = 2, AATS_OV_SHUTDOWN = 3, AATS_OV_DEAF = 4 /* the event subscription has ended */
+    AATS_OV_OTHER = 0, AATS_OV_REPLY = 1, AATS_OV_EVENT = 2, AATS_OV_SHUTDOWN = 3, AATS_OV_DEAF = 4, /* the event subscription has ended */
+    AATS_OV_MOVED = 5 /* a balance has changed by something else than a trade: the account is to be asked for */
 };
 #define AATS_OREPLY_MSGS 1024
+enum { AATS_OL_WEIGHT = 1, AATS_OL_ORDERS = 2, AATS_OL_REQUESTS = 3, AATS_OL_CONNECTS = 4 };
+typedef struct {
+    int32_t kind;          /* AATS_OL_* */
+    int32_t pad;
+    int64_t span_ms;
+    int64_t used;
+    int64_t limit;
+} aats_olimit_t;
 typedef struct {
     int kind;              /* AATS_OV_* */
     int status;            /* REPLY: as HTTP's: 200, 400, 429 ... */
@@ -55,6 +67,9 @@ typedef struct {
     int64_t orders_used;   /* what is told of the tightest limit on orders: used and allowed, -1: not told */
     int64_t orders_limit;
     int64_t orders_span_ms; /* the interval of that limit, aligned to the venue's clock; 0: not told */
+    aats_olimit_t limits[8]; /* every limit that was told */
+    uint32_t limit_cnt;
+    uint32_t pad0;
     uint32_t unsure;       /* 1: the venue says that the outcome is not known (5xx, its own time-outs) */
     uint32_t fatal;        /* 1: key, signature or permission: asking again is useless */
     uint32_t busy;         /* 1: not executed, too much asked: wait */
@@ -93,10 +108,19 @@ typedef struct {
      * without it. */
     int (*result)(aats_oreply_t *r, int kind, aats_order_t const *order);
 
+    /* weight returns what a request of this kind costs of AATS_OL_WEIGHT, at most; an order also costs one of AATS_OL_ORDERS.  Of req only kind and
+     * whether it names a symbol, or an order, are read. */
+    int64_t (*weight)(aats_oreq_t const *req);
+    uint32_t free_kinds;         /* bits by kind: it costs nothing if it succeeds */
+    uint32_t limit_cnt;
+    aats_olimit_t const *limits; /* what its documentation says, until it has said so itself; `used` is 0 */
+    int64_t connect_weight;      /* of an attempt to connect */
+
     int64_t ping_ns;         /* the server's ping interval; silence for two of them means a dead link */
     int64_t rotate_ns;
     int64_t ban_ns;          /* wait after an IP ban that names no end */
     int64_t clock_margin_ms; /* how far a stamp may lie ahead */
+    int64_t deadman_ms;      /* shortest time of the venue's dead-man switch; 0: it has none (encode gives 0 for DEADMAN) */
     int64_t window_ms;       /* how old it may be where no recv_window_ms is asked for: an order may be taken so late */
 } aats_order_venue_t;
 

@@ -12,13 +12,21 @@
 FX_UNUSED static void fx_note(fx_t *x, fx_order_t *o, aats_oev_t const *ev, int cnt)
 {
     static char const LETTER[] = "?CAJEcajKZU";
-    (void)x;
     for (int i = 0; i < cnt; i++) {
-        size_t at = strlen(o->told);
+        size_t at = strlen(o->told), story = strlen(x->story);
         if (at < sizeof o->told - 1) o->told[at] = LETTER[ev[i].kind];
+        if (story < sizeof x->story - 3) snprintf(x->story + story, 3, "%d%c", (int)(o - x->orders), LETTER[ev[i].kind]);
         if (ev[i].kind == AATS_OEV_UNKNOWN) o->unknown_code = ev[i].code;
         if (ev[i].kind == AATS_OEV_CLOSED) o->closed = 1, o->code = ev[i].order.code, o->cum_i = ev[i].order.cum_qty_i;
     }
+}
+
+/* The order that a message is about, by its client id; NULL: none of ours. */
+FX_UNUSED static fx_order_t *fx_order_of(fx_t *x, aats_omsg_t const *m)
+{
+    for (fx_order_t *o = x->orders + 1; o <= x->orders + FX_ORDERS; o++)
+        if (o->used && o->instance == m->instance && o->client_no == m->order_id) return o;
+    return NULL;
 }
 
 FX_UNUSED static void fx_drain(fx_t *x)
@@ -30,15 +38,17 @@ FX_UNUSED static void fx_drain(fx_t *x)
         char word = m.kind == AATS_OM_DOWN ? 'D' : m.kind == AATS_OM_UP ? 'U' : m.kind == AATS_OM_READY ? 'R' : 0;
         if ((m.kind == AATS_OM_STRANGE || m.kind == AATS_OM_DOWN) && strlen(x->log) < 8000) strcat(strcat(x->log, m.text), "\n");
         if (word) x->words[strlen(x->words)] = word;
+        if (word && strlen(x->story) < sizeof x->story - 2) x->story[strlen(x->story)] = word;
         x->downs += m.kind == AATS_OM_DOWN;
         x->ups += m.kind == AATS_OM_UP;
         x->readies += m.kind == AATS_OM_READY;
         x->balances += m.kind == AATS_OM_BALANCE;
+        if (m.kind == AATS_OM_BALANCE) x->balance = m;
         x->foreign += m.kind == AATS_OM_FOREIGN;
         x->strange += m.kind == AATS_OM_STRANGE;
         if (m.kind >= AATS_OM_DOWN) continue;
-        fx_order_t *o = m.order_id > 0 && m.order_id <= FX_ORDERS ? &x->orders[m.order_id] : NULL;
-        if (!o || !o->used || m.instance != FX_OWN) {
+        fx_order_t *o = fx_order_of(x, &m);
+        if (!o) {
             x->foreign++;
             continue;
         }
@@ -71,12 +81,32 @@ FX_UNUSED static int fx_place(fx_t *x, int id, int64_t qty_i)
                       .px_i = 100LL * FX_UNIT, .qty_i = qty_i, .created_ns = FX_EPOCH_NS + x->mono_ns, .symbol = "BTCUSDT.BINANCE"};
     memset(f, 0, sizeof *f);
     f->used = 1;
+    f->instance = FX_OWN;
+    f->client_no = id;
     fx_note(x, f, ev, aats_machine_new(&f->m, &o, ev));
     x->why[0] = 0;
     int code = x->gw.place(x->gw.self, &f->m, &x->rules, x->why, sizeof x->why);
     if (code == AATS_OK) f->m.o.sent_ns = FX_EPOCH_NS + x->mono_ns;
     else fx_note(x, f, ev, aats_machine_refuse(&f->m, code, x->why, FX_EPOCH_NS + x->mono_ns, ev)), x->gw.gone(x->gw.self, &f->m);
     return code;
+}
+
+/* fx_adopt takes over an order of an earlier run as order `id`: sent then, as number `client_no`, and unknown now. */
+FX_UNUSED static void fx_adopt(fx_t *x, int id, uint64_t instance, int64_t client_no, int64_t qty_i)
+{
+    aats_oev_t ev[AATS_MACHINE_OUT];
+    fx_order_t *f = &x->orders[id];
+    aats_omsg_t doubt = {.kind = AATS_OM_UNKNOWN, .code = AATS_OC_DISCONNECTED, .instance = instance, .order_id = client_no, .cum_qty_i = -1};
+    aats_order_t o = {.order_id = id, .instance = instance, .client_no = client_no, .side = AATS_SIDE_BUY, .tif = AATS_TIF_GTC, .px_exp = -8,
+                      .qty_exp = -8, .px_i = 100LL * FX_UNIT, .qty_i = qty_i, .created_ns = FX_EPOCH_NS, .symbol = "BTCUSDT.BINANCE"};
+    memset(f, 0, sizeof *f);
+    f->used = 1;
+    f->instance = instance;
+    f->client_no = client_no;
+    fx_note(x, f, ev, aats_machine_new(&f->m, &o, ev));
+    f->m.o.sent_ns = FX_EPOCH_NS;
+    fx_note(x, f, ev, aats_machine_take(&f->m, &doubt, FX_EPOCH_NS, ev));
+    x->gw.ask(x->gw.self, &f->m, &x->rules);
 }
 
 FX_UNUSED static void fx_cancel(fx_t *x, int id)
@@ -185,7 +215,7 @@ FX_UNUSED static aats_session_opts_t fx_opts(void)
 #define FX_SECRET "SECRET-OF-THE-TEST"
 #define FX_PEM "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----\n"
 
-FX_UNUSED static void fx_begin_with(fx_t *x, aats_session_opts_t const *opts, char const *secret)
+FX_UNUSED static void fx_begin_at(fx_t *x, aats_order_venue_t const *venue, aats_session_opts_t const *opts, char const *secret)
 {
     static uint64_t const EARLIER[] = {FX_EARLIER};
     memset(x, 0, sizeof *x);
@@ -193,11 +223,16 @@ FX_UNUSED static void fx_begin_with(fx_t *x, aats_session_opts_t const *opts, ch
     x->to_venue = x->to_session = -1;
     x->rules = (aats_rules_t){.symbol = "BTCUSDT.BINANCE", .native = "BTCUSDT", .base = "BTC", .quote = "USDT", .px_exp = -8, .qty_exp = -8,
                               .fee_exp = -8};
-    x->s = aats_session_new(opts, "KEY-OF-THE-TEST", secret, EARLIER, 1, x->why, sizeof x->why);
+    x->s = aats_session_new_at(venue, opts, "KEY-OF-THE-TEST", secret, EARLIER, 1, x->why, sizeof x->why);
     if (!x->s) abort();
     aats_session_own(x->s, FX_OWN);
     aats_session_symbol(x->s, &x->rules);
     aats_session_gateway(x->s, &x->gw);
+}
+
+FX_UNUSED static void fx_begin_with(fx_t *x, aats_session_opts_t const *opts, char const *secret)
+{
+    fx_begin_at(x, &aats_order_venue_binance, opts, secret);
 }
 
 FX_UNUSED static void fx_begin(fx_t *x)

@@ -34,6 +34,9 @@ typedef struct {
     int placed;  /* times that order.place came with its id */
     int cancels; /* times that order.cancel did */
     int64_t qty_i, cum_i;
+    int64_t traded_i; /* of cum_i, in trades */
+    int stale;   /* openOrders.status and order.status show it as it was when it was new: the venue's memory lags, so many times */
+    char name[64]; /* that a cancel has given it: it is not found by its own any more */
     int hidden;  /* openOrders.status does not show it, order.status does not know it: the venue's memory lags, so many times */
 } fx_venue_order_t;
 
@@ -41,6 +44,8 @@ typedef struct {
 typedef struct {
     aats_machine_t m;
     int used;
+    uint64_t instance; /* its client id */
+    int64_t client_no;
     int closed;    /* Closed was told, the machine is gone */
     char told[64]; /* a letter an event: C created, A acked, J rejected, E fill, K canceled, Z closed, U unknown, c a j a cancel's */
     uint32_t code; /* of the end */
@@ -48,7 +53,8 @@ typedef struct {
     int64_t cum_i;
 } fx_order_t;
 
-typedef struct {
+typedef struct fx fx_t;
+struct fx {
     aats_session_t *s;
     aats_gateway_t gw;
     aats_rules_t rules;
@@ -59,6 +65,8 @@ typedef struct {
     fx_order_t orders[FX_ORDERS + 1]; /* by order_id */
     int ups, downs, readies, balances, foreign, strange, stale, shape;
     char words[512]; /* D down, U up, R ready: as they came */
+    char story[1024]; /* the same, and between them each event of an order: its number and its letter */
+    aats_omsg_t balance; /* the last that was told */
     /* the wire */
     int connected;
     int connects;
@@ -74,6 +82,9 @@ typedef struct {
     /* the venue */
     fx_venue_order_t at_venue[16];
     int at_venue_cnt;
+    struct { int order; int64_t qty_i; } trades[64]; /* in the order of their ids: 7001 and on */
+    int trade_cnt;
+    int trades_hidden;      /* myTrades shows none: the venue has lost them */
     int asked[AATS_OR_CNT]; /* requests that came, by kind */
     char methods[4096];     /* T L S A O P C Q F: time, logon, subscribe, account, open, place, cancel, query, fills */
     int64_t venue_ahead_ms; /* of the session's clock */
@@ -92,10 +103,13 @@ typedef struct {
     int fill_at_once;
     int orders_used, orders_limit;
     int events;             /* 1: NEW and CANCELED events are sent too */
-    int64_t stamp_ms;       /* of the last request that had one */
+    int64_t stamp_ms;       /* of the last order or cancel */
     int stamps_off;         /* time stamps outside of the window */
     int logged_on;
-} fx_t;
+    int64_t deadman_ms;     /* of the switch that Binance does not have, 0: not armed */
+    int64_t deadman_at_ns;
+    void (*before)(fx_t *x, int kind); /* called before a request of this kind is done, NULL: not */
+};
 
 /* ---- the venue ---- */
 
@@ -156,6 +170,16 @@ FX_UNUSED static char const *fx_status(fx_venue_order_t const *o)
     return o->status == FX_OPEN && o->cum_i ? "PARTIALLY_FILLED" : FX_STATUS[o->status];
 }
 
+/* What was filled becomes trades. */
+FX_UNUSED static void fx_trade(fx_t *x, fx_venue_order_t *o)
+{
+    if (o->cum_i == o->traded_i) return;
+    if (x->trade_cnt == 64) abort();
+    x->trades[x->trade_cnt].order = (int)(o - x->at_venue);
+    x->trades[x->trade_cnt++].qty_i = o->cum_i - o->traded_i;
+    o->traded_i = o->cum_i;
+}
+
 /* The fields that every answer about an order has. */
 FX_UNUSED static int fx_fields(fx_t const *x, fx_venue_order_t const *o, char const *cid, char *out, size_t cap)
 {
@@ -181,7 +205,7 @@ FX_UNUSED static void fx_event(fx_t *x, fx_venue_order_t const *o, char const *w
              "\"W\":1785312000301,\"V\":\"EXPIRE_MAKER\"}}",
              cancel ? "of-the-cancel" : o->cid, fx_decimal(o->qty_i, q), cancel ? o->cid : "", what, fx_status(o), fx_remote(x, o),
              fx_decimal(last_i, l), fx_decimal(o->cum_i, z), last_i ? "100.00000000" : "0.00000000", last_i ? "\"BTC\"" : "null",
-             last_i ? 7000 + (int)(o->cum_i / 1000000) : -1);
+             last_i ? 7000 + x->trade_cnt : -1);
     fx_text(x, text);
 }
 
@@ -190,6 +214,7 @@ FX_UNUSED static void fx_fill(fx_t *x, fx_venue_order_t *o, int64_t qty_i, int t
 {
     o->cum_i += qty_i;
     if (o->cum_i == o->qty_i) o->status = FX_FILLED;
+    fx_trade(x, o);
     if (told) fx_event(x, o, "TRADE", qty_i);
 }
 
@@ -239,11 +264,14 @@ FX_UNUSED static int fx_list_open(fx_t *x, char *body, size_t cap)
 {
     int at = snprintf(body, cap, "\"result\":["), cnt = 0;
     for (int i = 0; i < x->at_venue_cnt; i++) {
-        fx_venue_order_t *o = &x->at_venue[i];
+        fx_venue_order_t was = x->at_venue[i], *o = &x->at_venue[i];
+        if (o->stale) o->stale--, o->status = FX_OPEN, o->cum_i = 0;
         if (o->status != FX_OPEN || o->hidden) continue;
         at += snprintf(body + at, cap - (size_t)at, "%s{", cnt++ ? "," : "");
         at += fx_fields(x, o, o->cid, body + at, cap - (size_t)at);
         at += snprintf(body + at, cap - (size_t)at, "}");
+        o->status = was.status;
+        o->cum_i = was.cum_i;
     }
     return at + snprintf(body + at, cap - (size_t)at, "]");
 }
@@ -251,12 +279,38 @@ FX_UNUSED static int fx_list_open(fx_t *x, char *body, size_t cap)
 /* The order that a request names by our id or by the venue's number; cid becomes our id. */
 FX_UNUSED static fx_venue_order_t *fx_named(fx_t *x, char const *text, char *cid, size_t cap)
 {
-    if (fx_param(text, "origClientOrderId", cid, cap)) return fx_venue_order(x, cid);
+    if (fx_param(text, "origClientOrderId", cid, cap)) {
+        for (int i = 0; i < x->at_venue_cnt; i++) {
+            fx_venue_order_t *o = &x->at_venue[i];
+            if (strcmp(o->name[0] ? o->name : o->cid, cid) == 0) return o;
+        }
+        return NULL;
+    }
     if (!fx_param(text, "orderId", cid, cap)) abort();
     int n = atoi(cid) - 1000;
     if (n < 0 || n >= x->at_venue_cnt) return NULL;
     snprintf(cid, cap, "%s", x->at_venue[n].cid);
     return &x->at_venue[n];
+}
+
+/* The trades of one order, NULL: of the symbol; oldest first. */
+FX_UNUSED static int fx_list_trades(fx_t *x, fx_venue_order_t const *of, char const *text, char *body, size_t cap)
+{
+    char from[32], q[32];
+    int at = snprintf(body, cap, "\"result\":["), cnt = 0;
+    long long first = fx_param(text, "fromId", from, sizeof from) ? atoll(from) : 0;
+    for (int i = 0; i < x->at_venue_cnt; i++) fx_trade(x, &x->at_venue[i]);
+    for (int i = 0; i < x->trade_cnt && !x->trades_hidden; i++) {
+        fx_venue_order_t const *o = &x->at_venue[x->trades[i].order];
+        if (7001 + i < first || (of && o != of)) continue;
+        at += snprintf(body + at, cap - (size_t)at,
+                       "%s{\"symbol\":\"BTCUSDT\",\"id\":%d,\"orderId\":%d,\"orderListId\":-1,\"price\":\"100.00000000\",\"qty\":\"%s\","
+                       "\"quoteQty\":\"1.00000000\",\"commission\":\"0.00000000\",\"commissionAsset\":\"BTC\",\"time\":1785312001019,"
+                       "\"isBuyer\":true,\"isMaker\":true}",
+                       cnt++ ? "," : "", 7001 + i, fx_remote(x, o), fx_decimal(x->trades[i].qty_i, q));
+    }
+    snprintf(body + at, cap - (size_t)at, "]");
+    return 1;
 }
 
 /* What a request does, and the answer's body; 0: refused, with an error sent. */
@@ -285,14 +339,14 @@ FX_UNUSED static int fx_do(fx_t *x, int kind, char const *text, long long id, ch
         if (!o) o = fx_venue_add(x, cid, (int64_t)(atof(qty) * FX_UNIT + 0.5));
         o->placed++;
         x->orders_used++;
-        if (x->fill_at_once) o->cum_i = o->qty_i, o->status = FX_FILLED;
+        if (x->fill_at_once) o->cum_i = o->qty_i, o->status = FX_FILLED, fx_trade(x, o);
         if (x->events) fx_event(x, o, "NEW", 0);
         fx_fields(x, o, cid, fields, sizeof fields);
         snprintf(body, cap, "\"result\":{%s,\"fills\":[", fields);
         if (x->fill_at_once)
             snprintf(body + strlen(body), cap - strlen(body),
                      "{\"price\":\"100.00000000\",\"qty\":\"%s\",\"commission\":\"0.00000000\",\"commissionAsset\":\"BTC\",\"tradeId\":%d}",
-                     fx_decimal(o->qty_i, q), 7000 + (int)(o->cum_i / 1000000));
+                     fx_decimal(o->qty_i, q), 7000 + x->trade_cnt);
         snprintf(body + strlen(body), cap - strlen(body), "]}");
         return 1;
     case AATS_OR_CANCEL:
@@ -303,9 +357,10 @@ FX_UNUSED static int fx_do(fx_t *x, int kind, char const *text, long long id, ch
             return 0;
         }
         o->status = FX_CANCELED;
+        if (!fx_param(text, "newClientOrderId", o->name, sizeof o->name)) strcpy(o->name, "of-the-cancel");
         if (x->events) fx_event(x, o, "CANCELED", 0);
-        fx_fields(x, o, "of-the-cancel", fields, sizeof fields);
-        snprintf(body, cap, "\"result\":{\"origClientOrderId\":\"%s\",%s}", cid, fields);
+        fx_fields(x, o, o->name, fields, sizeof fields);
+        snprintf(body, cap, "\"result\":{\"origClientOrderId\":\"%s\",%s}", o->cid, fields);
         return 1;
     case AATS_OR_QUERY:
         o = fx_named(x, text, cid, sizeof cid);
@@ -314,25 +369,25 @@ FX_UNUSED static int fx_do(fx_t *x, int kind, char const *text, long long id, ch
             fx_error(x, id, 400, -2013, "Order does not exist.", 0);
             return 0;
         }
-        fx_fields(x, o, cid, fields, sizeof fields);
+        fx_venue_order_t const was = *o;
+        if (o->stale) o->stale--, o->status = FX_OPEN, o->cum_i = 0;
+        fx_fields(x, o, o->name[0] ? o->name : o->cid, fields, sizeof fields);
+        o->status = was.status;
+        o->cum_i = was.cum_i;
         snprintf(body, cap, "\"result\":{%s}", fields);
         return 1;
-    case AATS_OR_FILLS:
-        fx_param(text, "orderId", cid, sizeof cid);
-        o = atoi(cid) >= 1000 && atoi(cid) < 1000 + x->at_venue_cnt ? &x->at_venue[atoi(cid) - 1000] : NULL;
-        if (!o) {
-            fx_error(x, id, 400, -2013, "Order does not exist.", 0);
-            return 0;
-        }
-        snprintf(body, cap, "\"result\":[");
-        if (o->cum_i)
-            snprintf(body + strlen(body), cap - strlen(body),
-                     "{\"symbol\":\"BTCUSDT\",\"id\":%d,\"orderId\":%s,\"orderListId\":-1,\"price\":\"100.00000000\",\"qty\":\"%s\","
-                     "\"quoteQty\":\"1.00000000\",\"commission\":\"0.00000000\",\"commissionAsset\":\"BTC\",\"time\":1785312001019,"
-                     "\"isBuyer\":true,\"isMaker\":true}",
-                     7000 + (int)(o->cum_i / 1000000), cid, fx_decimal(o->cum_i, q));
-        snprintf(body + strlen(body), cap - strlen(body), "]");
+    case AATS_OR_DEADMAN:
+        fx_param(text, "after", qty, sizeof qty);
+        x->deadman_ms = atoll(qty);
+        x->deadman_at_ns = x->mono_ns;
+        snprintf(body, cap, "\"result\":{}");
         return 1;
+    case AATS_OR_FILLS:
+        if (!fx_param(text, "orderId", cid, sizeof cid)) return fx_list_trades(x, NULL, text, body, cap);
+        o = atoi(cid) >= 1000 && atoi(cid) < 1000 + x->at_venue_cnt ? &x->at_venue[atoi(cid) - 1000] : NULL;
+        if (o) return fx_list_trades(x, o, text, body, cap);
+        fx_error(x, id, 400, -2013, "Order does not exist.", 0);
+        return 0;
     default: abort();
     }
 }
@@ -350,22 +405,25 @@ FX_UNUSED static void fx_request(fx_t *x, char const *text)
         {"order.cancel", AATS_OR_CANCEL, 'C'},
         {"order.status", AATS_OR_QUERY, 'Q'},
         {"myTrades", AATS_OR_FILLS, 'F'},
+        {"deadman.set", AATS_OR_DEADMAN, 'D'},
     };
     char method[64], number[32];
     static char body[8192];
     unsigned k = 0;
     snprintf(x->last_request, sizeof x->last_request, "%s", text);
     if (!fx_param(text, "method", method, sizeof method) || !fx_param(text, "id", number, sizeof number)) abort();
-    while (k < 10 && strcmp(METHODS[k].name, method) != 0) k++;
-    if (k == 10) abort();
+    while (k < 11 && strcmp(METHODS[k].name, method) != 0) k++;
+    if (k == 11) abort();
     long long id = atoll(number);
+    if (x->before) x->before(x, METHODS[k].kind);
     x->asked[METHODS[k].kind]++;
     size_t at = strlen(x->methods);
     if (at < sizeof x->methods - 1) x->methods[at] = METHODS[k].letter;
     if (fx_param(text, "timestamp", number, sizeof number)) {
         int64_t venue_ms = (FX_EPOCH_NS + x->mono_ns) / FX_MS + x->venue_ahead_ms;
-        x->stamp_ms = atoll(number);
-        x->stamps_off += x->stamp_ms >= venue_ms + 1000 || venue_ms - x->stamp_ms > 5000;
+        int64_t stamp_ms = atoll(number);
+        if (METHODS[k].kind == AATS_OR_PLACE || METHODS[k].kind == AATS_OR_CANCEL) x->stamp_ms = stamp_ms;
+        x->stamps_off += stamp_ms >= venue_ms + 1000 || venue_ms - stamp_ms > 5000;
     }
     int refused = x->refuse && strcmp(x->refuse, method) == 0 && x->refuse_cnt > 0;
     if (refused && !x->refuse_done) {

@@ -260,7 +260,7 @@ TEST(every_request_of_a_logged_on_connection_is_written_as_the_venue_wants_it)
         {AATS_OR_PLACE, &pos, 0, PLACE("", PX, "SELL", ",\"type\":\"LIMIT_MAKER\"")},
         {AATS_OR_PLACE, &market, 0, PARAMS("order.place", "\"newClientOrderId\":\"" OURS "\",\"newOrderRespType\":\"FULL\",\"quantity\":\"1\","
                                            "\"side\":\"SELL\",\"symbol\":\"BTCUSDT\",") ",\"type\":\"MARKET\"}}"},
-        {AATS_OR_CANCEL, &order, 0, PARAMS("order.cancel", "\"origClientOrderId\":\"" OURS "\",\"symbol\":\"BTCUSDT\",") "}}"},
+        {AATS_OR_CANCEL, &order, 0, PARAMS("order.cancel", "\"newClientOrderId\":\"c-" OURS "\",\"origClientOrderId\":\"" OURS "\",\"symbol\":\"BTCUSDT\",") "}}"},
         {AATS_OR_CANCEL, &known, 0,
          PARAMS("order.cancel", "\"orderId\":40123456789,\"symbol\":\"BTCUSDT\",") "}}"},
         {AATS_OR_QUERY, &order, 0, PARAMS("order.status", "\"origClientOrderId\":\"" OURS "\",\"symbol\":\"BTCUSDT\",") "}}"},
@@ -523,12 +523,86 @@ TEST(balances_are_free_and_locked_together)
     CHECK_EQ_I64(msgs[0].kind, AATS_OM_BALANCE);
     CHECK_STR(msgs[0].fee_asset, "BTC");
     CHECK_EQ_I64((int64_t)aats_wide(msgs[0].amount), 175000000);
+    CHECK_EQ_I64((int64_t)aats_wide(msgs[0].locked), 25000000);
     CHECK_EQ_I64(msgs[0].order_id, 0);
     REQUIRE(parse(EVENT(POSITION)) == AATS_OK && r.msg_cnt == 2);
     CHECK_EQ_I64(r.kind, AATS_OV_EVENT);
     CHECK_STR(msgs[0].fee_asset, "USDT");
     CHECK_EQ_I64((int64_t)aats_wide(msgs[0].amount), 100012840000000);
+    CHECK_EQ_I64((int64_t)aats_wide(msgs[0].locked), 38520000000);
     CHECK_EQ_I64(msgs[0].venue_ns, 1785312001021000000);
+}
+
+TEST(v15_order_that_was_made_smaller_and_then_filled_has_ended_by_self_trade_prevention)
+{
+    REQUIRE(parse(EVENT(FILL("FILLED", "0.004", "0.007"))) == AATS_OK && r.msg_cnt == 2); /* of 0.01 */
+    CHECK_EQ_I64(msgs[0].kind, AATS_OM_FILL);
+    CHECK_EQ_I64(msgs[1].kind, AATS_OM_DONE);
+    CHECK_EQ_I64(msgs[1].code, AATS_OC_SELF_TRADE);
+    CHECK_EQ_I64(msgs[1].cum_qty_i, 700000);
+    REQUIRE(parse(EVENT(FILL("FILLED", "0.004", "0.01"))) == AATS_OK && r.msg_cnt == 1);
+
+    REQUIRE(result(AATS_OR_PLACE, PLACED(OURS, "0.004", "FILLED", "GTC", PART("0.004", "5"))) == AATS_OK && r.msg_cnt == 3);
+    CHECK_EQ_I64(msgs[2].code, AATS_OC_SELF_TRADE);
+    CHECK_EQ_I64(msgs[2].cum_qty_i, 400000);
+
+    REQUIRE(result(AATS_OR_QUERY, STATUS(OURS, "0.004\",\"preventedQuantity\":\"0.006", "FILLED", "GTC")) == AATS_OK && r.msg_cnt == 1);
+    CHECK_EQ_I64(msgs[0].code, AATS_OC_SELF_TRADE);
+    CHECK_EQ_I64(msgs[0].cum_qty_i, 400000);
+    REQUIRE(result(AATS_OR_QUERY, STATUS(OURS, "0.004", "FILLED", "GTC")) == AATS_OK && r.msg_cnt == 1); /* its sum lags */
+    CHECK_EQ_I64(msgs[0].code, AATS_OC_FILLED);
+    CHECK_EQ_I64(msgs[0].cum_qty_i, 1000000);
+}
+
+TEST(trades_of_a_symbol_name_their_orders_by_the_venues_numbers)
+{
+    aats_oauth_t auth = {.key = KEY, .logged_on = 1};
+    aats_oreq_t req = {.kind = AATS_OR_FILLS, .id = 7, .time_ms = 1785312000301, .rules = &rules};
+    CHECK(aats_order_venue_binance.encode(&req, &auth, out, sizeof out) > 0);
+    CHECK_STR(out, "{\"id\":7,\"method\":\"myTrades\",\"params\":{\"limit\":1000,\"symbol\":\"BTCUSDT\",\"timestamp\":1785312000301}}");
+    req.from_id = 12;
+    CHECK(aats_order_venue_binance.encode(&req, &auth, out, sizeof out) > 0);
+    CHECK(strstr(out, "\"fromId\":12,") && !strstr(out, "orderId"));
+    CHECK_EQ_I64(aats_order_venue_binance.weight(&req), 20);
+    req.order = &order;
+    CHECK_EQ_I64(aats_order_venue_binance.weight(&req), 5);
+
+    REQUIRE(parse("{\"id\":7,\"status\":200,\"result\":[" ROW("5", "40123456789", "true") "," ROW("6", "40123456790", "true") "]}") == AATS_OK);
+    REQUIRE(aats_order_venue_binance.result(&r, AATS_OR_FILLS, NULL) == AATS_OK && r.msg_cnt == 2);
+    CHECK_STR(msgs[0].remote_id, "40123456789");
+    CHECK_STR(msgs[1].remote_id, "40123456790");
+    CHECK_EQ_I64(msgs[0].kind, AATS_OM_FILL);
+    CHECK_EQ_I64(msgs[0].order_id, 0);
+    CHECK(!r.more);
+}
+
+TEST(v13_order_is_asked_for_by_the_id_that_its_cancel_may_have_given_it)
+{
+    aats_order_t adopted = order;
+    aats_oauth_t auth = {.key = KEY, .logged_on = 1};
+    aats_oreq_t req = {.kind = AATS_OR_QUERY, .id = 7, .time_ms = 1785312000301, .order = &order, .rules = &rules, .renamed = 1};
+    CHECK(aats_order_venue_binance.encode(&req, &auth, out, sizeof out) > 0);
+    CHECK(strstr(out, "\"origClientOrderId\":\"c-" OURS "\"") != NULL);
+    REQUIRE(result(AATS_OR_QUERY, STATUS("c-" OURS, "0.004", "CANCELED", "GTC")) == AATS_OK && r.msg_cnt == 1);
+    CHECK(ours(&msgs[0]));
+
+    adopted.client_no = adopted.order_id; /* taken over: another number here, the same client id there */
+    adopted.order_id = 99;
+    req.order = &adopted;
+    req.renamed = 0;
+    CHECK(aats_order_venue_binance.encode(&req, &auth, out, sizeof out) > 0);
+    CHECK(strstr(out, "\"origClientOrderId\":\"" OURS "\"") != NULL);
+    REQUIRE(parse("{\"id\":7,\"status\":200,\"result\":" STATUS(OURS, "0.004", "NEW", "GTC") "}") == AATS_OK);
+    REQUIRE(aats_order_venue_binance.result(&r, AATS_OR_QUERY, &adopted) == AATS_OK && r.msg_cnt == 1);
+    CHECK(ours(&msgs[0]));
+}
+
+TEST(there_is_no_dead_mans_switch)
+{
+    aats_oauth_t auth = {.key = KEY, .logged_on = 1};
+    aats_oreq_t req = {.kind = AATS_OR_DEADMAN, .id = 7, .time_ms = 1785312000301, .deadman_ms = 10000};
+    CHECK_EQ_I64(aats_order_venue_binance.encode(&req, &auth, out, sizeof out), 0);
+    CHECK_EQ_I64(aats_order_venue_binance.deadman_ms, 0);
 }
 
 TEST(v16_balance_finer_than_its_exponent_is_what_can_be_had_of_it)
@@ -740,7 +814,7 @@ TEST(session_events_are_told_apart)
         {"{\"event\":{\"e\":\"serverShutdown\",\"E\":1770123456789}}", AATS_OV_SHUTDOWN},
         {"{\"event\":{\"E\":1770123456789,\"e\":\"serverShutdown\"}}", AATS_OV_SHUTDOWN},
         {"{\"e\":\"serverShutdown\",\"E\":1770123456789}", AATS_OV_SHUTDOWN},
-        {EVENT("{\"e\":\"balanceUpdate\",\"E\":1,\"a\":\"BTC\",\"d\":\"1\",\"T\":1}"), AATS_OV_OTHER},
+        {EVENT("{\"e\":\"balanceUpdate\",\"E\":1,\"a\":\"BTC\",\"d\":\"1\",\"T\":1}"), AATS_OV_MOVED},
         {EVENT("{\"e\":\"listStatus\"}"), AATS_OV_OTHER},
         {EVENT("{\"e\":7}"), AATS_OV_OTHER},
         {EVENT("{}"), AATS_OV_OTHER},

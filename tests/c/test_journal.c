@@ -1,61 +1,8 @@
 /* test_journal.c -- what is written is read back whole, and what is not whole is not believed. */
-#include "journal/journal.h"
-
-#include <signal.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-#include "check.h"
-
-#define INSTANCE UINT64_C(0xfedcba9876543210)
-#define HEAD     sizeof(aats_jrec_t)
-#define START_SZ (HEAD + 8) /* with the text "maker" */
-
-static char path[64];
-static char why[256];
-static uint8_t file[8 << 20] __attribute__((aligned(8)));
-
-static aats_journal_t *begin(char const *text)
-{
-    static int number;
-    if (path[0]) unlink(path);
-    snprintf(path, sizeof path, "/tmp/aats-journal-%d-%d.aj", (int)getpid(), number++);
-    return aats_journal_open(path, INSTANCE, text, 0, 1000, why, sizeof why);
-}
-
-static size_t load(void)
-{
-    FILE *f = fopen(path, "rb");
-    size_t const n = f == NULL ? 0 : fread(file, 1, sizeof file, f);
-    if (f != NULL) fclose(f);
-    return n;
-}
-
-/* walk reads n bytes: the records believed; the last is left in *head, how it ended in *end. */
-static uint64_t walk(size_t n, aats_jrec_t *head, int *end, size_t *at)
-{
-    void const *payload;
-    size_t payload_sz;
-    uint64_t cnt = 0;
-    *at = 0;
-    while ((*end = aats_journal_next(file, n, at, head, &payload, &payload_sz)) == 1) cnt++;
-    return cnt;
-}
-
-static int put_order(aats_journal_t *j, int64_t id)
-{
-    aats_order_t const o = {.order_id = id, .instance = INSTANCE, .qty_i = id * 3, .symbol = "BTCUSDT.BINANCE"};
-    return aats_journal_put(j, AATS_JR_INTENT, id, &o, sizeof o, 2000 + id);
-}
-
-static void done(aats_journal_t *j)
-{
-    aats_journal_close(j);
-    unlink(path);
-    path[0] = 0;
-}
+#include "journal_fixture.h"
 
 /* ---- refusals ---------------------------------------------------------------------------------------------------------------- */
 
@@ -89,31 +36,60 @@ TEST(a_payload_that_fits_no_record_is_refused)
     done(j);
 }
 
-TEST(a_record_that_cannot_be_written_whole_is_cut_off_and_the_next_may_be)
+TEST(a_full_disk_refuses_new_orders_first_and_keeps_room_for_those_that_are_out)
 {
+    static aats_oev_t const ev = {.kind = AATS_OEV_ACKED};
     aats_journal_t *j = begin("maker");
     REQUIRE(j != NULL);
-    CHECK_EQ_I64(put_order(j, 1), AATS_OK);
+    size_t const room = all();
+    no_more(room);
+    int64_t orders = 0;
+    int rc;
+    while ((rc = put_order(j, orders + 1)) == AATS_OK) orders++;
+    CHECK_EQ_I64(rc, AATS_E_IO);
+    CHECK(strstr(aats_journal_error(j), "extended") != NULL && strstr(aats_journal_error(j), "large") != NULL);
+    CHECK(orders > 300);
     size_t const before = load();
+    CHECK_MSG(room - before >= 64 << 10, "%zu bytes are left", room - before);
 
-    struct rlimit was, tight = {.rlim_cur = before + 100, .rlim_max = RLIM_INFINITY};
-    getrlimit(RLIMIT_FSIZE, &was);
-    tight.rlim_max = was.rlim_max;
-    signal(SIGXFSZ, SIG_IGN);
-    REQUIRE(setrlimit(RLIMIT_FSIZE, &tight) == 0);
-    CHECK_EQ_I64(put_order(j, 2), AATS_E_IO); /* a hundred bytes fit, the rest does not */
-    CHECK(strstr(aats_journal_error(j), "large") != NULL);
-    setrlimit(RLIMIT_FSIZE, &was);
-    CHECK_EQ_U64(load(), before);
+    uint64_t events = 0;
+    while (aats_journal_put(j, AATS_JR_EVENT, 1, &ev, sizeof ev, 1) == AATS_OK) events++;
+    CHECK_EQ_U64(events, (room - before) / (HEAD + sizeof ev));
+    CHECK_EQ_U64(load(), before + events * (HEAD + sizeof ev));
+    CHECK_EQ_I64(aats_journal_flush(j), AATS_OK);
+    CHECK_EQ_U64(all(), room);
 
-    CHECK_EQ_I64(put_order(j, 3), AATS_OK);
+    no_more(RLIM_INFINITY);
+    CHECK_EQ_I64(put_order(j, orders + 1), AATS_OK);
     aats_jrec_t head = {0};
     int end;
     size_t at;
-    CHECK_EQ_U64(walk(load(), &head, &end, &at), 3);
+    CHECK_EQ_U64(walk(all(), &head, &end, &at), 1 + (uint64_t)orders + events + 1);
     CHECK_EQ_I64(end, 0);
-    CHECK_EQ_U64(head.number, 3);
-    CHECK_EQ_I64(head.order_id, 3);
+    CHECK_EQ_I64(head.order_id, orders + 1);
+    done(j);
+}
+
+TEST(a_disk_that_is_full_makes_no_journal)
+{
+    no_more(1000);
+    CHECK(begin("maker") == NULL);
+    no_more(RLIM_INFINITY);
+    CHECK(strstr(why, "cannot be made") != NULL && strstr(why, "large") != NULL);
+    CHECK(access(path, F_OK) != 0);
+    path[0] = 0;
+}
+
+TEST(a_file_that_a_living_process_writes_is_not_gone_on_with)
+{
+    aats_journal_t *j = begin("maker");
+    REQUIRE(j != NULL);
+    put_order(j, 1);
+    size_t const before = all();
+    CHECK(aats_journal_resume(path, why, sizeof why) == NULL);
+    CHECK(strstr(why, "process that lives") != NULL);
+    CHECK_EQ_U64(all(), before); /* a cut would have killed it */
+    CHECK_EQ_I64(put_order(j, 2), AATS_OK);
     done(j);
 }
 
@@ -158,6 +134,29 @@ TEST(what_is_written_is_read_back)
     }
     CHECK_EQ_I64(aats_journal_next(file, n, &at, &head, &payload, &payload_sz), 0);
     CHECK_EQ_U64(at, n);
+    CHECK_EQ_U64(walk(all(), &head, &(int){0}, &at), 6); /* the zeros behind it end the reading as well */
+    CHECK_EQ_U64(at, n);
+    done(j);
+}
+
+TEST(a_record_that_was_begun_and_not_finished_is_not_there)
+{
+    aats_journal_t *j = begin("maker");
+    REQUIRE(j != NULL);
+    put_order(j, 1);
+    put_order(j, 2);
+    size_t const whole = load(), n = sizeof file / 2, last = whole - HEAD - sizeof(aats_order_t);
+    aats_jrec_t head = {0};
+    int end;
+    size_t at;
+    memset(file + last, 0, 8); /* its first word was not stored */
+    CHECK_EQ_U64(walk(n, &head, &end, &at), 2);
+    CHECK_EQ_I64(end, 0);
+    CHECK_EQ_U64(at, last);
+    file[last + AATS_JOURNAL_REC_MAX] = 1; /* no record is so long: something was lost here */
+    CHECK_EQ_U64(walk(n, &head, &end, &at), 2);
+    CHECK_EQ_I64(end, AATS_E_SYNTAX);
+    CHECK_EQ_U64(at, last);
     done(j);
 }
 
@@ -194,7 +193,8 @@ TEST(a_file_cut_anywhere_gives_its_whole_records)
         int end;
         size_t at;
         uint64_t const cnt = walk(cut, &head, &end, &at), want = cut < START_SZ ? 0 : 1 + (cut - START_SZ) / each;
-        int const clean = cut == 0 || (cut >= START_SZ && (cut - START_SZ) % each == 0);
+        size_t const begun = cut < START_SZ ? cut : (cut - START_SZ) % each;
+        int const clean = begun == 0; /* a head whose first word is there, and what follows is not */
         CHECK_MSG(cnt == want && end == (clean ? 0 : AATS_E_SYNTAX), "cut at %zu: %d records, then %d", cut, (int)cnt, end);
     }
     done(j);
@@ -234,11 +234,13 @@ TEST(a_file_is_gone_on_with_behind_what_can_be_believed)
 
     j = aats_journal_resume(path, why, sizeof why);
     REQUIRE(j != NULL);
-    CHECK_EQ_I64(aats_journal_put(j, AATS_JR_END, 0, NULL, 0, 9), AATS_OK);
     aats_jrec_t head = {0};
-    int end;
-    size_t at;
-    CHECK_EQ_U64(walk(load(), &head, &end, &at), 3);
+    int end, left = 0;
+    size_t at = load();
+    for (size_t n_all = all(); at < n_all; at++) left |= file[at];
+    CHECK_EQ_I64(left, 0); /* nothing of the cut record is left to be filled up with */
+    CHECK_EQ_I64(aats_journal_put(j, AATS_JR_END, 0, NULL, 0, 9), AATS_OK);
+    CHECK_EQ_U64(walk(all(), &head, &end, &at), 3);
     CHECK_EQ_I64(end, 0);
     CHECK_EQ_I64(head.kind, AATS_JR_END);
     CHECK_EQ_U64(head.instance, INSTANCE);
@@ -253,7 +255,7 @@ TEST(a_file_without_a_start_is_not_gone_on_with)
     REQUIRE(truncate(path, START_SZ - 1) == 0);
     CHECK(aats_journal_resume(path, why, sizeof why) == NULL);
     CHECK(strstr(why, "no journal") != NULL);
-    CHECK_EQ_U64(load(), START_SZ - 1);
+    CHECK_EQ_U64(all(), START_SZ - 1);
     REQUIRE(truncate(path, 0) == 0);
     CHECK(aats_journal_resume(path, why, sizeof why) == NULL);
     unlink(path);
@@ -261,26 +263,67 @@ TEST(a_file_without_a_start_is_not_gone_on_with)
     CHECK(strstr(why, "cannot be opened") != NULL);
 }
 
-TEST(what_is_kept_is_written_with_what_follows)
+TEST(what_is_kept_is_there_at_once_and_the_file_grows_as_needed)
 {
     aats_journal_t *j = begin("maker");
     REQUIRE(j != NULL);
-    size_t const before = load();
     aats_oev_t const ev = {.kind = AATS_OEV_ACKED};
-    for (int i = 0; i < 3; i++) CHECK_EQ_I64(aats_journal_keep(j, AATS_JR_EVENT, 1, &ev, sizeof ev, 1), AATS_OK);
-    CHECK_EQ_U64(load(), before);
-    CHECK_EQ_I64(put_order(j, 2), AATS_OK);
+    size_t const before = load();
+    CHECK_EQ_I64(aats_journal_keep(j, AATS_JR_EVENT, 1, &ev, sizeof ev, 1), AATS_OK);
+    CHECK_EQ_U64(load(), before + HEAD + sizeof ev);
+    for (int i = 0; i < 2000; i++) {
+        CHECK_EQ_I64(aats_journal_keep(j, AATS_JR_EVENT, 1, &ev, sizeof ev, 1), AATS_OK); /* more than it has room for */
+        if (i % 7 == 0) CHECK_EQ_I64(aats_journal_flush(j), AATS_OK);
+    }
     aats_jrec_t head = {0};
     int end;
     size_t at;
-    CHECK_EQ_U64(walk(load(), &head, &end, &at), 5);
-    CHECK_EQ_I64(head.order_id, 2);
-    for (int i = 0; i < 200; i++) CHECK_EQ_I64(aats_journal_keep(j, AATS_JR_EVENT, 1, &ev, sizeof ev, 1), AATS_OK); /* more than it keeps */
+    CHECK_EQ_U64(walk(all(), &head, &end, &at), 2002);
+    CHECK_EQ_I64(end, 0);
     CHECK_EQ_I64(aats_journal_keep(j, AATS_JR_END, 0, NULL, 0, 1), AATS_OK);
     aats_journal_close(j);
-    CHECK_EQ_U64(walk(load(), &head, &end, &at), 206);
+    CHECK_EQ_U64(all(), load()); /* it ends with its last record */
+    CHECK_EQ_U64(walk(all(), &head, &end, &at), 2003);
     CHECK_EQ_I64(head.kind, AATS_JR_END);
     unlink(path);
+    path[0] = 0;
+}
+
+TEST(room_is_made_between_orders_not_before_one)
+{
+    aats_journal_t *j = begin("maker");
+    REQUIRE(j != NULL);
+    size_t size = all();
+    int grown = 0;
+    for (int64_t id = 1; id <= 3000; id++) {
+        CHECK_EQ_I64(put_order(j, id), AATS_OK);
+        size_t const after = (size_t)(all());
+        CHECK_EQ_U64(after, size);
+        CHECK_EQ_I64(aats_journal_flush(j), AATS_OK);
+        size_t const now = all();
+        grown += now > size;
+        size = now;
+        if (id % 500 != 0) continue;
+        CHECK(size - load() >= 128 << 10);
+    }
+    CHECK(grown >= 4);
+    done(j);
+}
+
+TEST(a_forked_child_that_closes_it_leaves_the_file_alone)
+{
+    aats_journal_t *j = begin("maker");
+    REQUIRE(j != NULL);
+    size_t const before = all();
+    pid_t const child = fork();
+    if (child == 0) {
+        aats_journal_close(j);
+        _exit(0);
+    }
+    waitpid(child, NULL, 0);
+    CHECK_EQ_U64(all(), before);
+    CHECK_EQ_I64(put_order(j, 1), AATS_OK);
+    done(j);
 }
 
 /* ---- kill -9 ------------------------------------------------------------------------------------------------------------------- */
@@ -290,12 +333,14 @@ TEST(a_killed_writer_loses_nothing_that_it_was_told_was_written)
     for (int round = 0; round < 50; round++) {
         int pipes[2];
         REQUIRE(pipe(pipes) == 0);
-        aats_journal_t *j = begin("killed");
-        REQUIRE(j != NULL);
+        if (path[0]) unlink(path);
+        snprintf(path, sizeof path, "/tmp/aats-journal-%d-killed%d.aj", (int)getpid(), round);
         pid_t const child = fork();
         REQUIRE(child >= 0);
         if (child == 0) { /* each number that comes out of the pipe was written before */
             close(pipes[0]);
+            aats_journal_t *j = aats_journal_open(path, INSTANCE, "killed", 0, 1, why, sizeof why);
+            if (j == NULL) _exit(1);
             for (int64_t id = 1; put_order(j, id) == AATS_OK; id++)
                 if (write(pipes[1], &id, sizeof id) != sizeof id) break;
             _exit(0);
@@ -311,17 +356,16 @@ TEST(a_killed_writer_loses_nothing_that_it_was_told_was_written)
         aats_jrec_t head = {0};
         int end;
         size_t at;
-        uint64_t const cnt = walk(load(), &head, &end, &at);
+        uint64_t const cnt = walk(all(), &head, &end, &at);
         CHECK_MSG(cnt >= (uint64_t)told + 1, "round %d: %d records, but %d orders were said to be written", round, (int)cnt, (int)told);
-        CHECK(told > 0 && (end == 0 || end == AATS_E_SYNTAX));
+        CHECK(told > 0 && end == 0);
 
         aats_journal_t *next = aats_journal_resume(path, why, sizeof why);
         REQUIRE(next != NULL);
         CHECK_EQ_I64(put_order(next, 1), AATS_OK);
-        CHECK_EQ_U64(walk(load(), &head, &end, &at), cnt + 1);
+        CHECK_EQ_U64(walk(all(), &head, &end, &at), cnt + 1);
         CHECK_EQ_I64(end, 0);
-        aats_journal_close(next);
-        done(j);
+        done(next);
     }
 }
 

@@ -125,7 +125,6 @@ TEST(an_end_below_what_was_told_is_refused_and_the_status_is_asked_for)
     CHECK(unchanged(&was));
     CHECK_EQ_I64(aats_machine_asks(&m), AATS_ASK_STATUS);
     CHECK_EQ_I64(take(AATS_OM_DONE, AATS_OC_CANCELED, 11), AATS_E_SHAPE);
-    CHECK_EQ_I64(take(AATS_OM_DONE, AATS_OC_FILLED, 9), AATS_E_SHAPE);
     CHECK_EQ_I64(take(AATS_OM_OPEN, 0, 11), AATS_E_SHAPE);
     CHECK_STR(told, "CAX");
 }
@@ -328,6 +327,50 @@ TEST(filled_without_its_fills_waits_for_them_and_is_not_canceled)
     fill(1, 10, 10);
     CHECK_STR(told, "CAXZ");
     CHECK_EQ_U64(m.o.code, AATS_OC_FILLED);
+}
+
+TEST(filled_below_the_size_is_the_end_of_an_order_that_somebody_made_smaller)
+{
+    fresh();
+    fill(1, 4, 4);
+    CHECK_EQ_I64(take(AATS_OM_DONE, AATS_OC_FILLED, 7), 0);
+    CHECK_EQ_I64(aats_machine_asks(&m), AATS_ASK_FILLS);
+    fill(2, 3, 7);
+    CHECK_STR(told, "CAXXDZ");
+    CHECK_EQ_U64(m.o.code, AATS_OC_CANCELED_OTHER);
+}
+
+TEST(fills_that_nobody_can_show_end_an_order_that_waits_for_them_with_what_was_told)
+{
+    fresh();
+    cancel();
+    fill(1, 4, 4);
+    take(AATS_OM_DONE, AATS_OC_CANCELED, 7);
+    CHECK_EQ_I64(take(AATS_OM_DONE, AATS_OC_FILLS_MISSING, 5), AATS_E_STALE); /* not what was told */
+    CHECK_EQ_I64(take(AATS_OM_DONE, AATS_OC_FILLS_MISSING, 4), 2);
+    CHECK_STR(told, "CcAXaDZ");
+    CHECK_EQ_U64(m.o.code, AATS_OC_FILLS_MISSING);
+    CHECK_EQ_U64(out[0].code, AATS_OC_FILLS_MISSING);
+    CHECK_EQ_I64(fill(2, 3, 7), AATS_E_SHAPE); /* told as missing: it is counted, and not applied */
+}
+
+TEST(a_message_is_about_an_order_by_its_client_id_alone)
+{
+    aats_order_t o = {.order_id = 7, .instance = 9, .client_no = 2, .side = AATS_SIDE_BUY, .tif = AATS_TIF_GTC, .created_ns = NOW, .px_i = 100, .qty_i = 10};
+    aats_machine_fini(&m);
+    told[0] = 0;
+    note(aats_machine_new(&m, &o, out)); /* of an earlier run: 2 there, 7 here */
+    aats_omsg_t one = msg(AATS_OM_ACK, 0, 0);
+    CHECK_EQ_I64(aats_machine_take(&m, &one, NOW, out), AATS_E_ARG); /* 7 of instance 3 */
+    one.instance = 9;
+    CHECK_EQ_I64(aats_machine_take(&m, &one, NOW, out), AATS_E_ARG);
+    one.order_id = 2;
+    one.instance = 3;
+    CHECK_EQ_I64(aats_machine_take(&m, &one, NOW, out), AATS_E_ARG);
+    one.instance = 9;
+    CHECK_EQ_I64(note(aats_machine_take(&m, &one, NOW, out)), 1);
+    CHECK_STR(told, "CA");
+    CHECK_EQ_I64(out[0].order.order_id, 7);
 }
 
 TEST(a_later_end_may_count_more)

@@ -155,7 +155,7 @@ TEST(a_shorter_wait_does_not_end_a_ban)
     fx_text(&x, "{\"id\":6,\"status\":429,\"error\":{\"code\":-1003,\"msg\":\"too much\"}}");
     fx_run(&x, 20000);
     CHECK_EQ_I64(fx_place(&x, 3, FX_UNIT), AATS_OC_BANNED);
-    CHECK_STR(x.methods, "TSAOPP");
+    CHECK_STR(x.methods, "TSOAPP");
     fx_run(&x, 11000);
     CHECK_EQ_I64(fx_place(&x, 4, FX_UNIT), AATS_OK);
     fx_end(&x);

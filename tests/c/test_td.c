@@ -43,13 +43,13 @@ TEST(a_damaged_geometry_is_named_with_both_numbers)
     CHECK_EQ_I64(aats_td_check(mem, sizeof(aats_seg_t), why, sizeof why), AATS_E_LAYOUT);
     CHECK_EQ_I64(aats_td_check(mem, sizeof(aats_seg_t), NULL, 0), AATS_E_LAYOUT);
 
-    uint64_t *const offsets[] = {&td()->pos_off, &td()->fee_off, &td()->order_off, &td()->oev_off, &td()->stats_off};
+    uint64_t *const offsets[] = {&td()->pos_off, &td()->fee_off, &td()->hold_off, &td()->bal_off, &td()->order_off, &td()->oev_off, &td()->stats_off};
     for (size_t i = 0; i < sizeof offsets / sizeof offsets[0]; i++) {
         *offsets[i] += 64;
         CHECK_EQ_I64(aats_td_check(mem, size, why, sizeof why), AATS_E_LAYOUT);
         *offsets[i] -= 64;
     }
-    uint32_t *const caps[] = {&td()->pos_cap, &td()->order_cap, &td()->oev_depth};
+    uint32_t *const caps[] = {&td()->pos_cap, &td()->hold_cap, &td()->order_cap, &td()->oev_depth};
     for (size_t i = 0; i < sizeof caps / sizeof caps[0]; i++) {
         uint32_t const was = *caps[i];
         *caps[i] = was * 2;
@@ -68,16 +68,22 @@ TEST(an_index_out_of_range_is_refused_and_written_nowhere)
     aats_order_t o = {.state = AATS_ORD_LIVE};
     aats_pos_t p = {.known = 1};
     aats_fee_t f = {.asset = "BNB"};
+    aats_hold_t h = {.symbol = "BTCUSDT.BINANCE"};
+    aats_bal_t b = {.asset = "BTC"};
     uint8_t *was = malloc((size_t)size);
     memcpy(was, mem, (size_t)size);
     aats_td_put_order(mem, 3, &o);
     aats_td_put_pos(mem, 2, &p);
     aats_td_put_fee(mem, AATS_FEE_CAP, &f);
+    aats_td_put_hold(mem, AATS_TD_HOLDS, &h);
+    aats_td_put_bal(mem, AATS_BAL_CAP, &b);
     CHECK_MEM(mem, was, size);
     CHECK_EQ_I64(aats_td_get_order(mem, 3, &o), AATS_E_ARG);
     CHECK_EQ_I64(aats_td_try_order(mem, 3, &o), AATS_E_ARG);
     CHECK_EQ_I64(aats_td_get_pos(mem, 2, &p), AATS_E_ARG);
     CHECK_EQ_I64(aats_td_get_fee(mem, AATS_FEE_CAP, &f), AATS_E_ARG);
+    CHECK_EQ_I64(aats_td_get_hold(mem, AATS_TD_HOLDS, &h), AATS_E_ARG);
+    CHECK_EQ_I64(aats_td_get_bal(mem, AATS_BAL_CAP, &b), AATS_E_ARG);
     free(was);
 }
 
@@ -100,11 +106,12 @@ TEST(the_parts_lie_on_lines_one_behind_the_other)
     aats_td_t const *t = td();
     uint64_t const ends[] = {
         sizeof(aats_seg_t) + sizeof(aats_td_t),         t->pos_off + 5 * sizeof(aats_pos_t),
-        t->fee_off + AATS_FEE_CAP * sizeof(aats_fee_t), t->order_off + 7 * sizeof(aats_order_t),
+        t->fee_off + AATS_FEE_CAP * sizeof(aats_fee_t), t->hold_off + AATS_TD_HOLDS * sizeof(aats_hold_t),
+        t->bal_off + AATS_BAL_CAP * sizeof(aats_bal_t), t->order_off + 7 * sizeof(aats_order_t),
         t->oev_off + 8 * sizeof(aats_oev_t),            t->stats_off + AATS_TD_HISTS * sizeof(aats_hist_t),
     };
-    uint64_t const begins[] = {t->pos_off, t->fee_off, t->order_off, t->oev_off, t->stats_off, size};
-    for (int i = 0; i < 6; i++) {
+    uint64_t const begins[] = {t->pos_off, t->fee_off, t->hold_off, t->bal_off, t->order_off, t->oev_off, t->stats_off, size};
+    for (int i = 0; i < 8; i++) {
         CHECK_EQ_U64(ends[i], begins[i]);
         CHECK_EQ_U64(begins[i] % AATS_LINE, 0);
     }
@@ -155,7 +162,7 @@ TEST(positions_and_fees_are_there_once_written)
 {
     REQUIRE(make(3, 1, 2));
     aats_pos_t p = {.symbol = "BTCUSDT.BINANCE", .fills = 3, .pad[11] = 5}, pos;
-    aats_fee_t f = {.asset = "BNB", .amount = {7, -1}, .pad[1] = 6}, fee;
+    aats_fee_t f = {.asset = "BNB", .amount = {7, -1}, .strategy = 5, .pad[0] = 6}, fee;
     CHECK_EQ_I64(aats_td_get_pos(mem, 2, &pos), 0);
     CHECK_EQ_I64(aats_td_get_fee(mem, AATS_FEE_CAP - 1, &fee), 0);
     aats_td_put_pos(mem, 2, &p);
@@ -165,6 +172,23 @@ TEST(positions_and_fees_are_there_once_written)
     CHECK_MEM(fee.asset, f.asset, sizeof f - 8);
     CHECK_EQ_U64(td()->pos_cnt, 3);
     CHECK_EQ_I64(aats_td_get_pos(mem, 1, &pos), 0);
+}
+
+TEST(holdings_and_balances_are_there_once_written)
+{
+    REQUIRE(make(1, 1, 2));
+    aats_hold_t h = {.symbol = "BTCUSDT.BINANCE", .size = {7, -1}, .fills = 3, .pad[9] = 5}, hold;
+    aats_bal_t b = {.asset = "BNB", .free = {9, 0}, .pad[1] = 6}, bal;
+    CHECK_EQ_I64(aats_td_get_hold(mem, AATS_TD_HOLDS - 1, &hold), 0);
+    CHECK_EQ_I64(aats_td_get_bal(mem, AATS_BAL_CAP - 1, &bal), 0);
+    aats_td_put_hold(mem, AATS_TD_HOLDS - 1, &h);
+    aats_td_put_bal(mem, AATS_BAL_CAP - 1, &b);
+    REQUIRE(aats_td_get_hold(mem, AATS_TD_HOLDS - 1, &hold) == 1 && aats_td_get_bal(mem, AATS_BAL_CAP - 1, &bal) == 1);
+    CHECK_MEM(hold.symbol, h.symbol, sizeof h - 8);
+    CHECK_MEM(bal.asset, b.asset, sizeof b - 8);
+    CHECK_EQ_U64(td()->hold_cnt, AATS_TD_HOLDS);
+    CHECK_EQ_I64(aats_td_get_hold(mem, 0, &hold), 0);
+    CHECK_EQ_I64(aats_td_get_bal(mem, 0, &bal), 0);
 }
 
 RUN_ALL()

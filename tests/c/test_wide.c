@@ -60,4 +60,39 @@ TEST(an_average_is_rounded_half_to_even_at_the_fourth_digit_more)
     CHECK_STR(average(INT64_MAX, INT64_MAX), "1");
 }
 
+static char const *share(__int128 total, __int128 part, __int128 whole)
+{
+    aats_i128_t out;
+    if (aats_wide_share(aats_wide_of(total), aats_wide_of(part), aats_wide_of(whole), &out) != AATS_OK) return "refused";
+    return format(aats_wide(out), 0);
+}
+
+TEST(a_share_is_rounded_half_to_even_and_exact_beyond_128_bits)
+{
+    CHECK_STR(share(10, 1, 4), "2");
+    CHECK_STR(share(14, 1, 4), "4");
+    CHECK_STR(share(-10, 1, 4), "-2");
+    CHECK_STR(share(-11, 1, 4), "-3");
+    CHECK_STR(share(7, 0, 9), "0");
+    CHECK_STR(share(I128_MIN, 3, 3), "-170141183460469231731687303715884105728");
+    CHECK_STR(share(I128_MAX, I128_MAX - 1, I128_MAX), "170141183460469231731687303715884105726");
+    CHECK_STR(share(I128_MIN, I128_MAX - 1, I128_MAX), "-170141183460469231731687303715884105727");
+    CHECK_STR(share(I128_MAX, I128_MAX / 3, I128_MAX), "56713727820156410577229101238628035242");
+    CHECK_STR(share(1, 2, 1), "refused");
+    CHECK_STR(share(1, -1, 1), "refused");
+    CHECK_STR(share(1, 0, 0), "refused");
+}
+
+TEST(a_shift_that_does_not_fit_is_refused)
+{
+    aats_i128_t out = aats_wide_of(5);
+    CHECK_EQ_I64(aats_wide_shift(aats_wide_of(I128_MAX), 1, &out), AATS_E_RANGE);
+    CHECK_EQ_I64(aats_wide_shift(aats_wide_of(1), -1, &out), AATS_E_ARG);
+    CHECK(aats_wide(out) == 5);
+    CHECK_EQ_I64(aats_wide_shift(aats_wide_of(-3), 36, &out), AATS_OK);
+    CHECK_STR(format(aats_wide(out), -36), "-3");
+    CHECK_EQ_I64(aats_wide_shift(aats_wide_of(0), 1000000, &out), AATS_OK);
+    CHECK(aats_wide(out) == 0);
+}
+
 RUN_ALL()

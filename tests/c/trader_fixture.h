@@ -19,7 +19,7 @@ typedef struct {
     int cancel_code;
     int state;
     aats_machine_t *last; /* of the last place */
-    char journal[128];    /* how many bytes are in this file when place is called */
+    char journal[128];    /* how many bytes of records are in this journal when place is called */
     long journal_sz;
     aats_omsg_t said[SAID_MAX];
     int said_cnt, said_at;
@@ -33,11 +33,15 @@ static inline int fake_place(void *self, aats_machine_t *m, aats_rules_t const *
     f->placed++;
     f->last = m;
     if (f->journal[0]) {
+        static uint8_t bytes[1 << 20];
         FILE *file = fopen(f->journal, "rb");
         if (file != NULL) {
-            fseek(file, 0, SEEK_END);
-            f->journal_sz = ftell(file);
+            size_t at = 0, n = fread(bytes, 1, sizeof bytes, file), payload_sz;
+            aats_jrec_t head = {0};
+            void const *payload;
             fclose(file);
+            while (aats_journal_next(bytes, n, &at, &head, &payload, &payload_sz) == 1) continue;
+            f->journal_sz = (long)at;
         }
     }
     if (f->place_code != AATS_OK) snprintf(msg, msg_sz, "the venue is away");
@@ -128,6 +132,8 @@ static inline aats_gateway_t fake_face(fake_t *f, char const *exchange)
 static fake_t venue;
 static aats_trader_t *trader;
 static int64_t now = 1700000000000000000;
+static uint64_t life = INSTANCE;  /* of the next trader */
+static int64_t patience_ns;       /* of its orders, while its session is not ready */
 
 static inline aats_rules_t rules_of(char const *base, char const *quote, char const *exchange)
 {
@@ -143,7 +149,7 @@ static inline aats_rules_t rules_of(char const *base, char const *quote, char co
 static inline int open_trader(uint32_t orders_max, aats_journal_t *journal)
 {
     char why[256];
-    aats_trader_opts_t const opts = {.instance = INSTANCE, .orders_max = orders_max};
+    aats_trader_opts_t const opts = {.instance = life, .orders_max = orders_max, .queue = patience_ns > 0, .queue_ns = patience_ns, .mode = AATS_MODE_SIM};
     aats_rules_t const rules = rules_of("BTC", "USDT", "BINANCE");
     if (trader != NULL) aats_trader_free(trader);
     memset(&venue, 0, sizeof venue);
@@ -172,7 +178,7 @@ static inline int send(int64_t id) { return send_as(id, AATS_SIDE_BUY, AATS_TIF_
 static inline aats_omsg_t *say(int kind, int64_t id)
 {
     aats_omsg_t *m = &venue.said[venue.said_cnt++];
-    *m = (aats_omsg_t){.kind = (uint32_t)kind, .instance = INSTANCE, .order_id = id, .recv_ns = now, .cum_qty_i = -1, .fee_exp = -8};
+    *m = (aats_omsg_t){.kind = (uint32_t)kind, .instance = life, .order_id = id, .recv_ns = now, .cum_qty_i = -1, .fee_exp = -8};
     if (id == 0) m->instance = 0;
     return m;
 }
@@ -195,10 +201,10 @@ static inline int step(void)
 }
 
 /* told returns the kinds of the events that wait, as letters: C a R x c k j d . u (Created Acked Rejected eXec, cancel: created acked rejected,
- * canceleD, Closed, Unknown), session: D disconnect U up S reconciled. */
+ * canceleD, Closed, Unknown), session: D disconnect U up S reconciled; ! news of the risk gate. */
 static inline char const *told(void)
 {
-    static char const LETTERS[] = "?CaRxckjd.u??DUS";
+    static char const LETTERS[] = "?CaRxckjd.u??DUS!";
     static char text[1024];
     aats_oev_t ev;
     int n = 0;

@@ -129,6 +129,16 @@ class Venue:
         return True
 
 
+class Typed:
+    """What somebody types, again and again."""
+
+    def __init__(self, line: str) -> None:
+        self.line = line
+
+    def readline(self) -> str:
+        return self.line and self.line + "\n"
+
+
 @pytest.fixture
 def at_venue(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Give a function that puts a venue behind the commands."""
@@ -141,6 +151,7 @@ def at_venue(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         monkeypatch.setattr("aats.cli.account.open_account", open_account)
         return venue
 
+    monkeypatch.setattr("sys.stdin", Typed(ACCOUNT))
     monkeypatch.setattr("aats.cli.flatten._LOOK_S", 0.001)
     yield put
 
@@ -178,6 +189,20 @@ def test_flatten_needs_an_exchange_and_a_mode_spelled_out(capsys: pytest.Capture
 def test_what_cannot_be_asked_is_one_line(capsys: pytest.CaptureFixture[str], words: tuple[str, ...], says: str) -> None:
     status, out, err = aats(capsys, *words)
     assert (status, out) == (1, "") and says in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("typed", ["", "yes", ACCOUNT[:-1]])
+def test_flatten_cancels_nothing_unless_the_account_is_typed(
+    capsys: pytest.CaptureFixture[str], at_venue: Any, monkeypatch: pytest.MonkeyPatch, typed: str
+) -> None:
+    run = dead_run("maker", 1)
+    venue = at_venue(Venue(client_id(run.instance, 1)))
+    monkeypatch.setattr("sys.stdin", Typed(typed))
+    status, out, err = aats(capsys, "flatten", "BINANCE", "--mode", "sim")
+    assert (status, out) == (1, "") and f"Type {ACCOUNT} to go on" in err and "not confirmed" in err
+    assert venue.open
+    status, out, err = aats(capsys, "flatten", "BINANCE", "--mode", "sim", "--yes")
+    assert status == 0 and "Type" not in err and not venue.open
 
 
 def test_flatten_all_is_refused_while_a_trade_process_of_the_account_runs(

@@ -1,4 +1,4 @@
-"""The control server and the services over it: what it refuses, and the four requests."""
+"""The control server and the services over it: what it refuses, and the five requests."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -92,7 +94,7 @@ def lines(port: int, sent: bytes) -> list[dict[str, Any]]:
         (b"[]\n", "request", "op"),
         (b"{}\n", "request", "op"),
         (b'{"op":7}\n', "request", "op"),
-        (b'{"op":"restart"}\n', "request", "start_market, list, state, kill"),
+        (b'{"op":"restart"}\n', "request", "start_market, supervise, list, state, kill"),
         (b'{"op":"list","role":"feeds"}\n', "request", "role must be one of"),
         (b'{"op":"kill"}\n', "request", "pid must be a whole number"),
         (b'{"op":"kill","pid":true}\n', "request", "pid"),
@@ -102,6 +104,7 @@ def lines(port: int, sent: bytes) -> list[dict[str, Any]]:
         (b'{"op":"start_market"}\n', "request", "config"),
         (b'{"op":"start_market","config":{"feed":{"venue":"BINANCE"}}}\n', "config", "feed.symbols is missing"),
         (b'{"op":"start_market","namespace":"other","config":{}}\n', "request", "serves namespace"),
+        (b'{"op":"supervise","namespace":"other"}\n', "request", "serves namespace"),
     ],
 )
 def test_a_wrong_request_is_answered_and_the_connection_goes_on(server: int, sent: bytes, code: str, part: str) -> None:
@@ -311,6 +314,22 @@ def test_the_state_of_the_server_and_of_one_process(server: int) -> None:
     assert (about["pid"], about["port"], about["namespace"]) == (os.getpid(), server, shm.namespace())
     one = control_client.ask("127.0.0.1", server, {"op": "state", "pid": os.getpid()})["process"]
     assert one["role"] == "control" and one["port"] == server
+
+
+def test_a_supervisor_is_started_once_started_again_after_a_kill_and_not_after_a_stop(server: int) -> None:
+    def supervisors() -> list[int]:
+        return [one["pid"] for one in control.processes() if one["name"] == "supervisor" and one["alive"] and one["state"] == "RUN"]
+
+    first = control_client.ask("127.0.0.1", server, {"op": "supervise", "namespace": shm.namespace()}, timeout_s=30)
+    assert first["started"] and [first["pid"]] == supervisors()
+    assert control_client.ask("127.0.0.1", server, {"op": "supervise"}) == {**first, "id": None, "started": False}
+    assert first["pid"] in control_client.ask("127.0.0.1", server, {"op": "state"})["children"]
+    os.kill(first["pid"], signal.SIGKILL)
+    eventually(lambda: supervisors() and supervisors() != [first["pid"]], within_s=30)
+    (second,) = supervisors()
+    assert control.kill(second) == "stopped"
+    time.sleep(1.5)
+    assert supervisors() == [], "it was told to end"
 
 
 def test_errors_come_back_as_the_exceptions_they_were() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from aats import cli
 from aats.cli import trade_file
 from aats.errors import ConfigError
+from aats.trade_policy import KEYS
 
 STRATEGY = """
 from aats import BaseStrategy
@@ -58,9 +60,28 @@ def write(folder: Path, text: str) -> Path:
 
 
 @pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ('on_restart = "keep"', "trade.on_restart must be one of cancel, adopt"),
+        ('on_death = "kill"', "trade.on_death must be one of cancel, keep"),
+        ("grace_ms = -1", "trade.grace_ms must be a whole number from 0"),
+        ("hang_ms = 0", "trade.hang_ms must be a whole number from 100"),
+        ('on_disconnect = "wait"', "trade.on_disconnect must be one of refuse, hold"),
+        ("hold_ms = 1.5", "trade.hold_ms must be a whole number"),
+        ('supervisor = "on"', "trade.supervisor must be true or false"),
+        ('sync = "sometimes"', "trade.sync must be one of never, intent, all"),
+    ],
+)
+def test_a_policy_that_is_none_is_refused(folder: Path, line: str, says: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        trade_file.load(write(folder, GOOD.replace("[exchange", line + "\n[exchange")))
+    assert says in str(caught.value) and "maker-1.toml" in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("before", "after", "says"),
     [
-        ("[trade]", "[trades]", r"\[trades\] is not a section; known: trade, exchange, params \(did you mean 'trade'"),
+        ("[trade]", "[trades]", r"\[trades\] is not a section; known: trade, exchange, params, risk \(did you mean 'trade'"),
         ("listen", "lisen", r"trade.lisen is not a setting; .*\(did you mean 'listen'\?\)"),
         ('strategy = "my_maker.py:Maker"', "", "trade.strategy is missing"),
         ("my_maker.py:Maker", "my_maker.py", "trade.strategy must be FILE.py:CLASS; it is 'my_maker.py'"),
@@ -137,3 +158,31 @@ def test_a_script_runs_as_main_with_its_arguments_and_its_folder(folder: Path, c
     with pytest.raises(SystemExit, match="3"):
         cli.main(["trade", str(script), "one", "--two"])
     assert capsys.readouterr().out == "__main__ ['one', '--two']\n"
+
+
+def test_the_policy_of_a_file_is_the_services(folder: Path) -> None:
+    lines = 'on_restart = "adopt"\non_death = "keep"\ngrace_ms = 2000\nhang_ms = 1000\non_disconnect = "hold"\nhold_ms = 50\nsupervisor = false\nsync = "all"\n'
+    service = trade_file.service_of(trade_file.load(write(folder, GOOD.replace("[exchange", lines + "[exchange"))))
+    policy = service.policy
+    assert (policy.on_restart, policy.on_death, policy.grace_ms, policy.hang_ms) == ("adopt", "keep", 2000, 1000)
+    assert (policy.on_disconnect, policy.hold_ms, policy.supervisor, policy.sync) == ("hold", 50, False, "all")
+    plain = trade_file.service_of(trade_file.load(write(folder, GOOD))).policy
+    assert (plain.on_restart, plain.on_death, plain.on_disconnect, plain.supervisor, plain.sync) == (
+        "cancel",
+        "cancel",
+        "refuse",
+        None,
+        "never",
+    )
+
+
+def test_config_show_has_every_setting_of_a_strategys_file_and_where_it_is_from(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = write(folder, GOOD.replace("[exchange", 'on_restart = "adopt"\n[exchange'))
+    assert cli.main(["config", "show", str(file), "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["trade.on_restart"] == {"value": "adopt", "from": str(file)}
+    assert shown["trade.hold_ms"] == {"value": 5000, "from": "default"}
+    assert {f"trade.{key}" for key in KEYS if key != "risk"} <= set(shown)
+    assert shown["params.size"] == {"value": "0.002", "from": str(file)}
+    assert cli.main(["config", "check", str(file)]) == 0
+    assert "my_maker.py:Maker" in capsys.readouterr().out

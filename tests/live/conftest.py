@@ -23,6 +23,7 @@ def own_world(namespace: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> It
     for name in ("AATS_MODE", "AATS_CAFILE", "AATS_MD"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AATS_WAIT", "sleep")  # a few processes on few cores
+    monkeypatch.setenv("AATS_SUPERVISOR", "off")  # it would outlive the test; those of the supervisor ask for one
     yield home
     left = end_all()
     if left:

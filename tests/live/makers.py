@@ -39,7 +39,8 @@ from aats import BaseStrategy, Order
 class Maker(BaseStrategy):
     """Every few milliseconds an order more, the oldest canceled, now and then one that trades at once."""
 
-    def __init__(self, out, every_ms=20, keep=4, tidy=True):
+    def __init__(self, out, every_ms=20, keep=4, tidy=True, arm=""):
+        self.arm = arm
         self.out = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self.every_ms, self.keep, self.tidy = every_ms, keep, tidy
         self.turn, self.best = 0, None
@@ -49,6 +50,11 @@ class Maker(BaseStrategy):
 
     def onStart(self):
         self.say("start", pid=os.getpid())
+        if self.arm:  # "journaled 3": die the third time that the step is reached
+            from aats._ffi import ffi, lib
+            step, nth = self.arm.split()
+            names = [ffi.string(lib.aats_step_name(number)).decode() for number in range(lib.AATS_STEP_CNT)]
+            lib.aats_steps_arm(names.index(step), int(nth), ffi.NULL, ffi.NULL)
         self.set_timer("work", self.every_ms)
 
     def onQuote(self, msg):
@@ -101,7 +107,8 @@ class Maker(BaseStrategy):
 
     def onStop(self, reason):
         got = self.positions[self.trade_cid]
-        self.say("stop", reason=reason, size=str(got.size), cash=str(got.cash))
+        held = self.position(self.trade_cid)
+        self.say("stop", reason=reason, size=str(got.size), cash=str(got.cash), held=[str(held.size), str(held.cash)])
 '''
 
 #: What an order may be told, once its cancels and doubts are left out.
@@ -118,25 +125,32 @@ class Maker(Reader):
         For its files.
     name : str
         Of the process and its journals.
+    trade : mapping, optional
+        More keys of the file's table.
     **params
         Of the strategy.
     """
 
-    def __init__(self, folder: Path, name: str = "maker", **params: Any) -> None:
+    def __init__(self, folder: Path, name: str = "maker", *, trade: Mapping[str, Any] | None = None, **params: Any) -> None:
         self.name = name
         (folder / "makers_strategy.py").write_text(STRATEGY)
         self.file = folder / f"{name}.jsonl"
         self.toml = folder / f"{name}.toml"
-        tables: dict[str, Mapping[str, Any]] = {
-            "trade": {"name": name, "strategy": "makers_strategy.py:Maker", "symbols": ["BTCUSDT:5"]},
-            "exchange.BINANCE": {"mode": "sim"},
-            "params": {"out": str(self.file), **params},
-        }
-        self.toml.write_text(toml(tables))
+        self.trade = dict(trade or {})
+        self.write(**params)
         self.told: list[dict[str, Any]] = []
         self._read = 0
         self._rest = b""
         self.start()
+
+    def write(self, **params: Any) -> None:
+        """Write its file: of the next start."""
+        tables: dict[str, Mapping[str, Any]] = {
+            "trade": {"name": self.name, "strategy": "makers_strategy.py:Maker", "symbols": ["BTCUSDT:5"], **self.trade},
+            "exchange.BINANCE": {"mode": "sim"},
+            "params": {"out": str(self.file), **params},
+        }
+        self.toml.write_text(toml(tables))
 
     def start(self) -> None:
         """Start it, without waiting; also again: it goes on with the same files."""
@@ -170,17 +184,17 @@ class Maker(Reader):
         for _ in range(fills):
             after = self.wait("OrderExec", after=after)["t"]
 
-    def lives(self) -> dict[str, list[dict[str, Any]]]:
+    def lives(self, *, after: int = 0) -> dict[str, list[dict[str, Any]]]:
         """Return what was told of each order, by client id."""
         found: dict[str, list[dict[str, Any]]] = {}
         for one in self.all():
-            if one["ev"].startswith("Order") and one["client_id"]:
+            if one["ev"].startswith("Order") and one["client_id"] and one["t"] >= after:
                 found.setdefault(one["client_id"], []).append(one)
         return found
 
-    def check_lives(self) -> dict[str, list[dict[str, Any]]]:
+    def check_lives(self, *, after: int = 0) -> dict[str, list[dict[str, Any]]]:
         """Assert that each order was told as the grammar of docs/orders.md has it, to its end, and that its fills add up; return them."""
-        lives = self.lives()
+        lives = self.lives(after=after)
         for client_id, told in lives.items():
             words = "".join(one["ev"].removeprefix("Order") + " " for one in told if one["ev"] not in _ASIDE)
             assert _LIFE.match(words), (client_id, words, told)
@@ -255,5 +269,5 @@ def intents() -> list[str]:
 
 def flatten() -> tuple[int, dict[str, Any]]:
     """Run `aats flatten`; return its status and what it said."""
-    done = tool("flatten", "BINANCE", "--mode", "sim", "--json")
+    done = tool("flatten", "BINANCE", "--mode", "sim", "--yes", "--json")
     return done.returncode, orjson.loads(done.stdout) if done.stdout else {"stderr": done.stderr}

@@ -145,10 +145,10 @@ def test_what_a_killed_process_left_is_flattened_and_the_exchange_is_asked(excha
     assert sorted(one["client_id"] for one in left) == sorted(ids)
     assert {(one["source"], one["owner"]) for one in left} == {("journal", "rests, process gone")}
     assert at_venue() == dict.fromkeys(ids, "rests, process gone")
-    said = asked("flatten", "BINANCE", "--mode", "sim")
+    said = asked("flatten", "BINANCE", "--mode", "sim", "--yes")
     assert (said["canceled"], said["open"]) == (2, [])
     assert at_venue() == {} and asked("orders", "--all") == []
-    assert asked("flatten", "BINANCE", "--mode", "sim")["canceled"] == 0
+    assert asked("flatten", "BINANCE", "--mode", "sim", "--yes")["canceled"] == 0
 
 
 def test_the_next_start_cancels_what_a_killed_one_left(exchange: Sim, tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_the_next_start_cancels_what_a_killed_one_left(exchange: Sim, tmp_path: 
 def test_flatten_leaves_a_living_process_alone_unless_told_all_and_yes(exchange: Sim, tmp_path: Path) -> None:
     with Trade(tmp_path) as trade:
         ids = trade.acked()
-        assert asked("flatten", "BINANCE", "--mode", "sim")["canceled"] == 0
+        assert asked("flatten", "BINANCE", "--mode", "sim", "--yes")["canceled"] == 0
         done = tool("flatten", "BINANCE", "--mode", "sim", "--all")
         assert done.returncode == 1 and f"rests (pid {trade.process.pid})" in done.stderr
         assert sorted(at_venue()) == sorted(ids)
@@ -177,7 +177,7 @@ def test_flatten_leaves_a_living_process_alone_unless_told_all_and_yes(exchange:
 
 def test_flatten_of_an_exchange_that_is_gone_is_status_1(exchange: Sim) -> None:
     exchange.end()
-    done = tool("flatten", "BINANCE", "--mode", "sim")
+    done = tool("flatten", "BINANCE", "--mode", "sim", "--yes")
     assert done.returncode == 1 and done.stdout == ""
     assert done.stderr.count("\n") == 1 and "Traceback" not in done.stderr
 

@@ -49,8 +49,8 @@ class Middle:
         self._numbers: dict[int, int] = {}  # the venue's number -> order
 
     def _order(self, params: Mapping[str, Any]) -> int:
-        client_id = params.get("newClientOrderId") or params.get("origClientOrderId") or ""
-        return int(client_id[16:], 16) if client_id else self._numbers.get(int(params.get("orderId", 0)), 0)
+        client_id = params.get("origClientOrderId") or ("" if "orderId" in params else params.get("newClientOrderId", ""))
+        return int(client_id[-16:], 16) if client_id else self._numbers.get(int(params.get("orderId", 0)), 0)
 
     def request(self, payload: bytes) -> tuple[bool, list[bytes]]:
         """Look at a request: whether it goes on to the venue, and what is answered in its place."""

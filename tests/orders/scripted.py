@@ -35,6 +35,7 @@ class Order:
     quote: Decimal = Decimal(0)
     ahead: Decimal = Decimal(0)  # of the public, before it at its price
     fills: list[dict[str, Any]] = field(default_factory=list)
+    name: str = ""  # that a cancel has given it: by the client id of its sender it is not found any more
 
     @property
     def left(self) -> Decimal:
@@ -144,13 +145,9 @@ class Scripted:
         order = self._named(params)
         if order is None or not order.open:
             raise Refused(400, -2011, "Unknown order sent.")
+        order.name = params.get("newClientOrderId") or f"cancel-of-{order.number}"
         self._end(order, "CANCELED")
-        return {
-            **self._row(order),
-            "origClientOrderId": order.client_id,
-            "clientOrderId": f"cancel-of-{order.number}",
-            "transactTime": self.now_ms,
-        }
+        return {**self._row(order), "origClientOrderId": order.client_id, "transactTime": self.now_ms}
 
     def _status(self, params: dict[str, Any]) -> Any:
         order = self._named(params)
@@ -159,13 +156,15 @@ class Scripted:
         return self._row(order) | {"time": self.now_ms, "updateTime": self.now_ms, "isWorking": True}
 
     def _trades(self, params: dict[str, Any]) -> Any:
-        order = self._named(params)
-        fills = order.fills if order is not None else []
-        return [_in_my_trades(order, fill) for fill in fills if fill["t"] >= params.get("fromId", 0)]
+        orders = [order for order in self.orders.values() if order.number == params.get("orderId", order.number)]
+        rows = [_in_my_trades(order, fill) for order in orders for fill in order.fills if fill["t"] >= params.get("fromId", 0)]
+        rows.sort(key=lambda row: row["id"])
+        return rows[: params["limit"]] if "fromId" in params else rows[-params["limit"] :]
 
     def _named(self, params: dict[str, Any]) -> Order | None:
         if "origClientOrderId" in params:
-            return self.orders.get(params["origClientOrderId"])
+            name = params["origClientOrderId"]
+            return next((order for order in self.orders.values() if name == (order.name or order.client_id)), None)
         return next((order for order in self.orders.values() if order.number == params["orderId"]), None)
 
     # -- the market
@@ -245,7 +244,7 @@ class Scripted:
     def _end(self, order: Order, status: str) -> None:
         order.status = status
         if status == "CANCELED":
-            self._event(order, "CANCELED", c=f"cancel-of-{order.number}", C=order.client_id)
+            self._event(order, "CANCELED", c=order.name or f"cancel-of-{order.number}", C=order.client_id)
         else:
             self._event(order, "TRADE_PREVENTION" if status == "EXPIRED_IN_MATCH" else "EXPIRED")
 
@@ -256,7 +255,7 @@ class Scripted:
             "symbol": "BTCUSDT",
             "orderId": order.number,
             "orderListId": -1,
-            "clientOrderId": order.client_id,
+            "clientOrderId": order.name or order.client_id,
             "price": _text(order.price),
             "origQty": _text(order.size),
             "executedQty": _text(order.cum),
@@ -327,8 +326,7 @@ def _in_full(fill: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _in_my_trades(order: Order | None, fill: dict[str, Any]) -> dict[str, Any]:
-    assert order is not None
+def _in_my_trades(order: Order, fill: dict[str, Any]) -> dict[str, Any]:
     row = {"symbol": "BTCUSDT", "id": fill["t"], "orderId": order.number, "price": _text(fill["L"]), "qty": _text(fill["l"])}
     row |= {"commission": _text(fill["n"]), "commissionAsset": fill["N"], "time": 1, "isBuyer": order.side == "BUY", "isMaker": fill["m"]}
     return row

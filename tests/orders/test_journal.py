@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-import signal
-import struct
-import subprocess
-import sys
+import random
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +15,9 @@ from aats import journal
 from aats._ffi import ffi, lib
 from aats.errors import AatsError, ConfigError
 from aats.journal import JournalKind
+from tests.orders.journals import hold
 from tools import journal as tool
+from tools.fuzz import journal_check
 
 
 @pytest.fixture(autouse=True)
@@ -36,6 +36,14 @@ def put(writer: journal.Writer, kind: JournalKind, order_id: int, event: int = 0
         payload = ffi.new("aats_oev_t *", {"kind": event, "order": order})
         size = ffi.sizeof("aats_oev_t")
     assert lib.aats_journal_put(writer.handle, kind, order_id, payload, size, time.time_ns()) == lib.AATS_OK
+
+
+def reopened(writer: journal.Writer) -> Any:
+    """Go on with a journal that was closed."""
+    why = ffi.new("char[]", 300)
+    writer.handle = lib.aats_journal_resume(str(writer.path).encode(), why, 300)
+    assert writer.handle != ffi.NULL, ffi.string(why)
+    return writer.handle
 
 
 # ------------------------------------------------------------------------------------------------------------ refusals
@@ -133,11 +141,39 @@ def test_an_end_that_is_not_whole_is_none() -> None:
     put(writer, JournalKind.END, 0)
     writer.close()
     raw = writer.path.read_bytes()
-    for bad in (raw[:-1], raw[:-8] + bytes(8), raw + b"\0"):
+    for bad in (raw[:-1], raw[:-8] + bytes(8), raw[:-48] + bytes(8) + raw[-40:]):
         writer.path.write_bytes(bad)
         (run,) = journal.scan(writer.path.parent)
-        assert not run.ended or bad == raw
-        assert [left.order_id for left in run.open] == ([1] if not run.ended else [])
+        assert not run.ended
+        assert [left.order_id for left in run.open] == [1]
+    writer.path.write_bytes(raw + b"\1")
+    (run,) = journal.scan(writer.path.parent)
+    assert run.ended and run.tail == 1
+
+
+@pytest.mark.parametrize("room", [0, 1, 8, 7000, 300_000])
+def test_an_end_is_found_before_the_zeros_that_are_allocated_behind_it(room: int) -> None:
+    writer = journal.create("binance-12345678", "maker")
+    put(writer, JournalKind.INTENT, 1)
+    put(writer, JournalKind.END, 0)
+    writer.close()
+    writer.path.write_bytes(writer.path.read_bytes() + bytes(room))
+    (run,) = journal.scan(writer.path.parent)
+    assert run.ended and run.tail == 0
+
+
+def test_a_file_that_is_being_written_is_read_and_not_settled() -> None:
+    writer = journal.create("binance-12345678", "maker")
+    put(writer, JournalKind.INTENT, 1)
+    (run,) = journal.scan(writer.path.parent)
+    assert (run.ended, run.running, run.tail, len(run.open)) == (False, True, 0, 1)
+    with pytest.raises(AatsError, match="lives"):
+        journal.settle(writer.path)
+    put(writer, JournalKind.END, 0)
+    (run,) = journal.scan(writer.path.parent)
+    assert run.ended and run.running
+    writer.close()
+    assert not run.running
 
 
 def test_a_file_cut_short_shows_what_is_whole_and_is_settled_behind_it() -> None:
@@ -148,7 +184,7 @@ def test_a_file_cut_short_shows_what_is_whole_and_is_settled_behind_it() -> None
     raw = writer.path.read_bytes()
     writer.path.write_bytes(raw[:-100])
     (run,) = journal.scan(writer.path.parent)
-    assert [left.order_id for left in run.open] == [1] and run.tail > 0
+    assert [left.order_id for left in run.open] == [1] and 0 < run.tail <= 396
     journal.settle(writer.path)
     (run,) = journal.scan(writer.path.parent)
     assert run.ended
@@ -172,57 +208,54 @@ def test_a_file_of_another_layout_still_tells_which_orders_are_open() -> None:
     raw = bytearray(writer.path.read_bytes())
     raw[32:40] = (12345).to_bytes(8, "little")  # the hash in START, then its checksum anew
     size = int.from_bytes(raw[:4], "little")
-    check = 14695981039346656037
-    for (word,) in struct.iter_unpack("<Q", raw[:40] + raw[48:size]):
-        check = (check ^ word) * 1099511628211 % 2**64
-    raw[40:48] = check.to_bytes(8, "little")
+    raw[40:48] = journal_check(bytes(raw[:40]), bytes(raw[48:size])).to_bytes(8, "little")
     writer.path.write_bytes(raw)
     (run,) = journal.scan(writer.path.parent)
     assert [(left.order_id, left.order, left.symbol) for left in run.open] == [(2, None, "")]
 
 
+def aged(writer: journal.Writer, days: float = 8.0) -> Path:
+    """Close a journal, make it look old, and return its file."""
+    writer.close()
+    os.utime(writer.path, (time.time() - days * 86400,) * 2)
+    return writer.path
+
+
 def test_only_old_files_of_runs_that_ended_go() -> None:
-    kept, gone, young = (journal.create("binance-12345678", "maker") for _ in range(3))
+    gone, kept, young = (journal.create("binance-12345678", "maker") for _ in range(3))
     put(kept, JournalKind.INTENT, 1)
     for writer in (gone, young):
         put(writer, JournalKind.END, 0)
-    for writer in (kept, gone):
-        writer.close()
-        os.utime(writer.path, (time.time() - 8 * 86400,) * 2)
-    young.close()
+    files = [aged(gone), aged(kept), aged(young, 0)]
     assert journal.clean(kept.path.parent) == 1
-    assert kept.path.exists() and young.path.exists() and not gone.path.exists()
+    assert [path.exists() for path in files] == [False, True, True]
 
 
-# ------------------------------------------------------------------------------------------------------------ kill -9
-
-CHILD = """
-import sys
-from aats import journal
-from aats._ffi import ffi, lib
-writer = journal.create("binance-12345678", "killed")
-order = ffi.new("aats_order_t *")
-n = 0
-while True:
-    n += 1
-    assert lib.aats_journal_put(writer.handle, lib.AATS_JR_INTENT, n, order, ffi.sizeof("aats_order_t"), n) == 0
-    sys.stdout.write(f"{n}\\n")
-    sys.stdout.flush()
-"""
+# ------------------------------------------------------------------------------------------------------- the checksum
 
 
-def test_a_killed_process_leaves_every_order_that_it_could_have_sent(home: Path) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", CHILD], stdout=subprocess.PIPE, text=True, env={**os.environ, "AATS_HOME": str(home)}
-    ) as child:
-        assert child.stdout is not None
-        for _ in range(200):
-            child.stdout.readline()
-        child.send_signal(signal.SIGKILL)
-        told = 200 + len([line for line in child.stdout.read().splitlines(keepends=True) if line.endswith("\n")])
-    (run,) = journal.scan(journal.folder_of("binance-12345678", "killed"))
-    assert len(run.open) >= told
-    assert not run.ended
+@pytest.mark.parametrize("size", [0, 8, 16, 24, 32, 40, 64, 448, 768, 976])
+def test_the_checksum_is_the_models_and_no_changed_word_keeps_it(size: int) -> None:
+    head, payload = random.randbytes(40), random.randbytes(size)
+
+    def check(raw: bytes) -> int:
+        record = ffi.new("aats_jrec_t *")
+        ffi.memmove(record, raw[:40], 40)
+        return int(lib.aats_jrec_check(record, ffi.from_buffer(raw[40:]), size))
+
+    good = check(head + payload)
+    assert good == journal_check(head, payload) != 0
+    for at in range(0, 40 + size, 8):
+        word = bytes(a ^ b for a, b in zip((head + payload)[at : at + 8], random.choice(FLIPS)))
+        assert check((head + payload)[:at] + word + (head + payload)[at + 8 :]) != good
+    if size >= 64:  # the topmost bits of two words of one lane
+        twice = bytearray(head + payload)
+        twice[47] ^= 0x80
+        twice[79] ^= 0x80
+        assert check(bytes(twice)) != good
+
+
+FLIPS = [bytes(7) + b"\x80", b"\x01" + bytes(7), b"\xff" * 8]
 
 
 # ----------------------------------------------------------------------------------------------------------- the tool
@@ -243,6 +276,12 @@ def test_the_tool_prints_a_journal_and_says_where_it_is_cut(capsys: pytest.Captu
     assert tool.main([str(writer.path), "--left", "--json"]) == 0
     (line,) = capsys.readouterr().out.splitlines()
     assert '"order_id": 2' in line
+
+    held = hold()
+    assert lib.aats_journal_put(reopened(writer), JournalKind.HOLD, 0, held, ffi.sizeof("aats_hold_t"), 1) == lib.AATS_OK
+    lib.aats_journal_close(writer.handle)
+    assert tool.main([str(writer.path)]) == 0
+    assert "symbol=BTCUSDT.BINANCE base_exp=-8" in capsys.readouterr().out.splitlines()[-1]
 
     writer.path.write_bytes(writer.path.read_bytes()[:-3])
     assert tool.main([str(writer.path)]) == 1

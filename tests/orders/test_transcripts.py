@@ -22,6 +22,8 @@ NOT_PAPER = {
     "cancel_request_lost",
     "canceled_by_another",
     "cut_canceled_away",
+    "cut_never_arrived",
+    "cut_part_canceled_away",
     "insufficient_balance",
     "unknown_error_code",
     "venue_ban",
@@ -36,7 +38,15 @@ SESSION_ALONE = {"expired_by_venue"}
 CODES_ELSEWHERE = {
     "": "no reason",
     "journal": "tests/c/test_trader_journal.c: transcripts have no journal",
-}
+    "fills_missing": "tests/c/test_session_gap.c: no venue of transcripts loses trades",
+    "fenced": "tests/c/test_seat.c: transcripts have no risk segment; so for all that follow",
+} | dict.fromkeys(
+    (
+        *("risk_size", "risk_notional", "risk_position", "risk_exposure", "risk_open", "risk_rate", "risk_collar", "risk_book"),
+        *("risk_duplicate", "risk_loss", "reduce_only", "risk_halted", "risk_full"),
+    ),
+    "tests/c/test_gate.c",
+)
 
 
 def play(case: Case, runner: str) -> None:

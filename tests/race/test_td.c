@@ -1,4 +1,4 @@
-/* test_td.c -- a trade process's segment under weak memory: an order or event that is seen is of one write, and a lost
+/* test_td.c -- a trade process's segment under weak memory: an order, holding or event that is seen is of one write, and a lost
  * event is known to be lost. */
 #include "weak.h"
 
@@ -31,6 +31,7 @@ THREAD(setup)
     memcpy(mem, picture, used);
     weak_name(mem + offsetof(aats_td_t, oev_head) + sizeof(aats_seg_t), 8, "oev_head");
     weak_name(mem + td->order_off, sizeof(aats_order_t), "order");
+    weak_name(mem + td->hold_off, sizeof(aats_hold_t), "holding");
     weak_name(mem + td->oev_off, EVENTS * sizeof(aats_oev_t), "events");
 }
 
@@ -41,7 +42,7 @@ static aats_order_t order(uint64_t seed)
     memset(&o, 0, sizeof o);
     o.state = AATS_ORD_LIVE;
     o.order_id = o.px_i = o.cum_qty_i = o.closed_ns = (int64_t)seed;
-    o.instance = o.end_code = o.pad[6] = seed;
+    o.instance = o.end_code = o.pad[5] = seed;
     o.cum_notional = (aats_i128_t){seed, (int64_t)seed};
     return o;
 }
@@ -83,6 +84,42 @@ THREAD(read_thrice)
         WEAK_ASSERT(o.stamp % 2 == 0 && o.stamp >= seen && o.stamp != 6); /* never back, never a free one */
         seen = o.stamp;
         WEAK_ASSERT(is_order(&o, o.stamp / 2));
+    }
+}
+
+/* The n-th write of a holding tells n: money that does not fit together is worse than none. */
+static aats_hold_t hold(uint64_t seed)
+{
+    aats_hold_t h;
+    memset(&h, 0, sizeof h);
+    h.symbol[0] = 'B';
+    h.strategy = (uint16_t)seed;
+    h.size = h.cash = h.cost = h.day_size = (aats_i128_t){seed, (int64_t)seed};
+    h.fills = h.pad[9] = seed;
+    return h;
+}
+
+THREAD(write_holding)
+{
+    for (uint64_t n = 1; n <= 3; n++) {
+        aats_hold_t const h = hold(n);
+        aats_td_put_hold(mem, 0, &h);
+    }
+}
+
+THREAD(read_holding)
+{
+    uint64_t seen = 0;
+    for (int turn = 0; turn < 2; turn++) {
+        aats_hold_t h;
+        memset(&h, 0, sizeof h);
+        int const got = aats_td_get_hold(mem, 0, &h);
+        WEAK_ASSERT(got == 0 || got == 1 || got == AATS_E_BUSY);
+        if (got != 1) continue;
+        WEAK_ASSERT(h.stamp % 2 == 0 && h.stamp >= seen);
+        seen = h.stamp;
+        aats_hold_t const want = hold(h.stamp / 2);
+        WEAK_ASSERT(memcmp(h.symbol, want.symbol, sizeof h - sizeof h.stamp) == 0);
     }
 }
 
@@ -148,6 +185,13 @@ TEST(a_copy_of_an_order_is_of_one_write_through_changes_frees_and_deaths)
     weak_program_t const program = {.setup = setup, .threads = {write_four, read_thrice}};
     WEAK_HOLDS(&program, .random_runs = 2500, .seed = 1);
     WEAK_HOLDS(&program, .random_runs = 1200, .seed = 2, .kill = 1);
+}
+
+TEST(a_copy_of_a_holding_is_of_one_write)
+{
+    REQUIRE(make());
+    weak_program_t const program = {.setup = setup, .threads = {write_holding, read_holding}};
+    WEAK_HOLDS(&program, .random_runs = 1500, .seed = 6);
 }
 
 TEST(an_event_that_is_seen_is_whole_and_a_lost_one_is_known_to_be_lost)

@@ -84,7 +84,7 @@ CALLS: dict[type, dict[str, str]] = {
 ORDER_EVENTS = (
     *("onOrderCreated", "onOrderAcked", "onOrderRejected", "onOrderExec"),
     *("onOrderCancelCreated", "onOrderCancelAcked", "onOrderCancelRejected", "onOrderCanceled", "onOrderClosed"),
-    *("onOrderUnknown", "onOrderAmended", "onOrderAmendRejected", "onDisconnect", "onReconnect", "onReconciled"),
+    *("onOrderUnknown", "onOrderAmended", "onOrderAmendRejected", "onDisconnect", "onReconnect", "onReconciled", "onRisk"),
 )
 
 ORDER_FIELDS = {

@@ -284,9 +284,9 @@ def test_numbers_may_be_of_any_of_the_documented_types(feed: SyntheticFeed, pric
 def test_rules_are_asked_for_again_while_it_runs(feed: SyntheticFeed, monkeypatch: pytest.MonkeyPatch) -> None:
     real, asked = orders.fetch_rules, []
 
-    def fetch(name: str, endpoints: Any, ports: Any) -> Any:
+    def fetch(name: str, endpoints: Any, ports: Any, **more: Any) -> Any:
         asked.append(ports)
-        fresh = real(name, endpoints, ports)
+        fresh = real(name, endpoints, ports, **more)
         if len(asked) == 1:
             return fresh
         return {port: orders.rules_of(replace(one.instrument, tick=Decimal("0.5")), name) for port, one in fresh.items()}

@@ -28,7 +28,7 @@ from tests.world.world import HTTP, MS, Switch
 
 FRAME_FAULTS = ("order-lost", "order-late", "order-unsure", "order-cut", "order-5xx", "user-cut")
 ACTIONS = ("cut", "mute", "refuse", "http", "shutdown", "stop", "die")
-MORE_ACTIONS = ("deaf", "garble", "other", "halt")
+MORE_ACTIONS = ("deaf", "garble", "other", "halt", "lose")
 #: A tick and lot as small, and quantities as large, as 64 bits at 1e-8 hold; and one whose notional has more than eight decimals.
 PEPE = Spec("PEPEUSDT", "PEPE", "USDT", 1234, 8, 0, 90_000_000)
 ETHBTC = Spec("ETHBTC", "ETH", "BTC", 4_340, 5, 4, 12_000)
@@ -98,7 +98,7 @@ class OrderWorld:
         self.faults = Switch(self.plan.faults)
         keys = [(f"key{i}", f"secret{i}" if not self.plan.pem else PEM) for i in range(1 if self.plan.shared else self.plan.traders)]
         self.exchange = make_exchange(self.market, self.faults, keys, self.plan)
-        self._garble = 0
+        self._garble = self._lose = 0
         self.exchange.users._send = self._say
         self.now_ns = SECOND
         self.net = Net(self.exchange, self.rng, self.plan.delay_ms)
@@ -108,7 +108,10 @@ class OrderWorld:
         self.traders = [self._born(i, list(self._keys)[i % len(self._keys)]) for i in range(self.plan.traders)]
 
     def _say(self, conn: Any, data: bytes) -> None:
-        """Give a connection a user event, or one that nobody can read in its place."""
+        """Give a connection a user event, or one that nobody can read in its place, or nothing."""
+        if self._lose and b'"executionReport"' in data:
+            self._lose -= 1
+            return
         if self._garble and b'"executionReport"' in data:
             self._garble -= 1
             data = text_frame(data[data.index(b"{") :].replace(b'"z":', b'"z":{},"zz":'))
@@ -184,6 +187,8 @@ class OrderWorld:
                 users.leave(conn, sub_id)
         elif kind == "garble":
             self._garble += rng.randrange(1, 4)
+        elif kind == "lose":
+            self._lose += rng.randrange(1, 4)
         elif kind == "other" and account.open:  # somebody cancels it by hand
             self.exchange.desk.cancel(rng.choice(list(account.open.values())), "", now)
         elif kind == "halt":

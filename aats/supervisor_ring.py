@@ -1,0 +1,139 @@
+"""The keys that a supervisor holds, by account, and where the journals of each strategy are.
+
+For: ``aats.supervisor_process``.  Not for the way they come in (``aats.supervisor_keys``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aats import config, journal, keys, orders
+from aats._ffi import ffi
+from aats.errors import AatsError, ConfigError, ControlError
+from aats.layout import Mode
+from aats.supervisor import Job
+from aats.supervisor_keys import Locked
+
+__all__ = ["Key", "KeyRing"]
+
+
+def _memcmp(one: Any, other: Any, size: int) -> bool:
+    """Return whether two pieces of memory differ, without copying either."""
+    with memoryview(ffi.buffer(one, size)) as a, memoryview(ffi.buffer(other, size)) as b:
+        return a != b
+
+
+@dataclass
+class Key:
+    """The key of one account, and where its orders go.  The secret stands in `pages` alone."""
+
+    account: str
+    venue: str
+    mode: str
+    wsapi: str
+    cafile: str
+    pages: Locked = field(repr=False)
+    key_sz: int = field(repr=False)
+
+    @property
+    def key(self) -> Any:
+        return self.pages.pointer
+
+    @property
+    def secret(self) -> Any:
+        return self.pages.pointer + self.key_sz
+
+    def same(self, other: Key) -> bool:
+        """Return whether the other one leads to the same place with the same secret."""
+        mine, its = self.pages.memory, other.pages.memory
+        return (
+            (self.wsapi, self.cafile) == (other.wsapi, other.cafile)
+            and len(mine) == len(its)
+            and not _memcmp(self.pages.pointer, other.pages.pointer, len(mine))
+        )
+
+
+class KeyRing:
+    """The keys that were handed over, by account; and where the journals of each strategy are."""
+
+    def __init__(self) -> None:
+        self._keys: dict[str, Key] = {}
+        self._folders: dict[tuple[str, str], Path] = {}
+
+    def __repr__(self) -> str:
+        return f"<KeyRing {len(self._keys)} accounts>"
+
+    def take(self, head: dict[str, Any], raw: Any, size: int) -> tuple[Key, bool]:
+        """Keep what a frame brought; `raw` points to key NUL secret NUL.  Return it, and whether it differs from what was known of the account.
+
+        Raises
+        ------
+        ControlError
+            It is not what it says.
+        """
+        words = {name: str(head.get(name, "")) for name in ("name", "account", "venue", "mode", "wsapi", "cafile", "journal")}
+        with memoryview(ffi.buffer(raw, size)) as view:
+            ends = [at for at in range(size) if view[at] == 0]
+            if len(ends) != 2 or ends[1] != size - 1 or ends[0] == 0:
+                raise ControlError("a key and its secret are expected behind the head")
+            digest = hashlib.sha256(view[: ends[0]]).hexdigest()[:8]
+        if not words["account"].startswith(f"{words['venue'].lower()}-{digest}"):
+            raise ControlError(f"the key is not that of account {words['account'] or '(none)'}")
+        pages = Locked(size)
+        ffi.memmove(pages.pointer, raw, size)
+        key = Key(words["account"], words["venue"], words["mode"].lower(), words["wsapi"], words["cafile"], pages, ends[0] + 1)
+        old = self._keys.get(key.account)
+        changed = old is not None and not key.same(old)
+        if old is not None:
+            old.pages.close()
+        self._keys[key.account] = key
+        if words["name"] and words["journal"]:
+            self._folders[words["name"], key.account] = Path(words["journal"])
+        return key, changed
+
+    def has(self, account: str) -> bool:
+        return account in self._keys
+
+    def of(self, job: Job) -> Key:
+        """Return the key of a seat's account: handed over, else that of the key file, if it is the same account's.
+
+        Raises
+        ------
+        ConfigError
+            There is none.
+        """
+        key = self._keys.get(job.account)
+        if key is None:
+            key = self._from_file(job)
+        return key
+
+    def _from_file(self, job: Job) -> Key:
+        exchange, mode = job.account.partition("-")[0].upper(), Mode(job.mode).name.lower()
+        why = "the processes that had it are gone"
+        try:
+            found = keys.find(exchange, mode)
+            if journal.account_id(exchange, found.key) == job.account:
+                endpoints = orders.order_endpoints(exchange, mode)
+                raw = found.key.encode() + b"\0" + found.secret.encode() + b"\0"
+                pages = Locked(len(raw))
+                ffi.memmove(pages.pointer, raw, len(raw))
+                self._keys[job.account] = Key(
+                    job.account, exchange, mode, endpoints.wsapi, orders.cafile(), pages, len(found.key.encode()) + 1
+                )
+                return self._keys[job.account]
+            why += f", and that of {found.origin} is another account's"
+        except AatsError:
+            pass
+        raise ConfigError(f"no key of account {job.account} is here: {why}: start {job.name} again, or `aats flatten`")
+
+    def folder(self, job: Job) -> Path:
+        """Return the folder of a strategy's journals."""
+        return self._folders.get((job.name, job.account)) or config.state_home() / "journal" / job.account / job.name
+
+    def drop(self, needed: set[str]) -> None:
+        """Forget the keys of all other accounts."""
+        for account in [one for one in self._keys if one not in needed]:
+            self._keys.pop(account).pages.close()

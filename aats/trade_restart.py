@@ -1,0 +1,138 @@
+"""What earlier runs of a strategy left, and how this one goes on with it: holdings, fees, day totals, and every order whose Closed was not delivered.
+
+For: ``aats.trade_orders``.  Not for reading journals (``aats.journal``), nor for what becomes of an order that was taken over (csrc/app/trader.h).
+
+    look    the folders of all accounts that this run trades on: what runs left that did not end in order
+    take    holdings -> orders, told again -> the journal's first checkpoint: from then on they are ours, before it the earlier run's
+    settle  once the venue was looked at: END behind the files of those runs
+
+An order of a symbol that is not traded here is not taken over; the session cancels it if it is open, by the instance in its client id.  Nothing is ever
+sent again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aats import journal
+from aats._ffi import ffi, lib, text
+from aats.base.order import take_id
+from aats.errors import AatsError
+
+__all__ = ["Earlier"]
+
+log = logging.getLogger("aats.trade")
+
+
+class Earlier:
+    """The earlier runs of one strategy on the accounts of this one.
+
+    Parameters
+    ----------
+    name : str
+        Of the process, for the log.
+    folders : sequence of Path
+        Of the strategy's journals, one an account.
+    living : collection of int
+        Instances of processes that run: theirs is nobody else's.
+
+    Attributes
+    ----------
+    runs : list of journal.Run
+        Those that did not end in order, oldest first.
+    """
+
+    def __init__(self, name: str, folders: Sequence[Path], living: Collection[int]) -> None:
+        self._name = name
+        found = [run for folder in folders for run in journal.scan(folder) if run.instance not in living]
+        self.runs = [run for run in found if not run.ended]
+        self._carried = journal.carried(found)
+        self._adopted: set[str] = set()
+
+    @property
+    def instances(self) -> list[int]:
+        return [run.instance for run in self.runs]
+
+    def symbols(self, exchange: str) -> set[str]:
+        """Return the symbols of an exchange of which orders may be open."""
+        return {order.symbol for run in self.runs for order in run.open if order.symbol.endswith(f".{exchange}")}
+
+    # ---------------------------------------------------------------------------------------------------- taking over
+
+    def take(self, trader: Any, syms: Mapping[str, int], now_ns: int) -> int:
+        """Hand everything to a trader, whose symbols `syms` has; return how many orders it has taken over.
+
+        Raises
+        ------
+        AatsError
+            The journal's first checkpoint cannot be written.
+        """
+        if self._carried is not None:
+            self._carry(trader, syms, self._carried)
+            now_ns = max(now_ns, self._carried.checked_ns + 1)  # the newest run is known by it, also where the clock has gone back
+        cnt = sum(self._adopt(trader, left, now_ns) for run in self.runs for left in run.left.values())
+        code = lib.aats_trader_carried(trader, now_ns)
+        if code != lib.AATS_OK:
+            raise AatsError(
+                f"{self._name}: the journal does not take what earlier runs left ({text(lib.aats_err_name(code))}): is the disk full?"
+            )
+        return cnt
+
+    def _carry(self, trader: Any, syms: Mapping[str, int], run: journal.Run) -> None:
+        for hold in run.holds.values():
+            self._taken(lib.aats_trader_carry(trader, _struct("aats_hold_t", hold)), "a holding")
+        for fee in run.fees.values():
+            self._taken(lib.aats_trader_carry_fee(trader, _struct("aats_fee_t", fee)), "fees")
+        for fill in run.fills:
+            symbol = bytes(fill["order"]["symbol"]).decode("utf-8", "replace")
+            self._taken(lib.aats_trader_carry_fill(trader, syms.get(symbol, -1), _struct("aats_oev_t", fill)), f"a fill of {symbol}")
+        if run.days:
+            day = max(run.days)
+            totals = run.days[day]
+            lib.aats_trader_carry_day(trader, ffi.new("aats_jday_t *", {"day": day, "orders": totals.orders, "cancels": totals.cancels}))
+
+    def _taken(self, code: int, what: str) -> None:
+        if code != lib.AATS_OK:
+            log.error("%s: %s of earlier runs cannot be carried over (%s)", self._name, what, text(lib.aats_err_name(code)))
+
+    def _adopt(self, trader: Any, left: journal.Left, now_ns: int) -> bool:
+        if left.intent is None:
+            return False  # another build wrote it: the session cancels it by its client id
+        story = ffi.new("aats_oev_t[]", max(1, len(left.events)))
+        for at, event in enumerate(left.events):
+            _copy(ffi.addressof(story, at), event)
+        intent = _struct("aats_order_t", left.intent)
+        code = lib.aats_trader_adopt(trader, take_id(), intent, story, len(left.events), now_ns)
+        if code == lib.AATS_OK:
+            self._adopted.add(left.client_id)
+            return True
+        if code != lib.AATS_E_UNKNOWN:  # that is a symbol that is not traded here
+            log.error("%s: order %s of an earlier run cannot be taken over (%s)", self._name, left.client_id, text(lib.aats_err_name(code)))
+        return False
+
+    # -------------------------------------------------------------------------------------------------------- after it
+
+    def settle(self, looked_at: Collection[str]) -> None:
+        """Write END behind each run of which nothing can be open: it was taken over, or its symbol was `looked_at` by a session that is ready."""
+        for run in self.runs:
+            if all(left.client_id in self._adopted or left.closed or left.symbol in looked_at for left in run.left.values()):
+                with contextlib.suppress(AatsError):  # the next start does it
+                    journal.settle(run.path)
+        self.runs = []
+
+
+def _copy(out: Any, one: np.void) -> None:
+    raw = one.tobytes()
+    ffi.memmove(out, raw, len(raw))
+
+
+def _struct(name: str, one: np.void) -> Any:
+    out = ffi.new(f"{name} *")
+    _copy(out, one)
+    return out
