@@ -26,7 +26,7 @@ from urllib.parse import urlsplit
 
 from aats._ffi import ffi, lib, text
 from aats.errors import AatsError, ConfigError, SegmentMissing, ShmError
-from aats.shm.risk import Host, open_host
+from aats.shm.risk import Host, name_of, open_host
 
 __all__ = ["HostBudget", "Usage", "address_of", "budgets_of", "give", "usage"]
 
@@ -84,13 +84,19 @@ class _Alone:
 
 
 _kept: list[_Table] = []
+_keeping = threading.Lock()
 
 
 def _open(*, create: bool = True) -> _Table:
-    """Map the risk segment of the namespace in force; the caller is of its control table, or says create=False."""
-    table = _Table(open_host(create=create))
-    _kept.append(table)
-    return table
+    """Map the risk segment of the namespace in force, once; the caller is of its control table, or says create=False."""
+    name = name_of()
+    with _keeping:
+        for table in _kept:
+            if table.host.segment.name == name and table.host.current:
+                return table
+        table = _Table(open_host(create=create))
+        _kept.append(table)
+        return table
 
 
 class HostBudget:
@@ -122,11 +128,19 @@ class HostBudget:
                 self._table = self._opened()
             found = self._found.get(kind)
             if found is None:
-                found = self._found[kind] = self._table.find(f"{self.address} {kind}")
+                found = self._found[kind] = self._find(f"{self.address} {kind}")
                 for expected, span_ns, limit in EXPECTED:
                     if expected == kind:
                         lib.aats_budget_expect(found, span_ns, limit, limit // RESERVE_PART)
             return found
+
+    def _find(self, name: str) -> Any:
+        try:
+            return self._table.find(name)
+        except ShmError as exc:
+            log.warning("%s; this process counts for itself alone", exc)
+            self._table = _Alone()
+            return self._table.find(name)
 
     def _opened(self) -> Any:
         try:
@@ -173,18 +187,27 @@ def budgets_of(exchange: str, mode: str, rest: str, *, member: bool = True) -> H
     return HostBudget(address_of(exchange, mode, rest), member=member)
 
 
-def give(session: Any, account: str, address: str) -> None:
+def give(session: Any, account: str, address: str) -> bool:
     """Give an ``aats_session_t *`` the budgets of its account and address; before its first pass.
+
+    Returns
+    -------
+    bool
+        False, with a warning, where the table has no room for their names: then the session counts for itself alone.
 
     Raises
     ------
     AatsError
-        There is no risk segment, or no room in it.
+        There is no risk segment.
     """
     segment = _open().host.segment
     code = lib.aats_session_budgets(session, segment._base, segment.size, account.encode(), address.encode())
+    if code == lib.AATS_E_FULL:
+        log.warning("%s: no room for the budgets of %s at %s; its orders count for themselves alone", segment.name, account, address)
+        return False
     if code != lib.AATS_OK:
         raise ConfigError(f"{segment.name}: no budgets for {account} at {address} ({text(lib.aats_err_name(code))})")
+    return True
 
 
 # ------------------------------------------------------------------------------------------------------------- usage

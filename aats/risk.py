@@ -25,7 +25,7 @@ from typing import Any
 
 from aats._ffi import check, ffi, lib, text
 from aats.config.rules import near
-from aats.errors import ConfigError
+from aats.errors import ConfigError, ControlError
 from aats.layout import Mode
 from aats.shm import risk_state
 from aats.shm.risk import Host
@@ -262,6 +262,11 @@ def change(host: Host, scope: Scope, limits: Mapping[str, int], *, by: str, reas
     ----------
     by : str
         The command, for the audit.
+
+    Raises
+    ------
+    ControlError
+        It could not be written down; the text says what is in force.
     """
     with host.lock():
         before = limits_of(host, scope)
@@ -270,13 +275,19 @@ def change(host: Host, scope: Scope, limits: Mapping[str, int], *, by: str, reas
             return []
         at = scope.row(host, make=True)
         lines = []
-        for key, value in moved.items():
-            old, new = (_shown(one, KEYS[key]) if one else "none" for one in (before.get(key, 0), value))
-            _audit(host, scope, key, old, new, by=by, reason=reason)
-            lines.append(f"{key} of {scope} is {new} (was {old})")
+        try:
+            for key, value in moved.items():
+                old, new = (_shown(one, KEYS[key]) if one else "none" for one in (before.get(key, 0), value))
+                _audit(host, scope, key, old, new, by=by, reason=reason)
+                lines.append(f"{key} of {scope} is {new} (was {old})")
+        except OSError as exc:
+            raise ControlError(f"the limits of {scope} stay as they are: the change cannot be written down ({exc})") from exc
         row = ffi.new("aats_rlimits_t *", before | moved)
         check(lib.aats_risk_row_put(host.view, at, row), f"the limits of {scope} cannot be set")
-        host.save()
+        try:
+            host.save()
+        except OSError as exc:
+            raise ControlError(f"{'; '.join(lines)}; but that could not be saved, only audited ({exc})") from exc
         return lines
 
 
@@ -310,16 +321,38 @@ def _stricter(key: str, one: int, than: int) -> bool:
 
 
 def throw(host: Host, scope: Scope, switch: str, *, by: str, reason: str = "") -> str:
-    """Throw the switch of a scope (one of SWITCHES), in the audit first; return the line that says so."""
+    """Throw the switch of a scope (one of SWITCHES); return the line that says so.
+
+    Raises
+    ------
+    ControlError
+        It could not be written down.  What lets less out is in force all the same: a full disk must not keep anybody from halting.
+    """
     with host.lock():
         at = scope.row(host, make=True)
         row = ffi.new("aats_rlimits_t *")
         lib.aats_risk_row_read(host.view, at, row)
         old = SWITCHES[min(int(row.swtch), 2)]
-        _audit(host, scope, "switch", old, switch, by=by, reason=reason)
-        lib.aats_risk_row_switch(host.view, at, SWITCHES.index(switch), reason.encode()[:95])
-        host.save()
-        return f"{scope} is {'halted' if switch == 'halt' else 'reduce only' if switch == 'reduce' else 'active'} (was {old})"
+        stricter = SWITCHES.index(switch) > SWITCHES.index(old)
+        line = f"{scope} is {'halted' if switch == 'halt' else 'reduce only' if switch == 'reduce' else 'active'} (was {old})"
+
+        def act() -> None:
+            lib.aats_risk_row_switch(host.view, at, SWITCHES.index(switch), reason.encode()[:95])
+
+        if stricter:
+            act()
+        try:
+            _audit(host, scope, "switch", old, switch, by=by, reason=reason)
+            if not stricter:
+                act()
+            host.save()
+        except OSError as exc:
+            in_force = SWITCHES[int(host.view.risk.swtch if scope == HOST else host.view.limits[at].swtch)] == switch
+            said = (
+                f"{line}, but that could not be written down" if in_force else f"{scope} stays as it is: the change cannot be written down"
+            )
+            raise ControlError(f"{said} ({exc})") from exc
+        return line
 
 
 def resume(host: Host, scope: Scope, *, by: str, reason: str = "") -> list[str]:
@@ -371,6 +404,7 @@ def _origins(audit: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str, str], s
 
 def look(host: Host) -> dict[str, Any]:
     """Return all that the segment holds, amounts as exact decimal texts: for ``aats risk show``."""
+    host.note()
     view, head = host.view, host.view.risk
     row = ffi.new("aats_rlimits_t *")
     audit = risk_state.read_audit(host.namespace)

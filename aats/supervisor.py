@@ -23,13 +23,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from aats._ffi import ffi, lib, text
 from aats.errors import AatsError
 from aats.layout import Mode
+from aats.supervisor_job import Clearing, Job, Outside
 
-__all__ = ["Clearing", "Job", "Outside", "Supervisor", "WINDOW_NS"]
+__all__ = ["Supervisor", "WINDOW_NS"]
 
 SECOND = 1_000_000_000
 MS = 1_000_000
@@ -45,90 +46,12 @@ _AGAIN_NS = (SECOND // 2, SECOND, 2 * SECOND, 4 * SECOND, 8 * SECOND)
 _WATCH_NS = (SECOND, SECOND, 2 * SECOND, 4 * SECOND, 8 * SECOND)  # between looks at the orders of a process that is still there
 
 
-@dataclass(frozen=True)
-class Job:
-    """A seat whose orders are to be cleared.
-
-    Attributes
-    ----------
-    at : int
-        Index of the seat.
-    instance : int
-        Of the run that is dead or hung.
-    symbols : tuple of str
-        Symbols in which the seat counts something.
-    """
-
-    at: int
-    name: str
-    account: str
-    mode: int
-    instance: int
-    symbols: tuple[str, ...]
-
-    def __str__(self) -> str:
-        return f"{self.name} on {self.account}"
-
-
-class Clearing(Protocol):
-    """The orders of one seat being canceled.
-
-    Attributes
-    ----------
-    clean : bool
-        The venue has said, after the last `look`, that nothing of it is open.
-    last : str
-        Why it is not clean yet, for people.
-    doubtful : bool
-        An order of it may still be on its way to the venue.
-    """
-
-    clean: bool
-    last: str
-    doubtful: bool
-
-    def step(self, now_ns: int, mono_ns: int) -> int:
-        """Make a pass; return the work done."""
-
-    def look(self) -> None:
-        """Ask the venue once more."""
-
-    def position(self, symbol: str, counted: int) -> int:
-        """Return the true position in a symbol, at its qty_exp; `counted` is what the dead process's cell says."""
-
-    def close(self) -> None:
-        """Give up connection and memory."""
-
-
-class Outside(Protocol):
-    """What the step function sees of the world."""
-
-    def alive(self, owner: int) -> bool:
-        """Return whether the process of an owner word runs."""
-
-    def runs(self, owner: int) -> bool:
-        """Return whether it has said RUN, and not that it leaves."""
-
-    def lives(self, instance: int) -> bool:
-        """Return whether a process of that instance is still there, stopped or not."""
-
-    def lacks(self, job: Job) -> str:
-        """Return what is missing to clear such a seat (a key), "" if nothing is."""
-
-    def clear(self, job: Job) -> Clearing:
-        """Begin to clear; an AatsError says why it is not possible now."""
-
-    def say(self, level: int, line: str) -> None:
-        """Log a line: 0 information, 1 repaired by itself, 2 somebody must act."""
-
-
 @dataclass
 class _Sight:
     """What was seen of a seat whose owner does not answer."""
 
     owner: int
     since_ns: int
-    hung: bool
 
 
 @dataclass
@@ -145,7 +68,6 @@ class _Task:
     """A seat that is ours until it is clear."""
 
     job: Job
-    began_ns: int
     clearing: Clearing | None = None
     tries: int = 0
     try_ns: int = 0  # the next attempt to begin, not before
@@ -180,7 +102,7 @@ class Supervisor:
         self._look_ns = 0
         self._looked_ns = 0
         self._silent: dict[int, _Silence] = {}
-        self.watched = 0  # seats of living processes
+        self.watched = 0  # living processes whose orders it would cancel
         self.cleared = 0
 
     # ------------------------------------------------------------------------------------------------------ the step
@@ -261,7 +183,7 @@ class Supervisor:
             if state == lib.AATS_SEAT_CLEARING:
                 if lib.aats_ident_bare(owner) == lib.aats_ident_bare(self._me):
                     self._begin(at, seat, mono_ns)
-                elif not alive:
+                elif not alive and seat.on_death != lib.AATS_DEATH_KEEP:
                     self._claim(at, seat, mono_ns, "whoever cleared its orders is dead")
                 else:
                     self._lacking.pop(at, None)
@@ -270,7 +192,7 @@ class Supervisor:
                 if not alive and lib.aats_seat_claim(self._view, at, owner, self._me) == lib.AATS_OK:
                     lib.aats_seat_move(self._view, at, self._me, lib.AATS_SEAT_FREE)
                 continue
-            self.watched += alive
+            self.watched += alive and seat.on_death != lib.AATS_DEATH_KEEP and seat.mode != Mode.PAPER
             why = self._trouble(at, seat, alive, heard_ns)
             if why is None:
                 self._sights.pop(at, None)
@@ -278,7 +200,7 @@ class Supervisor:
                 continue
             sight = self._sights.get(at)
             if sight is None or sight.owner != owner:
-                sight = self._sights[at] = _Sight(owner, mono_ns, alive)
+                sight = self._sights[at] = _Sight(owner, mono_ns)
             if mono_ns - sight.since_ns >= int(seat.grace_ms) * MS:
                 self._claim(at, seat, mono_ns, why)
         for gone in (self._sights, self._lacking, self._silent):
@@ -342,7 +264,7 @@ class Supervisor:
     def _begin(self, at: int, seat: Any, mono_ns: int) -> None:
         job = self._job(at, seat)
         there = self._outside.lives(job.instance) and not self._fenced(job)
-        self._tasks[at] = _Task(job, mono_ns, was_there=there, gone_ns=0 if there else mono_ns)
+        self._tasks[at] = _Task(job, was_there=there, gone_ns=0 if there else mono_ns)
 
     def _lose(self, at: int, why: str) -> None:
         task = self._tasks.pop(at)
@@ -427,7 +349,7 @@ class Supervisor:
 
     def _cells(self, at: int) -> Iterator[tuple[int, str]]:
         """Yield (index, name) of each symbol in which a seat counts something."""
-        for index in range(int(self._view.risk.sym_cnt)):
+        for index in range(int(self._view.risk.sym_cap)):  # not sym_cnt, a hint
             lib.aats_cell_read(self._view, at, index, self._cell)
             if self._cell.pos_i or self._cell.buy_i or self._cell.sell_i or self._cell.open_cnt or self._cell.exposure_i:
                 yield index, text(self._view.syms[index].symbol)

@@ -20,7 +20,7 @@ from aats import journal
 from aats._ffi import ffi, lib, text
 from aats.errors import ConfigError
 from aats.instruments import exponents
-from aats.supervisor import Job
+from aats.supervisor_job import Job
 
 __all__ = ["Clearance", "Remains", "remains"]
 
@@ -80,8 +80,10 @@ def remains(folder: Path, instance: int, living: Iterable[int] = ()) -> Remains:
     for run in runs:
         if run.ended:
             continue
-        if run.instance != instance:
-            out.instances.append(run.instance)
+        # What it has taken over bears the instance of a run that may have ended since.
+        for one in (run.instance, *(left.instance for left in run.left.values())):
+            if one not in out.instances:
+                out.instances.append(one)
         out.orders += run.open
     whole = journal.carried(runs)
     if whole is not None:

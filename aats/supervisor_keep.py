@@ -22,7 +22,7 @@ from aats.supervisor_link import NAME, running
 
 __all__ = ["Keeper"]
 
-_READY_S = 10.0
+_READY_S = 20.0
 _LOOK_S = 0.5
 _AGAIN_S = (0.0, 1.0, 5.0, 15.0)  # between starts of one that does not stay
 _STAYED_S = 60.0

@@ -38,6 +38,8 @@ log = logging.getLogger("aats.trade")
 NAME = "supervisor"
 WAIT_S = 5.0
 _PAUSE_S = 0.1
+MUTE_S = 5.0  #: without a heartbeat of the supervisor, before somebody is told
+_START_S = 25.0  # of a supervisor, on a busy machine
 _AGAIN_S = (0.5, 1.0, 2.0, 5.0, 10.0)  # between attempts to reach one again
 
 
@@ -137,6 +139,7 @@ class SupervisorLink:
         self._sock: socket.socket | None = None
         self._again: threading.Thread | None = None
         self._closed = threading.Event()
+        self._mute = False
 
     def __repr__(self) -> str:
         return f"<SupervisorLink {self.name}: {len(self._watched)} seats{', open' if self._sock is not None else ''}>"
@@ -179,15 +182,31 @@ class SupervisorLink:
                     log.warning(
                         "%s: the supervisor is gone: until there is another, nobody would cancel the orders if this process died", self.name
                     )
+        self._look_at_its_heart()
         if self._sock is None:
             self._again = threading.Thread(target=self._reconnect, name="aats-supervisor", daemon=True)
             self._again.start()
+
+    def _look_at_its_heart(self) -> None:
+        """Say once that a supervisor is there and does nothing: stopped, or hung."""
+        entry = running() if self._sock is not None else None
+        mute = entry is not None and time.monotonic_ns() - entry.heartbeat_mono_ns > MUTE_S * 1e9
+        if mute and not self._mute and entry is not None:
+            log.warning(
+                "%s: the supervisor (pid %d) has been mute for %g s: nobody would cancel the orders if this process died",
+                self.name,
+                entry.pid,
+                MUTE_S,
+            )
+        elif self._mute and not mute and self._sock is not None:
+            log.warning("%s: the supervisor is awake again", self.name)
+        self._mute = mute
 
     def close(self) -> None:
         """Say good-bye; a second call does nothing."""
         self._closed.set()
         if self._again is not None and self._again is not threading.current_thread():
-            self._again.join(WAIT_S)
+            self._again.join(1.0)  # it sees that it is not wanted any more when its attempt is over
         if self._sock is not None:
             self._sock.close()
             self._sock = None
@@ -266,7 +285,7 @@ class SupervisorLink:
         finally:
             theirs.close()
         ours.close()
-        control_client.ask(*self._control, {"op": "supervise", "namespace": shm.namespace()}, timeout_s=2 * WAIT_S)
+        control_client.ask(*self._control, {"op": "supervise", "namespace": shm.namespace()}, timeout_s=_START_S)
         return None
 
     @staticmethod

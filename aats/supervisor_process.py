@@ -34,8 +34,9 @@ from aats._ffi import ffi, lib
 from aats.errors import AatsError, ConfigError, ControlError, SegmentMissing
 from aats.layout import TD, TD_OFFSET, Command, Kind, Role, State
 from aats.shm import risk
-from aats.supervisor import Job, Supervisor
+from aats.supervisor import Supervisor
 from aats.supervisor_clear import Clearance, remains
+from aats.supervisor_job import Job
 from aats.supervisor_keys import Inbox, address, peer_of, send_line
 from aats.supervisor_link import NAME
 from aats.supervisor_ring import Key, KeyRing
@@ -52,6 +53,8 @@ _WATCH_S = 0.02
 _IDLE_S = 5.0
 _DETAIL_S = 0.2
 _LACKS_S = 2.0
+_SAVE_S = 30.0
+_LEAVE_S = 4.0
 _LINES_MAX = 256
 
 
@@ -164,7 +167,7 @@ def _trading() -> Iterator[tuple[int, shm.Segment]]:
 # --------------------------------------------------------------------------------------------------------- the process
 
 
-class Desk:
+class Lines:
     """The lines to trade processes: who is connected, what each has said."""
 
     def __init__(self, ring: KeyRing, keys_from: int | None) -> None:
@@ -265,47 +268,62 @@ def main(keys_from: int | None = None) -> int:
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     with control.join(Role.OTHER, NAME, detail="starting") as me:
         ring = KeyRing()
-        desk = Desk(ring, keys_from)
+        lines = Lines(ring, keys_from)
         try:
             host = risk.open_host()
-            _serve(me, host, ring, desk, stopped)
+            _serve(me, host, ring, lines, stopped)
         finally:
-            desk.close()
+            lines.close()
             ring.drop(set())
     return 0
 
 
-def _serve(me: control.Member, host: Any, ring: KeyRing, desk: Desk, stopped: threading.Event) -> None:
+def _serve(me: control.Member, host: Any, ring: KeyRing, lines: Lines, stopped: threading.Event) -> None:
     real = Real(ring)
     supervisor = Supervisor(host.view, me.identity, real)
     host.view.risk.supervisor = me.identity
     me.ready("watches 0")
     said, say_at, busy_at = "", 0.0, time.monotonic()
-    log.info("supervisor runs, namespace %s, listens at %s", me.table.namespace, desk.path)
-    while not stopped.is_set():
-        desk.wait(_BUSY_S if supervisor.hurried else _WATCH_S)
+    saved_at, saved_cleared = busy_at, 0
+    log.info("supervisor runs, namespace %s, listens at %s", me.table.namespace, lines.path)
+    stop_by = float("inf")
+    while not stopped.is_set() or (supervisor.hurried and time.monotonic() < stop_by):  # what is being canceled is canceled first
+        if stopped.is_set():
+            stop_by = min(stop_by, time.monotonic() + _LEAVE_S)
+        lines.wait(_BUSY_S if supervisor.hurried else _WATCH_S)
         real.chores()
-        while desk.renewed:
-            supervisor.renewed(desk.renewed.pop())
+        while lines.renewed:
+            supervisor.renewed(lines.renewed.pop())
         supervisor.step(time.time_ns(), time.monotonic_ns())
         me.beat()
         me.tick()
         _obey(me, stopped)
         now = time.monotonic()
-        if len(desk) or supervisor.busy or supervisor.watched:
+        if len(lines) or supervisor.busy or supervisor.watched:
             busy_at = now
         if now - busy_at > _IDLE_S:
             log.info("nothing is left to watch: it ends")
             break
+        if (now - saved_at > _SAVE_S and not supervisor.busy) or supervisor.cleared != saved_cleared:
+            saved_at, saved_cleared = now, supervisor.cleared
+            _save(host)
         if now >= say_at:
             say_at = now + _DETAIL_S
-            ring.drop(supervisor.accounts() | desk.accounts())
+            ring.drop(supervisor.accounts() | lines.accounts())
             if supervisor.detail != said:
                 said = supervisor.detail
                 me.describe(detail=said)
     supervisor.close()
     if int(host.view.risk.supervisor) == me.identity:
         host.view.risk.supervisor = 0
+
+
+def _save(host: Any) -> None:
+    """Write down what every seat has at stake, for a boot after a power cut."""
+    try:
+        host.save()
+    except (AatsError, OSError) as exc:
+        log.warning("the state of the risk segment cannot be saved: %s", exc)
 
 
 def _obey(me: control.Member, stopped: threading.Event) -> None:

@@ -14,7 +14,7 @@ from aats import config, journal, keys, orders
 from aats._ffi import ffi
 from aats.errors import AatsError, ConfigError, ControlError
 from aats.layout import Mode
-from aats.supervisor import Job
+from aats.supervisor_job import Job
 from aats.supervisor_keys import Locked
 
 __all__ = ["Key", "KeyRing"]

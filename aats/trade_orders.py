@@ -13,6 +13,7 @@ For: `aats.trade.Session`, which has one `Desk` where something is traded.  Not 
     aats.trade_ways     where orders go: sessions and paper
     aats.trade_seat     whose orders they are, for the host
     aats.trade_restart  what earlier runs left
+    aats.trade_neighbours  journals beside those
     aats.trade_policy   what was asked for
 """
 
@@ -36,6 +37,7 @@ from aats.orders import Rules
 from aats.shm import Segment
 from aats.supervisor_link import SupervisorLink, Watched, wanted
 from aats.trade_money import PositionsView
+from aats.trade_neighbours import refuse_second, warn_of_other_keys
 from aats.trade_policy import Policy
 from aats.trade_restart import Earlier
 from aats.trade_seat import Seat
@@ -188,7 +190,10 @@ class Desk:
         for folder in folders:
             journal.clean(folder)
         own = {self._journal.instance} if self._journal is not None else set()
-        self._earlier = Earlier(self.name, folders, living_instances() | own)
+        living = living_instances()
+        refuse_second(self.name, folders, living - own)
+        warn_of_other_keys(self.name, self._accounts)
+        self._earlier = Earlier(self.name, folders, living | own)
         self.clean = not any(run.left for run in self._earlier.runs)
 
     def _make_trader(self, markets: Sequence[Market]) -> None:
@@ -207,17 +212,24 @@ class Desk:
         for way in self._ways:
             left = self._earlier.symbols(way.market.exchange)
             self.syms.update(way.open(trader, earlier=self._earlier.instances, left=left, say=self._say))
-        self._take_over()
+        self._take_over({port: sym for way in self._ways for port, sym in way.open_left(trader).items()})
 
-    def _take_over(self) -> None:
-        """Go on with what earlier runs left: `on_restart` cancel asks for the cancel of each order that is open, adopt leaves it to the strategy."""
+    def _take_over(self, others: Mapping[str, int]) -> None:
+        """Go on with what earlier runs left: `on_restart` cancel asks for the cancel of each order that is open, adopt leaves it to the strategy.
+
+        Orders of symbols that this run does not trade (`others`) are canceled either way.
+        """
         assert self._earlier is not None
-        self._adopted = self._earlier.take(self.trader, self.syms, time.time_ns())
+        taken = self._earlier.take(self.trader, self.syms | dict(others), time.time_ns())
+        self._adopted = len(taken)
         self._earlier.settle(())
         if self._adopted:
             self._say("%s: takes over %d orders of earlier runs (on_restart %s)", self.name, self._adopted, self._policy.on_restart)
         if self._policy.on_restart == "cancel":
             lib.aats_trader_cancel_all(self.trader, time.time_ns(), time.monotonic_ns())
+        for order_id, left in taken.items():
+            if self._policy.on_restart == "adopt" and left.symbol in others and not left.closed:
+                lib.aats_trader_cancel(self.trader, order_id, 0, time.time_ns(), time.monotonic_ns())
 
     def connect(self, loop: Any, ports: Sequence[str], cids: Mapping[str, Any]) -> None:
         """Hand the trader to the loop; `ports` are the reader's symbols in its order, `cids` the traded ones' cids."""
@@ -247,6 +259,8 @@ class Desk:
 
     def _risk_news(self, state: str, line: str) -> None:
         log.warning("%s: risk: %s%s", self.name, state, f" ({line})" if line else "")
+        if self._seat is not None:
+            self._seat.host.note()  # a limit may have thrown the switch by itself: that belongs into the audit
 
     # ----------------------------------------------------------------------------------------------------- the run
 

@@ -6,8 +6,8 @@ For: ``aats.trade_orders``.  Not for reading journals (``aats.journal``), nor fo
     take    holdings -> orders, told again -> the journal's first checkpoint: from then on they are ours, before it the earlier run's
     settle  once the venue was looked at: END behind the files of those runs
 
-An order of a symbol that is not traded here is not taken over; the session cancels it if it is open, by the instance in its client id.  Nothing is ever
-sent again.
+Orders of symbols that this run does not trade are taken over, too, where the venue still lists them, and canceled; others the session cancels if they are
+open, by the instance in their client ids.  Nothing is ever sent again.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ import numpy as np
 from aats import journal
 from aats._ffi import ffi, lib, text
 from aats.base.order import take_id
-from aats.errors import AatsError
+from aats.errors import AatsError, ConfigError
+from aats.journal import JournalKind
 
 __all__ = ["Earlier"]
 
@@ -46,6 +47,11 @@ class Earlier:
     ----------
     runs : list of journal.Run
         Those that did not end in order, oldest first.
+
+    Raises
+    ------
+    ConfigError
+        One of them was written by another version of aats.
     """
 
     def __init__(self, name: str, folders: Sequence[Path], living: Collection[int]) -> None:
@@ -54,6 +60,18 @@ class Earlier:
         self.runs = [run for run in found if not run.ended]
         self._carried = journal.carried(found)
         self._adopted: set[str] = set()
+        self._refuse_another_layout()
+
+    def _refuse_another_layout(self) -> None:
+        """Refuse to begin where another version of aats has written what is held or open: it would count as nothing, for this run and all that follow."""
+        runs = self.runs if self._carried is None else [*self.runs, self._carried]
+        alien = next((run for run in runs if run.alien), None)
+        if alien is not None:
+            raise ConfigError(
+                f"{self._name}: {alien.path} was written by another version of aats, and what the strategy holds or has open cannot be read by this one: "
+                "go on with that version; or let it close what is open and held (its `aats positions` shows it), then move the file away, and the strategy "
+                "begins with nothing"
+            )
 
     @property
     def instances(self) -> list[int]:
@@ -65,56 +83,67 @@ class Earlier:
 
     # ---------------------------------------------------------------------------------------------------- taking over
 
-    def take(self, trader: Any, syms: Mapping[str, int], now_ns: int) -> int:
-        """Hand everything to a trader, whose symbols `syms` has; return how many orders it has taken over.
+    def take(self, trader: Any, syms: Mapping[str, int], now_ns: int) -> dict[int, journal.Left]:
+        """Hand everything to a trader, whose symbols `syms` has; return the orders that it has taken over, by their ids in this process.
 
         Raises
         ------
         AatsError
             The journal's first checkpoint cannot be written.
+        ConfigError
+            A holding cannot be carried over: a start would lose it.
         """
         if self._carried is not None:
             self._carry(trader, syms, self._carried)
             now_ns = max(now_ns, self._carried.checked_ns + 1)  # the newest run is known by it, also where the clock has gone back
-        cnt = sum(self._adopt(trader, left, now_ns) for run in self.runs for left in run.left.values())
+        taken = {}
+        for run in self.runs:
+            for left in run.left.values():
+                order_id = self._adopt(trader, left, now_ns)
+                if order_id:
+                    taken[order_id] = left
         code = lib.aats_trader_carried(trader, now_ns)
         if code != lib.AATS_OK:
             raise AatsError(
                 f"{self._name}: the journal does not take what earlier runs left ({text(lib.aats_err_name(code))}): is the disk full?"
             )
-        return cnt
+        return taken
 
     def _carry(self, trader: Any, syms: Mapping[str, int], run: journal.Run) -> None:
         for hold in run.holds.values():
-            self._taken(lib.aats_trader_carry(trader, _struct("aats_hold_t", hold)), "a holding")
+            self._carried_over(lib.aats_trader_carry(trader, _struct("aats_hold_t", hold)), "a holding")
         for fee in run.fees.values():
-            self._taken(lib.aats_trader_carry_fee(trader, _struct("aats_fee_t", fee)), "fees")
+            self._carried_over(lib.aats_trader_carry_fee(trader, _struct("aats_fee_t", fee)), "fees")
         for fill in run.fills:
             symbol = bytes(fill["order"]["symbol"]).decode("utf-8", "replace")
-            self._taken(lib.aats_trader_carry_fill(trader, syms.get(symbol, -1), _struct("aats_oev_t", fill)), f"a fill of {symbol}")
+            self._carried_over(lib.aats_trader_carry_fill(trader, syms.get(symbol, -1), _struct("aats_oev_t", fill)), f"a fill of {symbol}")
         if run.days:
             day = max(run.days)
             totals = run.days[day]
             lib.aats_trader_carry_day(trader, ffi.new("aats_jday_t *", {"day": day, "orders": totals.orders, "cancels": totals.cancels}))
 
-    def _taken(self, code: int, what: str) -> None:
+    def _carried_over(self, code: int, what: str) -> None:
         if code != lib.AATS_OK:
-            log.error("%s: %s of earlier runs cannot be carried over (%s)", self._name, what, text(lib.aats_err_name(code)))
+            raise ConfigError(
+                f"{self._name}: {what} of earlier runs cannot be carried over ({text(lib.aats_err_name(code))}); nothing was begun"
+            )
 
-    def _adopt(self, trader: Any, left: journal.Left, now_ns: int) -> bool:
+    def _adopt(self, trader: Any, left: journal.Left, now_ns: int) -> int:
+        """Have an order taken over; return its id here, 0 if it was not."""
         if left.intent is None:
-            return False  # another build wrote it: the session cancels it by its client id
+            return 0  # another build wrote it: the session cancels it by its client id
         story = ffi.new("aats_oev_t[]", max(1, len(left.events)))
         for at, event in enumerate(left.events):
             _copy(ffi.addressof(story, at), event)
         intent = _struct("aats_order_t", left.intent)
-        code = lib.aats_trader_adopt(trader, take_id(), intent, story, len(left.events), now_ns)
+        order_id = take_id()
+        code = lib.aats_trader_adopt(trader, order_id, intent, story, len(left.events), now_ns)
         if code == lib.AATS_OK:
             self._adopted.add(left.client_id)
-            return True
+            return order_id
         if code != lib.AATS_E_UNKNOWN:  # that is a symbol that is not traded here
             log.error("%s: order %s of an earlier run cannot be taken over (%s)", self._name, left.client_id, text(lib.aats_err_name(code)))
-        return False
+        return 0
 
     # -------------------------------------------------------------------------------------------------------- after it
 

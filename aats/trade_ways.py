@@ -84,6 +84,7 @@ class Way:
         self.session: Any = None
         self.hopeless = False
         self.looked_at: set[str] = set()
+        self._extra: dict[str, Rules] = {}
         self._name = name
         self._lock = threading.Lock()  # of the session's mailbox: one putter at a time, none after close
         self._closed = False
@@ -125,11 +126,16 @@ class Way:
                 market.mode.name.lower(), market.account, credentials.origin)  # fmt: skip
         return syms
 
+    def open_left(self, trader: Any) -> dict[str, int]:
+        """Give the trader the symbols that are not traded now, but of which orders were left: these go on to their end.  After all that are traded."""
+        return orders.add_symbols(trader, self.index, self._extra)
+
     def _new_session(self, instance: int, earlier: list[int], left: set[str]) -> Any:
         market = self.market
         assert market.credentials is not None
         extra = self._rules_of(left - set(self.rules))
-        self.looked_at = {*self.rules, *(rules.port for rules in extra)}
+        self._extra = {rules.port: rules for rules in extra}
+        self.looked_at = {*self.rules, *self._extra}
         session = orders.new_session(
             market.exchange,
             self.endpoints,

@@ -11,7 +11,7 @@ from typing import Any
 from aats._ffi import ffi, lib, text
 from aats.errors import AatsError
 from aats.layout import Mode
-from aats.supervisor import Clearing, Job
+from aats.supervisor_job import Clearing, Job
 
 SUPERVISOR = int(lib.aats_ident(77, 7))
 SECOND = 1_000_000_000

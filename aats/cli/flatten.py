@@ -14,7 +14,7 @@ from typing import Any
 
 from aats import journal
 from aats.cli import output
-from aats.cli.open_orders import Living, elsewhere, instance_of, known_instances, living, runs, venue_order
+from aats.cli.open_orders import Living, elsewhere, instance_of, known_instances, living, living_client_ids, runs, venue_order
 from aats.errors import ControlError
 from aats.venue.binance_account import AccountError, BinanceAccount
 
@@ -39,22 +39,21 @@ def flatten(args: argparse.Namespace) -> int:
             _confirm(account, args)
         alive = {one.instance for one in processes if one.instance} | others
         ours = {instance for instance in owners if instance not in alive}
+        held = living_client_ids()  # a living process may have taken over what a dead one sent
         seen: set[str] = set()  # client ids that the exchange had open
 
         def wanted(row: dict[str, Any]) -> bool:
             client_id = str(row.get("clientOrderId", ""))
             seen.add(client_id)
-            return args.all or instance_of(client_id) in ours
+            return args.all or (instance_of(client_id) in ours and client_id not in held)
 
         try:
             canceled, left = cancel_all(venue, wanted)
         except AccountError as exc:
             print(f"aats: {exc}", file=sys.stderr)
             return 1
-        shown = [venue_order(row, args.exchange, account, owners) for row in left]
-        ended = sum(
-            f"{run.instance:016x}{one.order_id:016x}" not in seen for name, _, run in runs(processes) if name == account for one in run.open
-        )
+        shown = [venue_order(row, args.exchange, account, owners, held) for row in left]
+        ended = sum(one.client_id not in seen for name, _, run in runs(processes) if name == account for one in run.open)
         if not left:
             _settle(account, processes)
     if args.json:
@@ -62,7 +61,7 @@ def flatten(args: argparse.Namespace) -> int:
     else:
         print(f"{account}: {canceled} canceled, {len(left)} still open")
         if ended:
-            print(f"  {ended} that dead processes left had ended before: filled or canceled, the exchange has them no more")
+            print(f"  {ended} that dead processes left had ended before: the next start of each strategy enters what was filled of them")
         for one in shown:
             print(f"  {one.symbol} {one.side} {one.size} at {one.price}  {one.client_id}  ({one.owner})")
     return 1 if left else 0
@@ -120,7 +119,10 @@ def cancel_all(venue: BinanceAccount, wanted: Callable[[dict[str, Any]], bool]) 
 
 
 def _settle(account: str, processes: list[Living]) -> None:
-    """Write into the journals of the account's dead runs that nothing of them is open any more: the exchange has said so."""
+    """End the journals of the account's dead runs that left no order.
+
+    One that did is left to the next start of its strategy: it asks what was filled, enters that into the strategy's holdings, and tells each order's end.
+    """
     for name, _, run in runs(processes):
-        if name == account:
+        if name == account and not run.left:
             journal.settle(run.path)

@@ -41,8 +41,8 @@ def add_commands(commands: Any) -> None:
         "list",
         help="all runs that have left a journal",
         description="List the runs of this user, oldest first in each folder. State: running; ended (in order, nothing is open); gone (killed, or it left "
-        "orders: aats orders --all shows them); damaged (aats journal show says where). OPEN: orders that may be open at the exchange. "
-        "Status: 0, or 1 if a file is damaged.",
+        "orders: aats orders --all shows them); alien (likewise, and another version of the package wrote it); damaged (aats journal show says where). "
+        "OPEN: orders that may be open at the exchange. Status: 0, or 1 if a file is damaged.",
     )
     runs.add_argument("--account", metavar="ACCOUNT", help="only of this account")
     runs.add_argument("--strategy", metavar="NAME", help="only of this strategy")
@@ -72,7 +72,7 @@ def _list(args: argparse.Namespace) -> int:
 
 def _row(account: str, strategy: str, run: Run) -> dict[str, Any]:
     running = run.running
-    state = "running" if running else "damaged" if run.tail else "ended" if run.ended else "gone"
+    state = "running" if running else "damaged" if run.tail else "ended" if run.ended else "alien" if run.alien else "gone"
     return {
         "account": account,
         "strategy": strategy,

@@ -10,6 +10,7 @@ For: `aats orders` and `aats flatten`.  Nothing is changed here.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +22,10 @@ from aats import control, journal, shm
 from aats._ffi import ffi, lib, text
 from aats.cli.book import decimal
 from aats.errors import AatsError, SegmentMissing, ShmError
-from aats.layout import TD, TD_OFFSET, Mode, Role, State, dtype_of
+from aats.layout import TD, TD_OFFSET, Kind, Mode, Role, State, dtype_of
 from aats.trade_orders import living_instances
 
-__all__ = ["Living", "OpenOrder", "dead_orders", "elsewhere", "instance_of", "living", "living_orders", "venue_order"]
+__all__ = ["Living", "OpenOrder", "dead_orders", "elsewhere", "instance_of", "living", "living_client_ids", "living_orders", "venue_order"]
 
 _SIDES = {int(lib.AATS_SIDE_BUY): "buy", int(lib.AATS_SIDE_SELL): "sell"}
 _TIFS = {int(getattr(lib, f"AATS_TIF_{name}")): name.lower() for name in ("IOC", "POS", "GTC", "FOK", "MARKET")}
@@ -187,6 +188,20 @@ def instance_of(client_id: str) -> int:
     return int(out[0][0]) if lib.aats_client_id_parse(raw, len(raw), *out) == lib.AATS_OK else 0
 
 
+def living_client_ids() -> dict[str, str]:
+    """Return the owner of each order that a living trade process has open, by client id, in any namespace: also of those that it took over from a dead one."""
+    out: dict[str, str] = {}
+    for name in shm.names(kind=Kind.TD):
+        with contextlib.suppress(AatsError):  # it may go meanwhile
+            segment = shm.attach(name)
+            if not shm.process_alive(int(segment.header["owner"])):
+                continue
+            _check(segment)
+            here = Living(name.label, 0, Mode.NONE, False, 0, "", segment)
+            out.update((one.client_id, name.label) for one in living_orders([here]))
+    return out
+
+
 def known_instances(account: str, processes: list[Living]) -> dict[int, str]:
     """Return the owner of each instance that has traded on an account from here."""
     alive = {one.instance: f"{one.name} ({one.pid})" for one in processes if one.instance}
@@ -201,15 +216,21 @@ def known_instances(account: str, processes: list[Living]) -> dict[int, str]:
                     continue
                 where = "in another namespace" if instance in others else "process gone"
                 out[instance] = alive.get(instance, f"{strategy}, {where}")
+    for name, strategy, run in runs(processes):  # what it took over may be of runs whose files are gone
+        if name == account:
+            for left in run.left.values():
+                out.setdefault(left.instance, f"{strategy}, process gone")
     return out
 
 
-def venue_order(row: Mapping[str, Any], exchange: str, account: str, owners: Mapping[int, str]) -> OpenOrder:
-    """Return an open order as Binance describes it."""
+def venue_order(
+    row: Mapping[str, Any], exchange: str, account: str, owners: Mapping[int, str], held: Mapping[str, str] | None = None
+) -> OpenOrder:
+    """Return an open order as Binance describes it; `held`: owners by client id, which know better than those by instance."""
     client_id = str(row.get("clientOrderId", ""))
     return OpenOrder(
         source="venue",
-        owner=owners.get(instance_of(client_id), "foreign"),
+        owner=(held or {}).get(client_id) or owners.get(instance_of(client_id), "foreign"),
         account=account,
         symbol=f"{row.get('symbol', '')}.{exchange}",
         client_id=client_id,

@@ -78,12 +78,13 @@ def _orders(args: argparse.Namespace) -> int:
 
 def _at_venue(exchange: str, mode: str, processes: list[Any]) -> list[OpenOrder]:
     from aats.cli.account import open_account
-    from aats.cli.open_orders import known_instances, venue_order
+    from aats.cli.open_orders import known_instances, living_client_ids, venue_order
 
     with open_account(exchange, mode) as (venue, account):
         rows = venue.open_orders()
     owners = known_instances(account, processes)
-    return [venue_order(row, exchange, account, owners) for row in rows]
+    held = living_client_ids()
+    return [venue_order(row, exchange, account, owners, held) for row in rows]
 
 
 def show(found: list[OpenOrder]) -> None:

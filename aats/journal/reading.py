@@ -15,7 +15,7 @@ import numpy as np
 
 from aats._ffi import ffi, lib
 from aats.journal.places import part_of
-from aats.journal.records import JournalKind, Record, is_written, opened, records
+from aats.journal.records import STRUCTS, JournalKind, Record, is_written, records
 from aats.layout import dtype_of
 
 _DAY_NS = 86_400 * 10**9
@@ -96,6 +96,9 @@ class Run:
         Orders of earlier runs that went on in this one: their instance and client_no, and their id here.
     tail : int
         Bytes at the end that cannot be believed: a power cut, or another hand; never a kill.
+    alien : bool
+        A build of another layout wrote it: which orders are open is known, but neither what they are nor what is held.  Whoever takes over from such a run
+        takes over nothing, and must say so.
     """
 
     path: Path
@@ -103,6 +106,7 @@ class Run:
     ended: bool = False
     left: dict[int, Left] = field(default_factory=dict)
     tail: int = 0
+    alien: bool = False
     parts: list[Path] = field(default_factory=list)
     start_ns: int = 0
     checked_ns: int = 0
@@ -160,11 +164,10 @@ def _part(path: Path) -> int:
 def _read_file(path: Path) -> Run:
     name = part_of(path)
     run = Run(path, 0 if name is None else name[0])
-    reading, tail = _Reading(run), [0]
-    with opened(path) as raw:
-        tail.clear()
-        for record in records(raw, tail):
-            reading.take(record)
+    reading = _Reading(run)
+    tail: list[int] = []
+    for record in records(path.read_bytes(), tail):
+        reading.take(record)
     run.tail = tail[0]
     reading.finish()
     return run
@@ -180,16 +183,21 @@ class Beginning:
 
 
 def look_at(path: Path) -> Beginning:
-    """Return how a file begins; a few records are read."""
+    """Return how a file begins; mostly its first 64 KiB are read."""
+    with path.open("rb") as file:
+        found = _beginning(file.read(1 << 16))
+        return found if found.checked_ns else _beginning(path.read_bytes())
+
+
+def _beginning(raw: bytes) -> Beginning:
     found = Beginning()
-    with opened(path) as raw:
-        for record in records(raw):
-            found.start_ns = found.start_ns or record.ns
-            if record.kind == JournalKind.CHECKED:
-                found.checked_ns = record.ns
-                return found
-            if record.kind == JournalKind.ADOPTED:
-                found.adopted[_adoption(record)] = record.order_id
+    for record in records(raw):
+        found.start_ns = found.start_ns or record.ns
+        if record.kind == JournalKind.CHECKED:
+            found.checked_ns = record.ns
+            return found
+        if record.kind == JournalKind.ADOPTED:
+            found.adopted[_adoption(record)] = record.order_id
     return Beginning(found.start_ns)
 
 
@@ -212,6 +220,7 @@ class _Reading:
 
     def take(self, record: Record) -> None:
         self.run.ended = record.kind == JournalKind.END
+        self.run.alien = self.run.alien or (record.data is None and record.kind in STRUCTS)
         verb = _VERBS.get(record.kind)
         if verb is not None:
             verb(self, record)

@@ -5,9 +5,7 @@ Believed is what csrc/journal/read.c believes; the file may be one that is being
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
-import mmap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
@@ -38,7 +36,8 @@ class JournalKind(IntEnum):
     ADOPTED = lib.AATS_JR_ADOPTED
 
 
-_STRUCTS = {
+#: Structs of payloads, by kind; those of other kinds are read by all builds.
+STRUCTS = {
     int(JournalKind.INTENT): "aats_order_t",
     int(JournalKind.EVENT): "aats_oev_t",
     int(JournalKind.HOLD): "aats_hold_t",
@@ -94,7 +93,7 @@ def _walk(whole: Any, size: int, tail: list[int] | None) -> Iterator[Record]:
     while (found := step(whole, size, at, head, payload, payload_sz)) == 1:
         kind = head.kind
         if kind == JournalKind.START and head.order_id & (2**64 - 1) == LAYOUT_HASH:
-            structs = {one: dtype_of(name) for one, name in _STRUCTS.items()}
+            structs = {one: dtype_of(name) for one, name in STRUCTS.items()}
         body = buffer(payload[0], payload_sz[0])[:]
         struct = structs.get(kind)
         data = from_buffer(body, struct)[0] if struct is not None and len(body) == struct.itemsize else None
@@ -104,20 +103,11 @@ def _walk(whole: Any, size: int, tail: list[int] | None) -> Iterator[Record]:
 
 
 def read(path: Path) -> list[Record]:
-    """Return all records of a file that can be believed."""
-    with opened(path) as raw:
-        return list(records(raw))
+    """Return all records of a file that can be believed.
 
-
-@contextlib.contextmanager
-def opened(path: Path) -> Iterator[Any]:
-    """Give the bytes of a file, mapped; b"" of an empty one."""
-    with path.open("rb") as file:
-        if file.seek(0, 2) == 0:
-            yield b""
-            return
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as raw:
-            yield raw
+    It is read, not mapped: a writer that leaves meanwhile cuts it behind its last record, and whoever had it mapped would die of SIGBUS.
+    """
+    return list(records(path.read_bytes()))
 
 
 def is_written(path: Path) -> bool:

@@ -51,6 +51,7 @@ class Host:
 
     Notes
     -----
+    Lifetime: pointers taken from `view` do not hold the mapping; hold the Host as long as they are used.
     Threads: `lock` is for one thread at a time; the rest is as csrc/risk/seat.h says.
     """
 
@@ -176,6 +177,25 @@ class Host:
         return cells.reshape(int(head.seat_cap), int(head.sym_cap))
 
     # -------------------------------------------------------------------------------------------------------- state
+
+    def note(self) -> None:
+        """Write into the audit what limits have thrown by themselves; two loads where there is nothing.
+
+        It waits for no lock and raises nothing, because trade loops call it: what cannot be written now is written by the next `save`.
+        """
+        if int(self.view.risk.trips) == int(self.view.risk.audited) or not self._mutex.acquire(blocking=False):
+            return
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            try:
+                risk_state.note_trips(self)
+            finally:
+                if self._depth == 0:
+                    fcntl.flock(self._fd, fcntl.LOCK_UN)
+        except OSError as exc:
+            log.warning("a switch thrown by a limit is not in the audit yet: %s", exc)
+        finally:
+            self._mutex.release()
 
     def save(self) -> None:
         """Write the state file: limits, switches, day totals, and what every seat has at stake.

@@ -3,7 +3,7 @@
 For: ``aats.shm.risk`` and ``aats.risk``.  Both files lie in the state folder, ``risk/<namespace>/``, 0600 in 0700:
 
     state.json   line 1: {"aats": "risk", "version": 1, "sha256": of line 2}; line 2: limits, switches, day totals, what each seat has at stake
-    audit.jsonl  one line a change, appended and fsynced before it takes effect
+    audit.jsonl  one line a change, appended and fsynced
 
 The state is written anew by rename after fsync, so that a power cut leaves the old or the new one.  One that cannot be read, or is gone while there is an
 audit, halts: ``risk.unread`` is 1 until ``aats risk resume``.  A namespace that never had either begins without limits.
@@ -24,7 +24,7 @@ import orjson
 
 from aats import config
 from aats._ffi import ffi, lib, text
-from aats.errors import ShmError
+from aats.errors import AatsError, ShmError
 from aats.shm.names import boot_id
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ LIMIT_KEYS = (
 SCOPES = {1: "host", 2: "symbol", 3: "strategy"}
 UNREAD_NO, UNREAD, RESTORING = 0, 1, 2
 
+_LINE = {"ns", "by", "scope", "name", "key", "old", "new", "reason"}
 _CELL = ("pos_i", "buy_i", "sell_i", "open_cnt", "exposure_i", "profit_i", "day")
 _SEAT = ("instance", "mode", "on_death", "grace_ms", "hang_ms")
 _SYMBOL = ("mode", "px_exp", "qty_exp", "mark_px_i")
@@ -97,7 +98,7 @@ def write_audit(ns: str, line: dict[str, Any]) -> None:
 
 
 def read_audit(ns: str) -> list[dict[str, Any]]:
-    """Return the audit, oldest first; a last line that a power cut has torn is left out."""
+    """Return the audit, oldest first; what is no line of it (the last one, torn by a power cut) is left out."""
     try:
         lines = audit_path(ns).read_bytes().splitlines()
     except FileNotFoundError:
@@ -105,7 +106,9 @@ def read_audit(ns: str) -> list[dict[str, Any]]:
     found = []
     for line in lines:
         with contextlib.suppress(orjson.JSONDecodeError):
-            found.append(orjson.loads(line))
+            one = orjson.loads(line)
+            if isinstance(one, dict) and _LINE.issubset(one) and isinstance(one["by"], dict):
+                found.append(one)
     return found
 
 
@@ -246,7 +249,7 @@ def _read(ns: str) -> dict[str, Any] | None:
             raise ValueError("the state file is gone, but there is an audit") from None
         return None
     about = orjson.loads(head)
-    if about.get("aats") != "risk" or about.get("version") != VERSION or rest != b"":
+    if not isinstance(about, dict) or about.get("aats") != "risk" or about.get("version") != VERSION or rest != b"":
         raise ValueError("not a state file of this version")
     if hashlib.sha256(body).hexdigest() != about.get("sha256"):
         raise ValueError("its checksum does not fit")
@@ -265,7 +268,7 @@ def restore(host: Host) -> None:
             _fill(host, body)
             risk.unread = int(body["unread"])
             return
-    except (ValueError, KeyError, TypeError, OSError, ShmError, OverflowError):
+    except (ValueError, LookupError, TypeError, AttributeError, OSError, AatsError, OverflowError):
         risk.unread = UNREAD
         return
     risk.unread = UNREAD_NO

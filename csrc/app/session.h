@@ -2,20 +2,23 @@
  *
  * No socket, no clock, no TLS inside: session_host.h gives it those in a process, tests/world gives it pipes and virtual time.
  *
- *     DOWN -> connect -> upgrade -> TIME -> [LOGON] -> LISTEN -> reconcile: ACCOUNT, OPEN by symbol, QUERY and FILLS by order -> READY
- *      ^                                                                                                                  |
- *      '---------------- connection lost: each order under way becomes UNKNOWN (disconnected) ----------------------------'
+ *     DOWN -> connect -> upgrade -> TIME -> [LOGON] -> LISTEN -> OPEN, FILLS by symbol -> ACCOUNT -> QUERY, FILLS by order -> READY
+ *      ^                                                                                                                    |
+ *      '---------------- connection lost: each order under way becomes UNKNOWN (disconnected) ------------------------------'
  *
- *   - Events are listened to before anything is asked (LISTEN comes before ACCOUNT): what happens in between is seen twice, never not
- *     at all.
- *   - READY only when the state of every order that we know is known; open orders of earlier instances of ours are canceled first,
- *     and a second look must not show them (on_restart: cancel).  Orders of client ids that are not ours are left alone.
+ *   - Events are listened to before anything is asked: what happens in between is seen twice, never not at all.  Those that come while
+ *     the gap is fetched are told after what was before them.  A subscription that the venue ends is DOWN, UP, READY, too.
+ *   - READY only when the state of every order that we know is known, or has been asked for in vain for unknown_ns; open orders of earlier
+ *     instances of ours that nobody has taken over are canceled first, and a second look must not show them.  Orders of client ids that
+ *     are not ours are left alone.
  *   - A request without an answer within answer_ns gives UNKNOWN (timeout) and is asked for, query_min_ns .. query_max_ns apart.  An
  *     order is never sent twice; a cancel, which does no harm twice, goes out again once the venue says that its order lives.
  *   - ABSENT is said only after the venue has answered so twice, absent_ns apart (its memory lags), and not before answer_ns and the
  *     window of the order's own time stamp are over: until then it may still be taken.  An acknowledged order that it denies for ten
  *     seconds, and of which nothing else is heard, is told as DONE (canceled_other): a test network that was reset.
- *   - A message that cannot be read may have been a fill: every open order is asked for, at most every query_max_ns.
+ *   - An order that has ended at the venue and of which fills are missing that it cannot show is ended as fills_missing after unknown_ns.
+ *   - A message that cannot be read may have been a fill: every open order is asked for, at most every query_max_ns.  What is open is
+ *     looked at anew after a gap and every minute, by the way: an event may have been lost.
  *   - The venue's word on waiting (429, 418, retryAfter) is obeyed: place gives AATS_OC_RATE_LIMIT or BANNED, cancels wait.  Of the
  *     orders that it allows in an interval, those used up and those on their way are counted.  A refused time stamp has the clock
  *     asked for anew.

@@ -33,7 +33,8 @@ int ask(aats_session_t *s, uint32_t kind, uint32_t sym, aats_machine_t *m, aats_
 {
     char text[TEXT_MAX];
     aats_oreq_t req = {.kind = kind, .id = s->next_id + 1, .time_ms = ask_venue_ns(s) / MS, .order = o,
-                       .rules = sym == NONE ? NULL : &s->syms[sym], .from_id = from_id, .renamed = kind == AATS_OR_QUERY ? want_renamed(s, m) : 0,
+                       .rules = sym == NONE ? NULL : &s->syms[sym], .from_id = from_id,
+                       .renamed = kind == AATS_OR_QUERY ? want_renamed(s, m) : 0,
                        .deadman_ms = kind == AATS_OR_DEADMAN ? (int64_t)from_id : 0};
     if (!session_grow((void **)&s->flights, &s->flight_cap, s->flight_cnt + 1, sizeof *s->flights)) return AATS_E_NOMEM;
     int n = s->venue->encode(&req, &s->auth, text, sizeof text);
@@ -42,8 +43,8 @@ int ask(aats_session_t *s, uint32_t kind, uint32_t sym, aats_machine_t *m, aats_
     if (kind == AATS_OR_PLACE) aats_step(AATS_STEP_ENCODED);
     if (!conn_send_frame(s, AATS_WS_TEXT, text, (size_t)n)) return AATS_E_FULL;
     s->flights[s->flight_cnt++] = (flight_t){.id = ++s->next_id, .kind = kind, .sym = sym, .look = s->look, .m = m,
-                                             .instance = o ? o->instance : 0, .order_id = o ? aats_order_client_no(o) : 0, .from_id = from_id,
-                                             .by_the_way = s->stage >= STAGE_ORDERS, .sent_mono_ns = s->mono_ns};
+                                             .instance = o ? o->instance : 0, .order_id = o ? aats_order_client_no(o) : 0,
+                                             .from_id = from_id, .by_the_way = s->stage >= STAGE_ORDERS, .sent_mono_ns = s->mono_ns};
     return AATS_OK;
 }
 

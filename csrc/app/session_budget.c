@@ -1,10 +1,11 @@
-/* session_budget.c -- an order session and the host's budgets (risk/budget.h): what is taken before a request goes out, what the venue's answers say of them.
+/* session_budget.c -- an order session and the host's budgets (risk/budget.h): what is taken before a request goes out, what the venue's
+ * answers say of them.
  *
  *     weight, requests, connects   of the address: every process that asks there, over whatever protocol
  *     orders                       of the account: every strategy that trades it
  *
- * A PLACE without a token is refused.  Everything else waits, and goes out in the first pass in which there is one; cancels have a lane of their own.
- * Without budgets nothing of this happens: the session counts for itself alone (session_ask.c, session_gate.c).
+ * A PLACE without a token is refused.  Everything else waits, and goes out in the first pass in which there is one; cancels have a lane of
+ * their own. Without budgets nothing of this happens: the session counts for itself alone (session_ask.c, session_gate.c).
  */
 #include <stdio.h>
 #include <string.h>
@@ -33,7 +34,10 @@ static aats_budget_t *budget_of(aats_session_t *s, int32_t kind)
     }
 }
 
-static int64_t reserve_of(int32_t kind, int64_t limit) { return kind == AATS_OL_WEIGHT || kind == AATS_OL_REQUESTS ? limit / RESERVE_PART : 0; }
+static int64_t reserve_of(int32_t kind, int64_t limit)
+{
+    return kind == AATS_OL_WEIGHT || kind == AATS_OL_REQUESTS ? limit / RESERVE_PART : 0;
+}
 
 static aats_budget_t *find(aats_risk_view_t const *v, char const *whose, char const *what)
 {
@@ -78,19 +82,21 @@ static int64_t weight_under_way(aats_session_t const *s, flight_t const *f)
 static int64_t later(int64_t a, int64_t b) { return a > b ? a : b; }
 
 /* Looked at first, all together: what one budget gives is not lost because another one has nothing. */
-static int64_t room(aats_session_t const *s, int lane, int64_t weight, int64_t orders)
+static int64_t room(aats_session_t const *s, int lane, int64_t weight)
 {
-    int64_t wait = later(aats_budget_room(s->weight, lane, weight, s->mono_ns), aats_budget_room(s->requests, lane, 1, s->mono_ns));
-    return orders ? later(wait, aats_budget_room(s->orders, lane, orders, s->mono_ns)) : wait;
+    return later(aats_budget_room(s->weight, lane, weight, s->mono_ns), aats_budget_room(s->requests, lane, 1, s->mono_ns));
 }
 
-static int64_t take(aats_session_t *s, int lane, int64_t weight, int64_t orders)
+static int64_t take(aats_session_t *s, int lane, int64_t weight, int is_order)
 {
-    int64_t wait = orders ? 0 : room(s, lane, weight, orders); /* of an order it was asked a moment ago: budget_may_place */
-    if (wait > 0) aats_budget_waited(orders && aats_budget_room(s->orders, lane, orders, s->mono_ns) > 0 ? s->orders : s->weight, lane);
-    else if ((wait = aats_budget_take(s->weight, lane, weight, s->mono_ns)) > 0) ;
-    else if ((wait = aats_budget_take(s->requests, lane, 1, s->mono_ns)) > 0) ;
-    else if (orders) wait = aats_budget_take(s->orders, lane, orders, s->mono_ns);
+    int64_t wait = is_order ? 0 : room(s, lane, weight); /* of an order it was asked a moment ago: budget_may_place */
+    if (wait > 0) {
+        aats_budget_waited(s->weight, lane);
+        return wait;
+    }
+    wait = aats_budget_take(s->weight, lane, weight, s->mono_ns);
+    if (wait == 0) wait = aats_budget_take(s->requests, lane, 1, s->mono_ns);
+    if (wait == 0 && is_order) wait = aats_budget_take(s->orders, lane, 1, s->mono_ns);
     return wait;
 }
 
@@ -115,7 +121,8 @@ int budget_connect(aats_session_t *s)
     if (wait == 0) return 1;
     s->waits++;
     s->at_mono_ns = s->mono_ns + wait;
-    session_last(s, "%s: this host has used up what the venue allows its address; the next attempt is in %lld ms", s->opts.host, (long long)(wait / MS + 1));
+    session_last(s, "%s: this host has used up what the venue allows its address; the next attempt is in %lld ms", s->opts.host,
+                 (long long)(wait / MS + 1));
     return 0;
 }
 
@@ -125,7 +132,7 @@ int budget_may_place(aats_session_t *s, char *msg, size_t msg_sz)
     aats_oreq_t const req = {.kind = AATS_OR_PLACE};
     if (!s->weight) return AATS_OC_NONE;
     int64_t const orders = aats_budget_room(s->orders, AATS_LANE_ORDER, 1, s->mono_ns);
-    int64_t const wait = later(orders, room(s, AATS_LANE_ORDER, weight_of(s, &req), 0));
+    int64_t const wait = later(orders, room(s, AATS_LANE_ORDER, weight_of(s, &req)));
     if (wait == 0) return AATS_OC_NONE;
     if (s->mono_ns >= s->told_wait_mono_ns) { /* once a wait, however often it is tried meanwhile */
         aats_budget_waited(orders ? s->orders : s->weight, AATS_LANE_ORDER);
@@ -138,8 +145,8 @@ int budget_may_place(aats_session_t *s, char *msg, size_t msg_sz)
 void budget_sentence(aats_session_t const *s, int64_t wait_ns, char *msg, size_t msg_sz)
 {
     int const orders = aats_budget_room(s->orders, AATS_LANE_ORDER, 1, s->mono_ns) > 0;
-    snprintf(msg, msg_sz, "this host has used up what the venue allows (%s); there is room again in %lld ms", orders ? s->orders->name : s->weight->name,
-             (long long)(wait_ns / MS + 1));
+    snprintf(msg, msg_sz, "this host has used up what the venue allows (%s); there is room again in %lld ms",
+             orders ? s->orders->name : s->weight->name, (long long)(wait_ns / MS + 1));
 }
 
 /* ---- the venue's word ---- */
@@ -174,14 +181,15 @@ static int64_t after(aats_session_t const *s, uint64_t id, int32_t kind)
 void budget_told(aats_session_t *s, aats_oreply_t const *r, flight_t const *f)
 {
     if (!s->weight) return;
-    if (f && r->status == 200 && (s->venue->free_kinds >> f->kind & 1)) aats_budget_give(s->weight, weight_under_way(s, f), f->sent_mono_ns);
+    if (f && r->status == 200 && (s->venue->free_kinds >> f->kind & 1))
+        aats_budget_give(s->weight, weight_under_way(s, f), f->sent_mono_ns);
     for (uint32_t i = 0; i < r->limit_cnt; i++) {
         aats_olimit_t const *l = &r->limits[i];
         aats_budget_t *b = budget_of(s, l->kind);
         int64_t const span_ns = l->span_ms > 0 && l->span_ms < INT64_MAX / MS ? l->span_ms * MS : 0;
         if (!b || !span_ns || aats_budget_limit(b, span_ns, l->limit, reserve_of(l->kind, l->limit)) != AATS_OK) continue;
-        int64_t const begun_ns = ask_venue_ns(s) % span_ns, age_ns = f ? s->mono_ns - f->sent_mono_ns : INT64_MAX / 2;
-        int const sure = s->clock_mono_ns && begun_ns > age_ns + EDGE_NS;
+        int64_t const begun_ns = ask_venue_ns(s) % span_ns, age_ns = f ? s->mono_ns - f->sent_mono_ns : INT64_MAX / 4;
+        int const sure = s->clock_mono_ns && begun_ns > 2 * age_ns + EDGE_NS; /* the venue's clock is known to half a way and back */
         if (!sure && age_ns > AATS_BUDGET_SLACK_NS) continue; /* too old to be held against what was taken since */
         aats_budget_told(b, span_ns, l->used + after(s, r->id, l->kind), sure ? begun_ns : 0, s->mono_ns);
     }

@@ -28,7 +28,8 @@ static int sure(known_t const *k) { return aats_machine_asks(k->m) == AATS_ASK_N
 
 static int may_cancel(aats_session_t const *s, known_t const *k)
 {
-    return s->phase == LINK_OPEN && !session_waits(s) && (s->stage == STAGE_READY || (s->stage == STAGE_ORDERS && (s->verifying || sure(k))));
+    int soon = s->stage == STAGE_ORDERS && (s->verifying || sure(k));
+    return s->phase == LINK_OPEN && !session_waits(s) && (s->stage == STAGE_READY || soon);
 }
 
 int want_cancel(aats_session_t *s, known_t *k)
@@ -83,7 +84,8 @@ static void question(aats_session_t *s, known_t *k, int asks, uint32_t *flying)
     if (k->absent_cnt && s->mono_ns < k->ask_mono_ns) return;
     if (answer_is_coming(s, k)) return;
     int e = ask(s, kind, k->sym, k->m, o, kind == AATS_OR_FILLS ? k->fills_from : 0);
-    if (e < 0 && e != AATS_E_BUSY && kind == AATS_OR_FILLS) e = ask(s, AATS_OR_QUERY, k->sym, k->m, o, 0); /* its fills cannot be named yet */
+    int unnamed = e < 0 && e != AATS_E_BUSY && kind == AATS_OR_FILLS; /* the venue's number is not known yet */
+    if (unnamed) e = ask(s, AATS_OR_QUERY, k->sym, k->m, o, 0);
     if (e == AATS_E_BUSY) k->asked_kind = kind, k->ask_mono_ns = s->mono_ns + s->token_wait_ns;
     if (e < 0) return;
     ++*flying;
@@ -115,8 +117,8 @@ static void end_short(aats_session_t *s, known_t *k)
 static void give_up(aats_session_t *s, known_t *k, int asks)
 {
     char id[AATS_CLIENT_ID_SZ];
-    aats_omsg_t m = {.kind = AATS_OM_UNKNOWN, .code = AATS_OC_TIMEOUT, .instance = k->instance, .order_id = k->order_id, .recv_ns = s->now_ns,
-                     .cum_qty_i = -1};
+    aats_omsg_t m = {.kind = AATS_OM_UNKNOWN, .code = AATS_OC_TIMEOUT, .instance = k->instance, .order_id = k->order_id,
+                     .recv_ns = s->now_ns, .cum_qty_i = -1};
     aats_client_id_format(k->instance, k->order_id, id);
     k->given_up = 1;
     snprintf(m.text, sizeof m.text, "the venue has not said in %lld s what became of it", (long long)(s->opts.unknown_ns / SECOND));

@@ -1,7 +1,7 @@
 /* trader_keep.c -- what a journal's next file begins with: all that is true and not told.
  *
  * Each slot keeps a copy of its order's journaled events, so that a checkpoint needs no file to be read.  A checkpoint that fails leaves the old file, and
- * orders go on; it is tried again a second later.
+ * orders go on; it is tried again a second later.  One is also made where the disk was full and an event could not be written: it cures that.
  */
 #include <stdlib.h>
 
@@ -76,7 +76,7 @@ void aats_trader_keep_pass(aats_trader_t *t)
     aats_journal_t *j = aats_trader_journal(t);
     if (t->now_ns / DAY_NS > t->begun_day) aats_trader_begin_day(t);
     int const day = t->day_due && t->mono_ns >= t->day_mono_ns;
-    if (j == NULL || t->mono_ns < t->full_mono_ns || (!day && !aats_journal_full(j))) return;
+    if (j == NULL || t->mono_ns < t->full_mono_ns || (!day && !t->unwritten && !aats_journal_full(j))) return;
     t->full_mono_ns = t->mono_ns + AGAIN_NS;
     aats_trader_begin_day(t);
     aats_trader_queue_note(t);
@@ -91,5 +91,6 @@ void aats_trader_keep_pass(aats_trader_t *t)
     aats_step(AATS_STEP_ROTATED);
     t->full_mono_ns = 0;
     t->day_mono_ns = t->mono_ns + DAY_AGAIN_NS;
-    t->day_due = 0;
+    t->day_due = t->unwritten = 0;
+    for (int32_t at = t->oldest; at != NONE; at = t->slots[at].newer) t->slots[at].unwritten = 0;
 }

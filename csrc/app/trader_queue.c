@@ -107,11 +107,18 @@ void aats_trader_queue_put(aats_trader_t *t, aats_oev_t *evs, int cnt, int32_t s
 
 aats_journal_t *aats_trader_journal(aats_trader_t *t) { return aats_trader_is_fenced(t) ? NULL : t->journal; }
 
-/* A full disk does not stop what has happened from being told; the journal keeps its own error, and new orders are refused. */
-static void note(aats_trader_t *t, int kind, int64_t order_id, void const *payload, size_t n)
+/* A full disk does not stop what has happened from being told; the journal keeps its own error, and new orders are refused.  1 if it was written. */
+static int note(aats_trader_t *t, int kind, int64_t order_id, void const *payload, size_t n)
 {
     aats_journal_t *j = aats_trader_journal(t);
-    if (j != NULL) (void)aats_journal_keep(j, kind, order_id, payload, n, t->now_ns);
+    return j == NULL || aats_journal_keep(j, kind, order_id, payload, n, t->now_ns) == AATS_OK;
+}
+
+/* An event that is in no file: the next run must ask for its order, or a checkpoint must come first. */
+static void missed(aats_trader_t *t, int32_t slot)
+{
+    t->unwritten = 1;
+    if (slot != NONE) t->slots[slot].unwritten = 1;
 }
 
 static void note_now(aats_trader_t *t)
@@ -126,7 +133,7 @@ void aats_trader_queue_note(aats_trader_t *t)
     for (; t->queue_noted != t->queue_tail; t->queue_noted++) {
         waiting_t const *w = &t->queue[t->queue_noted & (t->queue_cap - 1)];
         if (w->of != NONE && t->journal != NULL && !(w->how & HOW_SILENT)) aats_trader_keep(t, w->of, &w->ev);
-        if (w->how == 0) note(t, AATS_JR_EVENT, w->ev.order.order_id, &w->ev, sizeof w->ev);
+        if (w->how == 0 && !note(t, AATS_JR_EVENT, w->ev.order.order_id, &w->ev, sizeof w->ev) && w->ev.order.order_id != 0) missed(t, w->of);
     }
     note_now(t);
     aats_step(AATS_STEP_NOTED);
@@ -136,8 +143,10 @@ void aats_trader_end(aats_trader_t *t)
 {
     if (!t->leaving || t->ended || t->used_cnt > 0 || t->given || t->queue_head != t->queue_tail || !aats_trader_left(t)) return;
     if (t->placed && !aats_trader_verified(t)) return; /* the next run looks */
+    if (t->unwritten) aats_trader_keep_pass(t);
+    if (t->unwritten) return;
     t->ended = 1;
-    note(t, AATS_JR_END, 0, NULL, 0);
+    (void)note(t, AATS_JR_END, 0, NULL, 0);
     note_now(t);
 }
 
@@ -149,7 +158,7 @@ void aats_trader_delivered(aats_trader_t *t)
     if (t->given_slot != NONE) {
         slot_t *s = &t->slots[t->given_slot];
         gate_t *g = &t->gates[t->symbols[s->m.o.sym].gate];
-        note(t, AATS_JR_TOLD, t->given_id, NULL, 0);
+        if (!s->unwritten) (void)note(t, AATS_JR_TOLD, t->given_id, NULL, 0);
         note_now(t);
         aats_step(AATS_STEP_TOLD);
         if (s->placed) g->face.gone(g->face.self, &s->m);

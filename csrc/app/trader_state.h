@@ -32,6 +32,7 @@ typedef struct {
     uint8_t counted;     /* the risk gate counts it */
     uint8_t waits;       /* for its session: nothing of it went out; AATS_OC_* says why */
     uint8_t lost;        /* no memory for one of its events: no checkpoint can be made while it is there */
+    uint8_t unwritten;   /* the journal has not taken one of its events: it may not be told as told before a checkpoint has them */
     int64_t until_mono_ns; /* waits so long at most */
     int64_t recv_ns, delivered_ns; /* of the event that it answers, for the hops; while it waits 0 */
     aats_oev_t *kept;    /* its events that are in the journal, for the next checkpoint */
@@ -97,6 +98,7 @@ struct aats_trader {
     int64_t (*clock)(void);
     int64_t now_ns, mono_ns; /* of the pass */
     int64_t full_mono_ns;  /* the next checkpoint is tried, not before */
+    int unwritten;         /* the journal has not taken an event: only a checkpoint cures that, and END may not stand before it */
     int day_due;           /* a holding has begun a day, or got its price: only a checkpoint keeps that */
     int64_t day_mono_ns;   /* such a checkpoint is made, not before */
     int64_t begun_day;     /* the UTC day that all holdings have begun */

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -87,28 +86,40 @@ aats_journal_t *aats_journal_open(char const *path, uint64_t instance, char cons
     return NULL;
 }
 
-/* believed walks over a file: the bytes up to the first record that is wrong, with the last good one in head, and START's text. */
-static size_t believed(char const *path, aats_journal_t *j, aats_jrec_t *head)
+/* whole_file reads a file: its bytes, to be freed, NULL with errno.  Not mapped: a writer that closes it meanwhile cuts it, and that would be a SIGBUS. */
+static uint8_t *whole_file(char const *path, size_t *size)
 {
     int const fd = open(path, O_RDONLY | O_CLOEXEC);
     struct stat st = {0};
-    int const rc = fd < 0 ? -1 : fstat(fd, &st);
-    size_t const size = (size_t)st.st_size;
-    void *bytes = rc == 0 && size > 0 ? mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0) : MAP_FAILED;
-    if (rc == 0) errno = 0;
+    uint8_t *bytes = fd >= 0 && fstat(fd, &st) == 0 ? malloc((size_t)st.st_size + 1) : NULL;
+    ssize_t got = 1;
+    for (*size = 0; bytes != NULL && *size < (size_t)st.st_size && got != 0; *size += (size_t)(got > 0 ? got : 0)) {
+        got = read(fd, bytes + *size, (size_t)st.st_size - *size);
+        if (got >= 0 || errno == EINTR) continue;
+        free(bytes);
+        bytes = NULL;
+    }
     int const why = errno;
     if (fd >= 0) close(fd);
-    size_t at = 0, payload_sz;
-    void const *payload;
-    if (bytes != MAP_FAILED) {
-        while (aats_journal_next(bytes, size, &at, head, &payload, &payload_sz) == 1) {
-            if (head->kind != AATS_JR_START) continue;
-            j->text_sz = payload_sz;
-            memcpy(j->text, payload, payload_sz);
-        }
-        munmap(bytes, size);
-    }
     errno = why;
+    return bytes;
+}
+
+/* believed walks over a file: the bytes up to the first record that is wrong, with the last good one in head, and START's text; 0 with errno, which is 0 if
+ * there is no such record. */
+static size_t believed(char const *path, aats_journal_t *j, aats_jrec_t *head)
+{
+    size_t size, at = 0, payload_sz;
+    uint8_t *bytes = whole_file(path, &size);
+    void const *payload;
+    if (bytes == NULL) return 0;
+    while (aats_journal_next(bytes, size, &at, head, &payload, &payload_sz) == 1) {
+        if (head->kind != AATS_JR_START) continue;
+        j->text_sz = payload_sz;
+        memcpy(j->text, payload, payload_sz);
+    }
+    free(bytes);
+    errno = 0;
     return at;
 }
 

@@ -7,7 +7,8 @@
  *
  * Allocated before it is used (posix_fallocate): a full disk shows there, as an error, and not later as a SIGBUS.  Whoever cuts a file
  * that is being written kills its writer: nobody does, the lock (flock, for the life of the descriptor) tells aats_journal_resume that
- * a writer lives. Threads: one.  A child that fork made may hold a copy; closing it there leaves the file alone.
+ * a writer lives.
+ * Threads: one.  A child that fork made may hold a copy; closing it there leaves the file alone.
  */
 #ifndef AATS_JOURNAL_FILE_H
 #define AATS_JOURNAL_FILE_H

@@ -507,7 +507,7 @@ typedef struct {
  *   sym_off     aats_rsym_t    x sym_cap             whoever trades it first; append-only
  *   seat_off    aats_seat_t    x seat_cap            its owner
  *   cell_off    aats_rcell_t   x seat_cap x sym_cap  the seat's owner
- *   limit_off   aats_rlimits_t x limits_cap          aats risk set, under the table's lock; words atomic
+ *   limit_off   aats_rlimits_t x limits_cap          aats risk set, under the segment's lock; words atomic
  *   budget_off  aats_budget_t  x budget_cap          everybody, word by word
  */
 #define AATS_RISK_SEATS 64

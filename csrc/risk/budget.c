@@ -6,7 +6,8 @@
 #include "base/atomics.h"
 #include "base/errors.h"
 
-/* A part's number and count in one word.  The number is that of the clock, mono_ns / width: 36 bits last for decades of uptime at the narrowest width. */
+/* A part's number and count in one word.  The number is that of the clock, mono_ns / width: 36 bits last for decades of uptime at the
+ * narrowest width. */
 #define COUNT_BITS 28
 #define COUNT_MASK (((uint64_t)1 << COUNT_BITS) - 1)
 #define BEFORE     (AATS_BUDGET_PARTS - 1) /* parts beside the one that is being filled */
@@ -100,8 +101,15 @@ static int set_limit(aats_budget_t *b, int64_t span_ns, int64_t limit, int64_t r
     return AATS_OK;
 }
 
-int aats_budget_limit(aats_budget_t *b, int64_t span_ns, int64_t limit, int64_t reserve) { return set_limit(b, span_ns, limit, reserve, 0); }
-int aats_budget_expect(aats_budget_t *b, int64_t span_ns, int64_t limit, int64_t reserve) { return set_limit(b, span_ns, limit, reserve, 1); }
+int aats_budget_limit(aats_budget_t *b, int64_t span_ns, int64_t limit, int64_t reserve)
+{
+    return set_limit(b, span_ns, limit, reserve, 0);
+}
+
+int aats_budget_expect(aats_budget_t *b, int64_t span_ns, int64_t limit, int64_t reserve)
+{
+    return set_limit(b, span_ns, limit, reserve, 1);
+}
 
 void aats_budget_copy(aats_budget_t *b, aats_budget_t const *from)
 {
@@ -134,8 +142,8 @@ static uint64_t sum_from(aats_bspan_t const *s, uint64_t h, uint64_t first)
     return sum;
 }
 
-/* sum_now is sum_from over the window that ends with part `now`.  While head stays in a part the older ones cannot grow: their sum is kept beside it, and is added
- * up again only when it is `afresh`, because some of it may have been given back. */
+/* sum_now is sum_from over the window that ends with part `now`.  While head stays in a part the older ones cannot grow: their sum is kept
+ * beside it, and they are added up again only where `afresh` is set, because some of it may have been given back. */
 static uint64_t sum_now(aats_bspan_t const *s, uint64_t h, uint64_t now, uint64_t first, int afresh)
 {
     uint64_t const known = aats_load_relaxed(&s->older);

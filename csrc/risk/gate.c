@@ -39,6 +39,7 @@ aats_gate_t *aats_gate_new(void *mem, uint64_t mapped_sz, uint32_t seat, uint64_
     aats_words_load(g->name, g->seat->name, sizeof g->name / 8);
     g->name[sizeof g->name - 1] = 0;
     g->mode = g->seat->mode;
+    g->instance = g->seat->instance;
     aats_seat_sums(&g->v, seat);
     for (int q = 0; q < AATS_RISK_QUOTES; q++) {
         g->exposure[q] = get(&g->seat->exposure_i[q]);
@@ -119,7 +120,8 @@ static int64_t exposure_of(gsym_t const *s)
     int64_t const mark = aats_gate_mark(s);
     i128 const pos  = aats_gate_money(s, s->pos, mark);
     i128 const buy  = abs128(pos + s->buy.money + aats_gate_money(s, s->buy.market, mark));
-    i128 const sell = abs128(pos - s->sell.money - aats_gate_money(s, s->sell.market, mark));
+    i128 const asked = s->sell.money + aats_gate_money(s, s->sell.market, mark), worth = aats_gate_money(s, s->sell.qty, mark);
+    i128 const sell = abs128(pos - (asked > worth ? asked : worth)); /* a sell below the market brings what the market pays */
     i128 worst = abs128(pos);
     if (buy > worst) worst = buy;
     if (sell > worst) worst = sell;
@@ -150,7 +152,8 @@ static side_t *side_of(gsym_t *s, aats_order_t const *o) { return o->side == AAT
 static void reserve(gsym_t *s, aats_order_t const *o, int64_t of, int64_t qty, int sign)
 {
     side_t *side = side_of(s, o);
-    i128 const money = o->px_i == 0 ? 0 : aats_gate_money(s, of, o->px_i) - aats_gate_money(s, of - qty, o->px_i); /* so that the parts add up to the whole */
+    /* of the whole less the rest, so that the parts add up to the whole */
+    i128 const money = o->px_i == 0 ? 0 : aats_gate_money(s, of, o->px_i) - aats_gate_money(s, of - qty, o->px_i);
     side->qty += sign * (i128)qty;
     side->money += sign * money;
     if (o->px_i == 0) side->market += sign * (i128)qty;
@@ -197,8 +200,16 @@ static void uncount(aats_gate_t *g, gsym_t *s, int cancels, int64_t mono_ns, int
 
 static int fenced(aats_gate_t *g)
 {
-    aats_store_release(&g->seat->fenced, g->seat->instance);
-    return aats_gate_deny(g, AATS_OC_FENCED, "somebody else has taken over the orders of strategy %s: this process was thought dead", g->name);
+    aats_store_release(&g->seat->fenced, g->instance);
+    return aats_gate_deny(g, AATS_OC_FENCED, "somebody else has taken over the orders of strategy %s: this process was thought dead",
+                          g->name);
+}
+
+/* refused counts a refusal. */
+static int refused(aats_gate_t *g, int code)
+{
+    if (code >= AATS_OC_RISK_SIZE && code < AATS_OC_RISK_SIZE + 32) aats_fetch_add(&g->v.risk->denied[code - AATS_OC_RISK_SIZE], 1);
+    return code;
 }
 
 static void say_into(aats_gate_t *g, char *msg, size_t msg_sz)
@@ -212,6 +223,7 @@ static void say_into(aats_gate_t *g, char *msg, size_t msg_sz)
 static int announce(aats_gate_t *g, gsym_t *s, aats_order_t const *o, int64_t mono_ns, int64_t day)
 {
     int64_t const qty = aats_gate_leaves(o), before = s->exposure;
+    if (!aats_gate_mine(g)) return fenced(g);
     count(g, s, 0, mono_ns, day);
     reserve(s, o, qty, qty, 1);
     opened(g, s, 1);
@@ -237,18 +249,16 @@ static int64_t settle_prices(gsym_t *s, aats_order_t const *o, aats_gbook_t cons
         uint64_t const mid = ((uint64_t)book->bid_px_i + (uint64_t)book->ask_px_i) / 2;
         if (aats_load_relaxed(&s->shared->mark_px_i) != mid) aats_store_relaxed(&s->shared->mark_px_i, mid);
     }
-    int64_t const px_i = o->px_i > 0 ? o->px_i : other > 0 ? other : aats_gate_mark(s);
+    int const better = o->side != AATS_SIDE_BUY && other > o->px_i; /* a sell below the best bid trades at the bid */
+    int64_t const px_i = o->px_i > 0 && !better ? o->px_i : other > 0 ? other : aats_gate_mark(s);
     if (px_i > 0) s->px_i = px_i;
     return px_i;
 }
 
-int aats_gate_reserve(aats_gate_t *g, int sym, aats_order_t const *o, aats_gbook_t const *book, int64_t now_ns, int64_t mono_ns, char *msg, size_t msg_sz)
+/* admit is aats_gate_reserve for a symbol that is there; what it refuses is not counted yet. */
+static int admit(aats_gate_t *g, gsym_t *s, aats_order_t const *o, aats_gbook_t const *book, int64_t day, int64_t mono_ns)
 {
-    gsym_t *s = symbol(g, sym);
-    int64_t const day = aats_rate_day_of(now_ns);
     int code;
-    say_into(g, msg, msg_sz);
-    if (s == NULL) return aats_gate_deny(g, AATS_OC_RISK_FULL, "the risk segment does not know this symbol");
     if (!aats_gate_mine(g)) return fenced(g);
     if (aats_load_acquire(&g->v.risk->news) != g->news) aats_gate_refresh(g); /* S5 */
     if (!g->settled) aats_gate_settled(g);
@@ -258,22 +268,30 @@ int aats_gate_reserve(aats_gate_t *g, int sym, aats_order_t const *o, aats_gbook
     int64_t const px_i = settle_prices(s, o, book);
     if ((code = aats_gate_check_value(g, s, o, px_i)) != AATS_OC_NONE) return code;
     if ((code = aats_gate_check_duplicate(g, s, o, mono_ns)) != AATS_OC_NONE) return code;
-
-    uint64_t const denied = AATS_OC_RISK_SIZE;
-    for (int i = 0;; i++) {
-        code = announce(g, s, o, mono_ns, day);
-        if (code == AATS_OC_NONE || code == AATS_OC_FENCED || i + 1 == TRIES) break;
-        aats_fetch_add(&g->v.risk->denied[code - denied], UINT64_MAX); /* a refusal counts once */
-        for (uint32_t pause = 0; pause < (g->at % 8 + 1) * 8u << i; pause++) aats_spin_hint(); /* each for another while, so that one is first */
+    for (int i = 1; (code = announce(g, s, o, mono_ns, day)) != AATS_OC_NONE && code != AATS_OC_FENCED && i < TRIES; i++) {
+        uint32_t const pauses = (g->at % 8 + 1) * 4u << i; /* each for another while, so that one is first */
+        for (uint32_t n = 0; n < pauses; n++) aats_spin_hint();
     }
-    if (code != AATS_OC_NONE) return code;
+    return code;
+}
+
+int aats_gate_reserve(aats_gate_t *g, int sym, aats_order_t const *o, aats_gbook_t const *book, int64_t now_ns, int64_t mono_ns, char *msg,
+                      size_t msg_sz)
+{
+    gsym_t *s = symbol(g, sym);
+    int64_t const day = aats_rate_day_of(now_ns);
     int found;
+    say_into(g, msg, msg_sz);
+    int const code = s != NULL ? admit(g, s, o, book, day, mono_ns)
+                               : aats_gate_deny(g, AATS_OC_RISK_FULL, "the risk segment does not know this symbol");
+    if (code != AATS_OC_NONE) return refused(g, code);
+
+    say_into(g, msg, msg_sz); /* a try before may have left a sentence */
     g->last_again  = aats_gate_same(g, sym, o, &found);
     *g->last_again = (again_t){o->px_i, o->qty_i, mono_ns > 0 ? mono_ns : 1, sym, o->side};
     g->last_id      = o->order_id;
     g->last_mono_ns = mono_ns;
     g->last_day     = day;
-    if (msg != NULL && msg_sz > 0) msg[0] = 0;
     return AATS_OC_NONE;
 }
 
@@ -338,11 +356,12 @@ int aats_gate_cancel(aats_gate_t *g, int sym, int64_t now_ns, int64_t mono_ns, c
     int64_t const day = aats_rate_day_of(now_ns);
     say_into(g, msg, msg_sz);
     if (s == NULL) return AATS_OC_NONE; /* a cancel never fails for want of room here */
-    if (!aats_gate_mine(g)) return fenced(g);
+    if (!aats_gate_mine(g)) return refused(g, fenced(g));
     if (aats_load_acquire(&g->v.risk->news) != g->news) aats_gate_refresh(g); /* S5 */
     count(g, s, 1, mono_ns, day);
     aats_fence_full(); /* S2 */
     int const code = aats_gate_check_rates(g, s, 1, mono_ns, day);
-    if (code != AATS_OC_NONE) uncount(g, s, 1, mono_ns, day);
-    return code;
+    if (code == AATS_OC_NONE) return code;
+    uncount(g, s, 1, mono_ns, day);
+    return refused(g, code);
 }

@@ -57,12 +57,14 @@ int aats_gate_check_switches(aats_gate_t *g, gsym_t *s, aats_order_t const *o, i
     char whose[64];
     int scope;
     if (aats_load_relaxed(&g->v.risk->unread) != 0) {
-        return aats_gate_deny(g, AATS_OC_RISK_HALTED, "halted: the saved limits could not be read; look at them (aats risk show), then say aats risk resume");
+        return aats_gate_deny(g, AATS_OC_RISK_HALTED,
+                              "halted: the saved limits could not be read; look at them (aats risk show), then say aats risk resume");
     }
     uint32_t const swtch = aats_gate_switch(g, s, &scope);
     if (swtch == AATS_SWITCH_HALT) {
         char const *reason = aats_gate_limits(g, s, scope)->reason;
-        return aats_gate_deny(g, AATS_OC_RISK_HALTED, "%s is halted%s%s", aats_gate_scope(g, s, scope, whose, sizeof whose), reason[0] ? ": " : "", reason);
+        aats_gate_scope(g, s, scope, whose, sizeof whose);
+        return aats_gate_deny(g, AATS_OC_RISK_HALTED, "%s is halted%s%s", whose, reason[0] ? ": " : "", reason);
     }
     for (int at = 0; at < SCOPES; at++) {
         int64_t const limit = aats_gate_limits(g, s, at)->loss_1d;
@@ -72,8 +74,8 @@ int aats_gate_check_switches(aats_gate_t *g, gsym_t *s, aats_order_t const *o, i
         char is[80], of[80];
         aats_gate_text(profit, AATS_RISK_MONEY_EXP, is, sizeof is);
         aats_gate_text(limit, AATS_RISK_MONEY_EXP, of, sizeof of);
-        return aats_gate_deny(g, AATS_OC_RISK_LOSS, "loss_1d of %s is %s %s: the day's result is %s", aats_gate_scope(g, s, at, whose, sizeof whose),
-                              of, s->quote, is);
+        aats_gate_scope(g, s, at, whose, sizeof whose);
+        return aats_gate_deny(g, AATS_OC_RISK_LOSS, "loss_1d of %s is %s %s: the day's result is %s", whose, of, s->quote, is);
     }
     if (swtch == AATS_SWITCH_REDUCE && !reduces(s, o)) {
         char pos[80], open[80];
@@ -110,10 +112,11 @@ int aats_gate_check_book(aats_gate_t *g, gsym_t *s, aats_order_t const *o, aats_
     i128 const edge = (i128)other * (buy ? 1000000 + collar : collar >= 1000000 ? 0 : 1000000 - collar), px = (i128)o->px_i * 1000000;
     if (buy ? px <= edge : px >= edge) return AATS_OC_NONE;
     char whose[64], is[80], there[80];
+    aats_gate_scope(g, s, whose_collar, whose, sizeof whose);
     aats_gate_text(o->px_i, s->px_exp, is, sizeof is);
     aats_gate_text(other, s->px_exp, there, sizeof there);
-    return aats_gate_deny(g, AATS_OC_RISK_COLLAR, "collar_ppm of %s is %lld: %s at %s is farther from the %s %s",
-                          aats_gate_scope(g, s, whose_collar, whose, sizeof whose), (long long)collar, buy ? "a buy" : "a sell", is, buy ? "ask" : "bid", there);
+    return aats_gate_deny(g, AATS_OC_RISK_COLLAR, "collar_ppm of %s is %lld: a %s at %s is farther from the %s %s", whose,
+                          (long long)collar, buy ? "buy" : "sell", is, buy ? "ask" : "bid", there);
 }
 
 static int over_qty(gsym_t const *s, i128 qty, int64_t limit) { return qty * s->qty_mul > limit * s->limit_mul; }
@@ -141,7 +144,8 @@ int aats_gate_check_value(aats_gate_t *g, gsym_t *s, aats_order_t const *o, int6
 /* aats_gate_same returns the place of an order in the duplicates, or the oldest of the places where it may stand. */
 again_t *aats_gate_same(aats_gate_t *g, int sym, aats_order_t const *o, int *found)
 {
-    uint64_t hash = (uint64_t)o->px_i * UINT64_C(0x9e3779b97f4a7c15) ^ (uint64_t)o->qty_i * UINT64_C(0xc2b2ae3d27d4eb4f) ^ (uint64_t)(sym * 2 + (o->side == AATS_SIDE_BUY));
+    uint64_t hash = (uint64_t)(sym * 2 + (o->side == AATS_SIDE_BUY));
+    hash ^= (uint64_t)o->px_i * UINT64_C(0x9e3779b97f4a7c15) ^ (uint64_t)o->qty_i * UINT64_C(0xc2b2ae3d27d4eb4f);
     hash = (hash ^ hash >> 29) * UINT64_C(0xbf58476d1ce4e5b9);
     again_t *oldest = NULL;
     *found = 0;
@@ -165,7 +169,8 @@ int aats_gate_check_duplicate(aats_gate_t *g, gsym_t *s, aats_order_t const *o, 
         int64_t const ms = aats_gate_limits(g, s, at)->duplicate_ms;
         if (ms <= 0 || (i128)mono_ns - a->mono_ns >= (i128)ms * NS_PER_MS) continue;
         return aats_gate_deny(g, AATS_OC_RISK_DUPLICATE, "duplicate_ms of %s is %lld: the same order went out %lld ms ago",
-                              aats_gate_scope(g, s, at, whose, sizeof whose), (long long)ms, (long long)((mono_ns - a->mono_ns) / NS_PER_MS));
+                              aats_gate_scope(g, s, at, whose, sizeof whose), (long long)ms,
+                              (long long)((mono_ns - a->mono_ns) / NS_PER_MS));
     }
     return AATS_OC_NONE;
 }
@@ -221,7 +226,8 @@ int aats_gate_check_sums(aats_gate_t *g, gsym_t *s, aats_order_t const *o, int g
         aats_cell_sum(&g->v, (uint32_t)(s - g->syms), &all);
         i128 const would = o->side == AATS_SIDE_BUY ? (i128)all.pos_i + all.buy_i : -((i128)all.pos_i - all.sell_i);
         if (sym->position > 0 && (over_qty(s, would, sym->position) || all.buy_i == INT64_MAX || all.sell_i == INT64_MAX)) {
-            return aats_gate_over(g, s, &(over_t){AATS_OC_RISK_POSITION, SYMBOL, "position", sym->position, o->side == AATS_SIDE_BUY ? would : -would, QTY});
+            i128 const signed_ = o->side == AATS_SIDE_BUY ? would : -would;
+            return aats_gate_over(g, s, &(over_t){AATS_OC_RISK_POSITION, SYMBOL, "position", sym->position, signed_, QTY});
         }
         if (sym->open_orders > 0 && all.open_cnt > sym->open_orders) {
             return aats_gate_over(g, s, &(over_t){AATS_OC_RISK_OPEN, SYMBOL, "open_orders", sym->open_orders, all.open_cnt, NUMBER});

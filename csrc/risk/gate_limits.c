@@ -48,13 +48,15 @@ static struct {
     size_t at;
     int counts;
 } const LIMITS[] = {
-    LIMIT(order_notional, MONEY), LIMIT(order_qty, QTY),     LIMIT(position, QTY),       LIMIT(exposure, MONEY),   LIMIT(open_orders, NUMBER),
-    LIMIT(orders_1s, NUMBER),     LIMIT(orders_1d, NUMBER),  LIMIT(cancels_1s, NUMBER),  LIMIT(cancels_1d, NUMBER), LIMIT(collar_ppm, NUMBER),
-    LIMIT(loss_1d, MONEY),        LIMIT(duplicate_ms, NUMBER), LIMIT(any_book, NUMBER),
+    LIMIT(order_notional, MONEY), LIMIT(order_qty, QTY),      LIMIT(position, QTY),      LIMIT(exposure, MONEY),
+    LIMIT(open_orders, NUMBER),   LIMIT(orders_1s, NUMBER),   LIMIT(orders_1d, NUMBER),  LIMIT(cancels_1s, NUMBER),
+    LIMIT(cancels_1d, NUMBER),    LIMIT(collar_ppm, NUMBER),  LIMIT(loss_1d, MONEY),     LIMIT(duplicate_ms, NUMBER),
+    LIMIT(any_book, NUMBER),
 };
 
 /* changed appends each limit that has changed to text: ", order_notional of the host is 500 (was none)". */
-static void changed(aats_gate_t const *g, gsym_t const *s, int scope, aats_rlimits_t const *was, aats_rlimits_t const *is, char *text, size_t cap)
+static void changed(aats_gate_t const *g, gsym_t const *s, int scope, aats_rlimits_t const *was, aats_rlimits_t const *is, char *text,
+                    size_t cap)
 {
     for (size_t i = 0; i < sizeof LIMITS / sizeof *LIMITS; i++) {
         int64_t before, now;
@@ -72,14 +74,15 @@ static void changed(aats_gate_t const *g, gsym_t const *s, int scope, aats_rlimi
 }
 
 /* thrown appends a switch that stands otherwise than it was told. */
-static void thrown(aats_gate_t const *g, gsym_t const *s, int scope, aats_rlimits_t const *was, aats_rlimits_t const *is, char *text, size_t cap)
+static void thrown(aats_gate_t const *g, gsym_t const *s, int scope, aats_rlimits_t const *was, aats_rlimits_t const *is, char *text,
+                   size_t cap)
 {
     static char const *const WORDS[] = {"active", "reduce only", "halted"};
     size_t const len = strlen(text);
     char whose[64];
     if (was->swtch == is->swtch || is->swtch > AATS_SWITCH_HALT || len + 1 >= cap) return;
-    snprintf(text + len, cap - len, "%s%s is %s%s%s", len == 0 ? "" : ", ", aats_gate_scope(g, s, scope, whose, sizeof whose), WORDS[is->swtch],
-             is->reason[0] == 0 ? "" : ": ", is->reason);
+    aats_gate_scope(g, s, scope, whose, sizeof whose);
+    snprintf(text + len, cap - len, "%s%s is %s%s%s", len == 0 ? "" : ", ", whose, WORDS[is->swtch], is->reason[0] == 0 ? "" : ": ", is->reason);
 }
 
 int aats_gate_news(aats_gate_t *g, uint32_t *state, char *text, size_t text_sz)

@@ -2,7 +2,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "base/atomics.h"
 #include "order/wide.h"
 #include "risk/gate_state.h"
 
@@ -21,15 +20,9 @@ char const *aats_gate_scope(aats_gate_t const *g, gsym_t const *s, int scope, ch
     return out;
 }
 
-static void count(aats_gate_t *g, int code)
-{
-    if (code >= AATS_OC_RISK_SIZE && code < AATS_OC_RISK_SIZE + 32) aats_fetch_add(&g->v.risk->denied[code - AATS_OC_RISK_SIZE], 1);
-}
-
 int aats_gate_deny(aats_gate_t *g, int code, char const *format, ...)
 {
     va_list args;
-    count(g, code);
     va_start(args, format);
     if (g->msg_sz > 0) vsnprintf(g->msg, g->msg_sz, format, args);
     va_end(args);

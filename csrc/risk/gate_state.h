@@ -73,7 +73,7 @@ struct aats_gate {
     size_t msg_sz;
     aats_risk_view_t v;
     uint32_t at;                /* own seat */
-    uint64_t self;
+    uint64_t self, instance;
     aats_seat_t *seat;
     char name[48];
     uint32_t mode;
@@ -108,7 +108,7 @@ void aats_gate_refresh(aats_gate_t *g);
 uint32_t aats_gate_switch(aats_gate_t const *g, gsym_t const *s, int *scope); /* the strictest, and whose it is */
 i128 aats_gate_loss(aats_gate_t const *g, gsym_t const *s, int scope, int64_t day); /* the day's profit of a scope, negative: a loss */
 
-/* gate_say.c: both write the sentence, count the refusal and return its code */
+/* gate_say.c: both write the sentence of a refusal and return its code */
 int aats_gate_deny(aats_gate_t *g, int code, char const *format, ...) __attribute__((format(printf, 3, 4)));
 int aats_gate_over(aats_gate_t *g, gsym_t const *s, over_t const *over);
 char const *aats_gate_scope(aats_gate_t const *g, gsym_t const *s, int scope, char *out, size_t cap);

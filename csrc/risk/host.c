@@ -22,9 +22,11 @@ typedef struct {
     uint64_t sym_off, seat_off, cell_off, limit_off, budget_off, size;
 } geometry_t;
 
+static int in_range(uint32_t n) { return n >= 1 && n <= 4096; }
+
 static int geometry(uint32_t seats, uint32_t syms, uint32_t limits, uint32_t budgets, geometry_t *g)
 {
-    if (seats < 1 || seats > 4096 || syms < 1 || syms > 4096 || limits < 1 || limits > 4096 || budgets < 1 || budgets > 4096) return AATS_E_ARG;
+    if (!in_range(seats) || !in_range(syms) || !in_range(limits) || !in_range(budgets)) return AATS_E_ARG;
     g->sym_off    = RISK_OFF + sizeof(aats_risk_t);
     g->seat_off   = g->sym_off + (uint64_t)syms * sizeof(aats_rsym_t);
     g->cell_off   = g->seat_off + (uint64_t)seats * sizeof(aats_seat_t);
@@ -78,12 +80,13 @@ int aats_risk_attach(void *mem, uint64_t mapped_sz, aats_risk_view_t *view, char
     }
     aats_risk_t *risk = risk_of(mem);
     if (geometry(risk->seat_cap, risk->sym_cap, risk->limits_cap, risk->budget_cap, &g) != AATS_OK) {
-        REFUSE("the risk segment says %u seats, %u symbols, %u limits, %u budgets; 1 to 4096 of each are expected", risk->seat_cap, risk->sym_cap,
-               risk->limits_cap, risk->budget_cap);
+        REFUSE("the risk segment says %u seats, %u symbols, %u limits, %u budgets; 1 to 4096 of each are expected", risk->seat_cap,
+               risk->sym_cap, risk->limits_cap, risk->budget_cap);
     }
     if (risk->sym_off != g.sym_off || risk->seat_off != g.seat_off || risk->cell_off != g.cell_off || risk->limit_off != g.limit_off ||
         risk->budget_off != g.budget_off) {
-        REFUSE("the offsets in the risk segment do not fit its %u seats, %u symbols, %u limits", risk->seat_cap, risk->sym_cap, risk->limits_cap);
+        REFUSE("the offsets in the risk segment do not fit its %u seats, %u symbols, %u limits", risk->seat_cap, risk->sym_cap,
+               risk->limits_cap);
     }
     if (mapped_sz < g.size) REFUSE("the risk segment has %" PRIu64 " bytes, its geometry makes them %" PRIu64, mapped_sz, g.size);
 
@@ -112,8 +115,8 @@ typedef struct {
 } entry_t;
 _Static_assert(sizeof(entry_t) == offsetof(aats_rsym_t, mark_px_i) - offsetof(aats_rsym_t, symbol), "the fields of an entry lie together");
 
-/* resolved returns the state word of an entry that nobody is at work on any more, or 0 for an empty place.  Who is too slow is given up: its last step
- * fails then, and it starts again behind. */
+/* resolved returns the state word of an entry that nobody is at work on any more, or 0 for an empty place.  Who is too slow is given up:
+ * its last step fails then, and it starts again behind. */
 static uint64_t resolved(aats_rsym_t *s)
 {
     for (int i = 0;; i++) {
@@ -129,7 +132,8 @@ int aats_risk_symbol(aats_risk_view_t const *v, char const *symbol, char const *
 {
     entry_t want = {.mode = mode, .px_exp = px_exp, .qty_exp = qty_exp};
     size_t const len = strnlen(symbol, sizeof want.symbol), quote_len = strnlen(quote, sizeof want.quote);
-    if (len == 0 || len == sizeof want.symbol || quote_len == 0 || quote_len == sizeof want.quote || mode >= AATS_RISK_MODES) return AATS_E_ARG;
+    if (len == 0 || len == sizeof want.symbol || quote_len == 0 || quote_len == sizeof want.quote) return AATS_E_ARG;
+    if (mode >= AATS_RISK_MODES) return AATS_E_ARG;
     memcpy(want.symbol, symbol, len);
     memcpy(want.quote, quote, quote_len);
     uint64_t const self = aats_ident_self(), mine = self != 0 ? self : aats_ident((uint64_t)getpid(), 1);
@@ -173,7 +177,8 @@ int aats_risk_row(aats_risk_view_t const *v, uint32_t scope, char const *name, i
 {
     char padded[sizeof v->limits->name] = {0};
     size_t const len = strnlen(name, sizeof padded);
-    if (scope < AATS_SCOPE_HOST || scope > AATS_SCOPE_STRATEGY || len == sizeof padded || (len == 0) != (scope == AATS_SCOPE_HOST)) return AATS_E_ARG;
+    if (scope < AATS_SCOPE_HOST || scope > AATS_SCOPE_STRATEGY || len == sizeof padded) return AATS_E_ARG;
+    if ((len == 0) != (scope == AATS_SCOPE_HOST)) return AATS_E_ARG;
     memcpy(padded, name, len);
     for (uint32_t i = 0; i < v->risk->limits_cap; i++) {
         aats_rlimits_t *row = &v->limits[i];
@@ -218,7 +223,8 @@ int aats_risk_row_put(aats_risk_view_t const *v, uint32_t row, aats_rlimits_t co
 int aats_risk_row_switch(aats_risk_view_t const *v, uint32_t row, uint64_t swtch, char const *reason)
 {
     char padded[sizeof v->limits->reason] = {0};
-    if (row >= v->risk->limits_cap || aats_load_acquire(&v->limits[row].scope) == AATS_SCOPE_NONE || swtch > AATS_SWITCH_HALT) return AATS_E_ARG;
+    if (row >= v->risk->limits_cap || swtch > AATS_SWITCH_HALT) return AATS_E_ARG;
+    if (aats_load_acquire(&v->limits[row].scope) == AATS_SCOPE_NONE) return AATS_E_ARG;
     memcpy(padded, reason, strnlen(reason, sizeof padded - 1));
     aats_words_store(v->limits[row].reason, padded, WORDS(padded));
     aats_store_release(row == 0 ? &v->risk->swtch : &v->limits[row].swtch, swtch);

@@ -57,7 +57,7 @@ int64_t aats_rate_second(aats_rrate_t const *r, int64_t mono_ns)
 int64_t aats_rate_today(aats_rrate_t const *r, int64_t day)
 {
     uint64_t const word = aats_load_relaxed(&r->day);
-    return word >> DAY_BITS == (uint64_t)day ? (int64_t)(word & UINT32_MAX) : 0;
+    return word >> DAY_BITS >= (uint64_t)day ? (int64_t)(word & UINT32_MAX) : 0;
 }
 
 void aats_rate_carry(aats_rrate_t *r, int64_t day, int64_t cnt)

@@ -23,6 +23,7 @@ void aats_rate_uncount(aats_rrate_t *r, int64_t mono_ns, int64_t day);
 int64_t aats_rate_second(aats_rrate_t const *r, int64_t mono_ns);
 
 /* cdef-begin */
+/* aats_rate_today returns the count of a day; of a later one, where a clock has gone back: too much may count, never too little. */
 int64_t aats_rate_today(aats_rrate_t const *r, int64_t day);
 /* aats_rate_carry adds the count of a day, unless a later one has begun: a state that is read back. */
 void aats_rate_carry(aats_rrate_t *r, int64_t day, int64_t cnt);

@@ -14,9 +14,10 @@
 #define OWNED_OFF offsetof(aats_seat_t, instance)
 #define OWNED_WORDS ((sizeof(aats_seat_t) - OWNED_OFF) / 8)
 
-_Static_assert(offsetof(aats_seat_t, name) % 8 == 0 && offsetof(aats_seat_t, account) == offsetof(aats_seat_t, name) + 48, "names lie together");
-_Static_assert(offsetof(aats_seat_t, mode) % 8 == 0 && offsetof(aats_seat_t, on_death) == offsetof(aats_seat_t, mode) + 4, "one word");
-_Static_assert(offsetof(aats_seat_t, grace_ms) % 8 == 0 && offsetof(aats_seat_t, hang_ms) == offsetof(aats_seat_t, grace_ms) + 4, "one word");
+#define AT(field) offsetof(aats_seat_t, field)
+_Static_assert(AT(name) % 8 == 0 && AT(account) == AT(name) + 48, "names lie together");
+_Static_assert(AT(mode) % 8 == 0 && AT(on_death) == AT(mode) + 4, "one word");
+_Static_assert(AT(grace_ms) % 8 == 0 && AT(hang_ms) == AT(grace_ms) + 4, "one word");
 
 /* a name on an account, as it lies in a seat */
 typedef struct {
@@ -67,7 +68,8 @@ static void fill(aats_seat_t *seat, aats_seat_t const *from)
 }
 
 /* again takes seat `at`, which has that name, from whoever left it: parked, or dead as the caller says. */
-static int again(aats_risk_view_t const *v, uint32_t at, who_t const *who, uint64_t self, aats_seat_t const *from, uint64_t dead, int clearing)
+static int again(aats_risk_view_t const *v, uint32_t at, who_t const *who, uint64_t self, aats_seat_t const *from, uint64_t dead,
+                 int clearing)
 {
     aats_seat_t *seat = &v->seats[at];
     uint64_t const word = aats_load_acquire(&seat->owner), mine = aats_ident_with(self, AATS_SEAT_CLEARING);
@@ -132,7 +134,8 @@ static int reclaim(aats_risk_view_t const *v, uint64_t self)
 int aats_seat_take(aats_risk_view_t const *v, uint64_t self, aats_seat_t const *from, uint64_t dead, int clearing)
 {
     who_t who;
-    if (aats_ident_bare(self) == 0 || from->mode >= AATS_RISK_MODES || who_of(&who, from->name, from->account) != AATS_OK) return AATS_E_ARG;
+    if (aats_ident_bare(self) == 0 || from->mode >= AATS_RISK_MODES) return AATS_E_ARG;
+    if (who_of(&who, from->name, from->account) != AATS_OK) return AATS_E_ARG;
     int const known = find(v, &who, -1);
     if (known >= 0) return again(v, (uint32_t)known, &who, self, from, dead, clearing);
 
@@ -156,12 +159,14 @@ int aats_seat_take(aats_risk_view_t const *v, uint64_t self, aats_seat_t const *
         wipe(v, at, boot);
         return AATS_E_BUSY;
     }
-    return aats_cas(&seat->owner, boot, aats_ident_with(self, clearing ? AATS_SEAT_CLEARING : AATS_SEAT_LIVE)) ? (int)at : AATS_E_BUSY; /* S1 */
+    uint64_t const mine = aats_ident_with(self, clearing ? AATS_SEAT_CLEARING : AATS_SEAT_LIVE);
+    return aats_cas(&seat->owner, boot, mine) ? (int)at : AATS_E_BUSY; /* S1 */
 }
 
 int aats_seat_claim(aats_risk_view_t const *v, uint32_t at, uint64_t seen, uint64_t self)
 {
-    if (at >= v->risk->seat_cap || aats_ident_bare(self) == 0 || seen == 0 || aats_ident_state(seen) == AATS_SEAT_PARKED) return AATS_E_BUSY;
+    if (at >= v->risk->seat_cap || aats_ident_bare(self) == 0) return AATS_E_BUSY;
+    if (seen == 0 || aats_ident_state(seen) == AATS_SEAT_PARKED) return AATS_E_BUSY; /* nobody's */
     return aats_cas(&v->seats[at].owner, seen, aats_ident_with(self, AATS_SEAT_CLEARING)) ? AATS_OK : AATS_E_BUSY; /* S1 */
 }
 
@@ -202,7 +207,10 @@ int aats_seat_mine(aats_seat_t const *seat, uint64_t self)
 
 /* ---- cells ---- */
 
-static aats_rcell_t *cell_at(aats_risk_view_t const *v, uint32_t seat, uint32_t sym) { return &v->cells[(size_t)seat * v->risk->sym_cap + sym]; }
+static aats_rcell_t *cell_at(aats_risk_view_t const *v, uint32_t seat, uint32_t sym)
+{
+    return &v->cells[(size_t)seat * v->risk->sym_cap + sym];
+}
 
 static void put(int64_t *at, int64_t value) { aats_store_relaxed((uint64_t *)(void *)at, (uint64_t)value); }
 static void put_release(int64_t *at, int64_t value) { aats_store_release((uint64_t *)(void *)at, (uint64_t)value); }

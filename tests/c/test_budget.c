@@ -1,5 +1,5 @@
-/* test_budget.c -- risk/budget.h: what it refuses, and against an exact model (a list of what was taken when) that it never gives too much, never withholds
- * what must be free, and says the right wait.  (Every order of events between processes: tests/race/test_budget.c.) */
+/* test_budget.c -- risk/budget.h: what it refuses, and against an exact model (a list of what was taken when) that it never gives too much,
+ * never withholds what must be free, and says the right wait.  (Every order of events between processes: tests/race/test_budget.c.) */
 #include "risk/budget.h"
 
 #include <pthread.h>
@@ -321,7 +321,8 @@ static void against_model(uint64_t seed)
         }
         int const lane = (int)roll(AATS_LANE_CNT);
         int64_t const cost = 1 + (int64_t)roll(roll(4) ? 2 : 7), rest = limit - reserve;
-        int64_t const cap = lane == AATS_LANE_CANCEL ? limit : lane == AATS_LANE_BULK && reserve ? rest - rest / AATS_BUDGET_BULK_PART : rest;
+        int64_t const bulk = reserve ? rest - rest / AATS_BUDGET_BULK_PART : rest;
+        int64_t const cap = lane == AATS_LANE_CANCEL ? limit : lane == AATS_LANE_BULK ? bulk : rest;
         int64_t const wait = aats_budget_take(&b, lane, cost, now);
         if (wait == 0) {
             note(now, cost);

@@ -109,8 +109,8 @@ TEST(an_order_s_notional_is_limited_at_each_scope_and_rounded_up)
     CHECK_EQ_I64(try(b, SELL, 100, 0.5), AATS_OC_NONE);
     HOST_LIMIT(order_notional, 1); /* a smallest unit: what is less than it is rounded up to it, what is more is not */
     SYMBOL_LIMIT(order_notional, 0);
-    CHECK_EQ_I64(try(b, SELL, 0.00000001, 0.5), AATS_OC_NONE);
-    CHECK_EQ_I64(try(b, SELL, 0.00000003, 0.5), AATS_OC_RISK_NOTIONAL);
+    CHECK_EQ_I64(try(b, BUY, 0.00000001, 0.5), AATS_OC_NONE);
+    CHECK_EQ_I64(try(b, BUY, 0.00000003, 0.5), AATS_OC_RISK_NOTIONAL);
 }
 
 TEST(a_market_order_is_valued_at_the_book_s_other_side)
@@ -122,6 +122,17 @@ TEST(a_market_order_is_valued_at_the_book_s_other_side)
     book.ask_px_i = 0;
     CHECK_EQ_I64(try(a, BUY, 0, 0.1), AATS_OC_RISK_BOOK);
     CHECK(strstr(msg, "no ask") != NULL);
+}
+
+TEST(a_sell_below_the_market_is_valued_at_what_the_market_pays)
+{
+    fresh();
+    HOST_LIMIT(order_notional, 100 * ONE);
+    CHECK_EQ_I64(try(a, SELL, 33, 2), AATS_OC_RISK_NOTIONAL); /* 66 by its price, 198 by the bid */
+    CHECK_EQ_I64(try(a, SELL, 33, 1), AATS_OC_NONE);
+    HOST_LIMIT(exposure, 250 * ONE);
+    CHECK_EQ_I64(try(a, SELL, 33, 2), AATS_OC_RISK_EXPOSURE); /* 300 at the mark with the one before */
+    CHECK_EQ_I64(try(a, SELL, 33, 1), AATS_OC_NONE);
 }
 
 TEST(no_price_for_a_market_order_where_money_is_limited_is_a_refusal)
@@ -172,9 +183,9 @@ TEST(exposure_is_the_worst_case_of_position_and_open_orders)
     aats_gate_position(a, sym, 4 * ONE);
     CHECK_EQ_I64(try(a, BUY, 100, 2), AATS_OC_NONE);            /* mark 100: 400 + 200 */
     CHECK_EQ_I64(risk.seats[0].exposure_i[0], 600 * ONE);
-    CHECK_EQ_I64(try(b, SELL, 80, 5.00000001), AATS_OC_RISK_EXPOSURE); /* 400.0000008 of another strategy */
-    CHECK(strstr(msg, "exposure of the host is 1000 USDT: with this it would be 1000.0000008") != NULL);
-    CHECK_EQ_I64(try(b, SELL, 80, 5), AATS_OC_NONE);
+    CHECK_EQ_I64(try(b, SELL, 160, 2.50000001), AATS_OC_RISK_EXPOSURE); /* 400.0000016 of another strategy */
+    CHECK(strstr(msg, "exposure of the host is 1000 USDT: with this it would be 1000.0000016") != NULL);
+    CHECK_EQ_I64(try(b, SELL, 160, 2.5), AATS_OC_NONE);
     CHECK_EQ_I64(try(a, SELL, 100, 9), AATS_OC_NONE);           /* 4 - 9 = -5: 500, not worse than 600 */
     CHECK_EQ_I64(try(a, SELL, 100, 1.5), AATS_OC_RISK_EXPOSURE); /* -6.5: 650 */
     MAKER_LIMIT(exposure, 550 * ONE);                           /* below what there is: nothing that makes it worse */
@@ -257,6 +268,9 @@ TEST(orders_a_day_begin_again_at_midnight_utc)
     CHECK_EQ_I64(try(b, BUY, 100, 1), AATS_OC_RISK_RATE);
     now_ns++;
     CHECK_EQ_I64(try(b, BUY, 100, 1), AATS_OC_NONE);
+    CHECK_EQ_I64(try(b, BUY, 100, 1), AATS_OC_NONE);
+    now_ns--; /* a clock that is set back over midnight gives nothing back */
+    CHECK_EQ_I64(try(b, BUY, 100, 1), AATS_OC_RISK_RATE);
 }
 
 TEST(cancels_have_limits_of_their_own_and_no_switch)
@@ -625,6 +639,9 @@ TEST(a_process_that_was_thought_dead_is_fenced_and_writes_nothing_more)
     CHECK_EQ_I64(aats_gate_mine(a), 0);
     CHECK_EQ_I64(try(a, BUY, 100, 1), AATS_OC_FENCED);
     CHECK_EQ_I64(aats_gate_cancel(a, sym, now_ns, mono_ns, msg, sizeof msg), AATS_OC_FENCED);
+    CHECK_EQ_U64(risk.seats[0].fenced, 77);
+    risk.seats[0].instance = 78; /* of the next owner: its own instance stands in the note of the fenced one */
+    CHECK_EQ_I64(try(a, BUY, 100, 1), AATS_OC_FENCED);
     CHECK_EQ_U64(risk.seats[0].fenced, 77);
     aats_rcell_t const truth = {.pos_i = 7 * ONE};
     aats_cell_set(&risk, 0, (uint32_t)sym, &truth);

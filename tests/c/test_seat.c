@@ -273,6 +273,7 @@ TEST(a_sliding_second_never_holds_less_than_was_counted_in_it)
     }
     CHECK_EQ_I64(aats_rate_today(&rate, 20000), 4000);
     CHECK_EQ_I64(aats_rate_today(&rate, 20001), 0);
+    CHECK_EQ_I64(aats_rate_today(&rate, 19999), 4000); /* a clock that was set back */
     CHECK_EQ_I64(aats_rate_second(&rate, now + 2 * SEC), 0);
 }
 

@@ -1,5 +1,6 @@
-/* test_session_budget.c -- an order session and the host's rate budgets: what is refused, what waits and for how long, what answers do to the counts, and that
- * one session's 429 holds the other.  (The counting itself: test_budget.c; eight strategies: tests/world/test_budget.py.) */
+/* test_session_budget.c -- an order session and the host's rate budgets: what is refused, what waits and for how long, what answers do to
+ * the counts, and that one session's 429 holds the other.  (The counting itself: test_budget.c; eight strategies:
+ * tests/world/test_budget.py.) */
 #include "risk/budget.h"
 
 #include "check.h"

@@ -164,6 +164,58 @@ TEST(a_checkpoint_that_cannot_be_written_leaves_the_old_file_and_orders_go_on)
     finish_in();
 }
 
+TEST(fills_on_a_full_disk_are_there_again_once_it_has_room)
+{
+    REQUIRE(begin_in());
+    for (int64_t id = 1; id <= 150; id++) send(id);
+    while (told()[0] != 0) continue;
+    fill_disk();
+    for (int64_t id = 1; id <= 150; id++) { /* more than what is kept back for them */
+        say_fill(id, (uint64_t)id, PX, UNIT, "USDT", 0);
+        step();
+        CHECK_STR(told(), "ax.");
+    }
+    aats_trader_verify(trader);
+    say(AATS_OM_READY, 0);
+    step();
+    told();
+    aats_trader_leave(trader);
+    now += 2000000000;
+    step();
+    char const *end = written();
+    CHECK(end[strlen(end) - 1] != 'E'); /* not while some of it is in no file */
+    size_t at = 0, payload_sz;
+    aats_jrec_t head = {0};
+    void const *payload;
+    static int filled[151], told_of[151], gaps;
+    while (aats_journal_next(file, file_sz, &at, &head, &payload, &payload_sz) == 1) {
+        aats_oev_t const *ev = payload;
+        if (head.order_id < 1 || head.order_id > 150) continue;
+        if (head.kind == AATS_JR_EVENT && ev->kind == AATS_OEV_EXEC) filled[head.order_id] = 1;
+        if (head.kind == AATS_JR_TOLD) told_of[head.order_id] = 1;
+    }
+    for (int i = 1; i <= 150; i++) {
+        CHECK(filled[i] || !told_of[i]); /* killed now, it is asked for */
+        gaps += !filled[i];
+    }
+    CHECK(gaps > 0);
+
+    empty_disk();
+    now += 2000000000;
+    step();
+    REQUIRE(newest() == 2);
+    CHECK_STR(written(), "S h d + E");
+    at = 0;
+    head = (aats_jrec_t){0};
+    while (aats_journal_next(file, file_sz, &at, &head, &payload, &payload_sz) == 1) {
+        aats_hold_t hold;
+        if (head.kind != AATS_JR_HOLD) continue;
+        memcpy(&hold, payload, sizeof hold);
+        CHECK(aats_wide(hold.size) == 150 * UNIT);
+    }
+    finish_in();
+}
+
 TEST(over_many_files_nothing_that_is_open_is_lost)
 {
     REQUIRE(begin_in());

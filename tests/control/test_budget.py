@@ -18,7 +18,7 @@ from aats.venue.binance import BinanceClient
 from aats.venue.binance_account import AccountError, BinanceAccount
 
 SECOND = 1_000_000_000
-INFO = {
+INFO: dict[str, Any] = {
     "rateLimits": [
         {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 1200},
         {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": 77},
@@ -190,6 +190,21 @@ def test_processes_of_a_namespace_share_their_budgets_and_others_see_them(member
     assert main(["budget"]) == 0
     table = capsys.readouterr().out
     assert "addr binance direct weight" in table and "banned" in table
+
+
+def test_a_full_table_is_said_and_the_process_counts_for_itself(member: Any, caplog: pytest.LogCaptureFixture) -> None:
+    for number in range(int(lib.AATS_RISK_BUDGETS)):
+        budgets_of("BINANCE", "sim", f"https://127.0.0.1:{10000 + number}").limits(INFO["rateLimits"][:1])
+    caplog.clear()
+    late = budgets_of("BINANCE", "direct", "")
+    assert late.wait_s(4000) == 0 and late.wait_s(4000) > 0
+    assert len(caplog.records) == 1 and "no room" in caplog.text
+    why = ffi.new("char[]", 400)
+    opts = ffi.new("aats_session_opts_t *")
+    lib.aats_session_defaults(opts)
+    session = ffi.gc(lib.aats_session_new(opts, b"key", b"secret", ffi.NULL, 0, why, len(why)), lib.aats_session_free)
+    assert session != ffi.NULL
+    assert budget.give(session, "binance-01234567", "addr binance direct") is False
 
 
 def test_without_a_control_table_a_command_counts_for_itself(namespace: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -269,7 +269,31 @@ def test_flatten_cancels_what_dead_runs_left_and_nothing_else(capsys: pytest.Cap
     status, out, _ = aats(capsys, "flatten", "BINANCE", "--mode", "sim", "--json")
     assert (status, json.loads(out)) == (0, {"account": ACCOUNT, "canceled": 1, "ended": 0, "open": []})
     assert tuple(venue.open.values()) == keep
-    assert "no open orders" in aats(capsys, "orders", "--all")[1]  # the dead run is settled
+    (run,) = [one for one in journal.scan(dead.path.parent) if one.instance == dead.instance]
+    assert not run.ended, "what was filled of its orders is still to be entered by the next start"
+    alive.close()
+
+
+def test_flatten_ends_the_journal_of_a_dead_run_that_left_nothing(capsys: pytest.CaptureFixture[str], trade: Segment, at_venue: Any) -> None:
+    dead = dead_run("maker")
+    at_venue(Venue())
+    status, _, _ = aats(capsys, "flatten", "BINANCE", "--mode", "sim")
+    assert status == 0 and journal.scan(dead.path.parent)[0].ended
+
+
+def test_flatten_leaves_what_a_living_process_has_taken_over(capsys: pytest.CaptureFixture[str], trade: Segment, at_venue: Any) -> None:
+    dead = dead_run("maker", 1, 2)
+    alive = journal.create(ACCOUNT, "maker")
+    trade.array(TD, TD_OFFSET)[0]["instance"] = alive.instance
+    taken = order(2, dead.instance)
+    taken.order_id, taken.client_no, taken.state = 9, 2, lib.AATS_ORD_LIVE
+    lib.aats_td_put_order(trade._base, 0, taken)
+    venue = at_venue(Venue(client_id(dead.instance, 1), client_id(dead.instance, 2)))
+    (_, shown) = json.loads(aats(capsys, "orders", "--venue", "BINANCE", "--mode", "sim", "--json")[1])[-2:]
+    assert shown["client_id"] == client_id(dead.instance, 2) and "process gone" not in shown["owner"]
+    status, out, _ = aats(capsys, "flatten", "BINANCE", "--mode", "sim", "--json")
+    assert (status, json.loads(out)["canceled"]) == (0, 1)
+    assert list(venue.open.values()) == [client_id(dead.instance, 2)]
     alive.close()
 
 

@@ -1,27 +1,18 @@
-"""The supervisor's rules, as a step function over seats that only exist here; and the way that keys take to it."""
+"""The supervisor's rules, as a step function over seats that only exist here."""
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
-import os
-import socket
+import re
 from pathlib import Path
 
 import pytest
 
-from aats import config
-from aats._ffi import ffi, lib
-from aats.errors import ConfigError, ControlError
+from aats._ffi import lib
 from aats.layout import Mode
-from aats.supervisor import WINDOW_NS, Job, Supervisor
-from aats.supervisor_keys import FRAME_MAX, Inbox, Locked, address, peer_of, reach, send_keys, send_line, take_line
-from aats.supervisor_link import SupervisorLink, Watched, wanted
-from aats.supervisor_ring import KeyRing
+from aats.supervisor import WINDOW_NS, Supervisor
+from aats.supervisor_job import Job
 from tests.seats import MS, SECOND, SUPERVISOR, Fake, Seats
 
-KEY, SECRET = "the-key-of-the-test", "the-secret-of-the-test"
-ACCOUNT = "binance-" + hashlib.sha256(KEY.encode()).hexdigest()[:8]
 MAKER, AGAIN = int(lib.aats_ident(1001, 11)), int(lib.aats_ident(1002, 12))
 
 
@@ -314,6 +305,12 @@ def test_the_orders_of_a_stopped_process_are_looked_at_until_it_is_fenced_and_th
     assert world.seats.state(at) == lib.AATS_SEAT_FREE
 
 
+def test_the_window_is_that_of_the_venue() -> None:
+    source = (Path(__file__).parents[2] / "csrc/venue/binance_order.c").read_text()
+    ms = {name: int(re.search(rf"\.{name}\s*= (\d+),", source)[1]) for name in ("window_ms", "clock_margin_ms")}  # type: ignore[index]
+    assert sum(ms.values()) * MS <= WINDOW_NS
+
+
 def test_an_order_that_may_still_be_on_its_way_is_waited_for(world: World) -> None:
     at = world.seats.take(MAKER)
     world.die()
@@ -348,184 +345,3 @@ def test_the_next_supervisor_goes_on_where_one_was_killed(world: World) -> None:
         world.mono_ns += 20 * MS
         second.step(world.mono_ns, world.mono_ns)
     assert world.seats.state(at) == lib.AATS_SEAT_FREE
-
-
-# ------------------------------------------------------------------------------------------------------------------ keys
-
-
-def watched(folder: Path, key: str = KEY) -> Watched:
-    return Watched("maker", ACCOUNT, "BINANCE", Mode.SIM, "wss://localhost:1", "", folder, key, SECRET)
-
-
-def handed_over(one: Watched) -> tuple[KeyRing, Inbox]:
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        send_keys(ours, one.head(), one.key, one.secret)
-        inbox = Inbox()
-        assert inbox.receive(theirs)
-    ring = KeyRing()
-    frame = inbox.take()
-    assert frame is not None
-    assert ring.take(*frame)[1] is False
-    return ring, inbox
-
-
-def test_a_key_arrives_whole_and_stands_in_no_repr(tmp_path: Path) -> None:
-    one = watched(tmp_path)
-    ring, inbox = handed_over(one)
-    key = ring.of(Job(0, "maker", ACCOUNT, int(Mode.SIM), 1, ()))
-    assert (ffi.string(key.key), ffi.string(key.secret)) == (KEY.encode(), SECRET.encode())
-    assert ring.folder(Job(0, "maker", ACCOUNT, int(Mode.SIM), 1, ())) == tmp_path
-    for shown in (repr(one), repr(key), repr(ring), repr(inbox), str(one.head())):
-        assert KEY not in shown and SECRET not in shown
-
-
-def test_what_is_not_needed_any_more_is_overwritten(tmp_path: Path) -> None:
-    ring, inbox = handed_over(watched(tmp_path))
-    pages = ring.of(Job(0, "maker", ACCOUNT, int(Mode.SIM), 1, ())).pages
-    assert SECRET.encode() in bytes(pages.memory)
-    ring.drop({"binance-another0"})
-    assert not any(bytes(pages.memory))
-    assert inbox.take() is None and not any(bytes(inbox._pages.memory)), "the frame, as soon as the next is asked for"
-    with pytest.raises(ConfigError, match="no key of account"):
-        ring.of(Job(0, "maker", ACCOUNT, int(Mode.DIRECT), 1, ()))
-
-
-def test_a_secret_or_an_address_that_has_changed_is_noticed(tmp_path: Path) -> None:
-    ring = KeyRing()
-
-    def taken(**change: object) -> bool:
-        one = dataclasses.replace(watched(tmp_path), **change)  # type: ignore[arg-type]
-        raw = ffi.new("char[]", one.key.encode() + b"\0" + one.secret.encode() + b"\0")
-        return ring.take(one.head(), raw, len(one.key) + len(one.secret) + 2)[1]
-
-    assert [taken(), taken(), taken(secret="another"), taken(secret="another"), taken(secret="another", wsapi="wss://localhost:2")] == [
-        False,
-        False,
-        True,
-        False,
-        True,
-    ]
-
-
-def test_a_key_of_another_account_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ControlError, match="not that of account"):
-        handed_over(watched(tmp_path, key="another-key"))
-
-
-@pytest.mark.parametrize("raw", [b"\0\0\0\1x", b"\0\0\0\4\0\2{]", b"\0\0\0\4\xff\xffxx", b"\0\0\0\4\0\x02[]"])
-def test_bytes_that_are_no_frame_are_refused(raw: bytes) -> None:
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        ours.sendall(raw)
-        inbox = Inbox()
-        assert inbox.receive(theirs)
-        with pytest.raises(ControlError, match="no frame"):
-            inbox.take()
-
-
-def test_a_frame_that_is_too_long_ends_the_line_and_one_in_pieces_is_joined(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="longer than"):
-        send_keys(socket.socket(socket.AF_UNIX), {}, "k", "s" * FRAME_MAX)
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        ours.sendall((FRAME_MAX + 1).to_bytes(4, "big"))
-        assert Inbox().receive(theirs) is False
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        send_keys(ours, watched(tmp_path).head(), KEY, SECRET)
-        raw = theirs.recv(FRAME_MAX)
-        inbox = Inbox()
-        for at in range(0, len(raw), 7):
-            assert inbox.take() is None
-            ours.sendall(raw[at : at + 7])
-            assert inbox.receive(theirs)
-        assert inbox.take() is not None
-
-
-def test_locked_pages_are_left_out_of_core_dumps_and_swap(tmp_path: Path) -> None:
-    pages = Locked(4096)
-    at = int(ffi.cast("uintptr_t", pages.pointer))
-    blocks = Path("/proc/self/smaps").read_text().split("VmFlags: ")
-    heads = [block.rpartition("\n")[2] if False else block for block in blocks]
-    for block, flags in zip(heads, heads[1:], strict=False):
-        span = next(
-            (line.split()[0] for line in reversed(block.splitlines()) if "-" in line.split(" ")[0] and not line.startswith("Vm")), ""
-        )
-        low, _, high = span.partition("-")
-        if low and int(low, 16) <= at < int(high, 16):
-            shown = flags.splitlines()[0].split()
-            assert "dd" in shown and "dc" in shown, shown
-            assert not pages.locked or "lo" in shown, shown
-            return
-    pytest.fail("the pages are not in /proc/self/smaps")
-
-
-def test_the_socket_is_in_a_folder_of_our_own_and_its_owner_is_checked(home: Path, namespace: str) -> None:
-    with address() as (path, short):
-        assert path == config.run_dir() / f"supervisor-{namespace}.sock"
-        listener = socket.socket(socket.AF_UNIX)
-        listener.bind(short)
-    listener.listen(1)
-    with listener:
-        with pytest.raises(ControlError, match=f"answered by pid {os.getpid()}, not by the supervisor"):
-            reach(1, 1.0)
-        with reach(os.getpid(), 1.0) as sock:
-            assert peer_of(sock) == (os.getpid(), os.getuid())
-    config.run_dir().chmod(0o755)
-    with pytest.raises(ConfigError, match="chmod 700"), address():
-        pass
-
-
-def test_an_answer_comes_in_pieces() -> None:
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        send_line(ours, {"ok": True, "pid": 5})
-        raw, whole = theirs.recv(4096), bytearray()
-    for byte in raw[:-1]:
-        whole.append(byte)
-        assert take_line(whole) is None
-    whole.append(raw[-1])
-    assert take_line(whole) == {"ok": True, "pid": 5} and not whole
-
-
-# -------------------------------------------------------------------------------------------------------- whom it is for
-
-
-@pytest.mark.parametrize(
-    ("modes", "asked", "said", "expected"),
-    [
-        ([Mode.DIRECT], None, "", True),
-        ([Mode.SANDBOX], None, "", True),
-        ([Mode.SIM], None, "", False),
-        ([Mode.SIM], True, "", True),
-        ([Mode.SIM], None, "on", True),
-        ([Mode.DIRECT], None, "off", False),
-        ([Mode.DIRECT], False, "on", False),
-        ([Mode.PAPER], True, "on", False),
-        ([Mode.PAPER, Mode.SIM], None, "on", True),
-        ([], True, "on", False),
-    ],
-)
-def test_real_money_has_a_supervisor_unless_it_is_told_not_to(
-    modes: list[Mode], asked: bool | None, said: str, expected: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("AATS_SUPERVISOR", said) if said else monkeypatch.delenv("AATS_SUPERVISOR", raising=False)
-    assert wanted(modes, asked) is expected
-
-
-def test_a_wrong_word_for_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AATS_SUPERVISOR", "yes")
-    with pytest.raises(ConfigError, match="AATS_SUPERVISOR"):
-        wanted([Mode.DIRECT])
-
-
-def test_without_a_supervisor_the_start_is_refused_with_the_way_out(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def nobody(*_: object, **__: object) -> bool:
-        raise ControlError("the control server cannot listen on 127.0.0.1:1: it is busy")
-
-    monkeypatch.setattr("aats.control_client.ensure", nobody)
-    link = SupervisorLink("maker", [watched(home)], control_at=("127.0.0.1", 1))
-    with pytest.raises(ConfigError, match=r"it is busy \(TradeService\(supervisor=False\) or AATS_SUPERVISOR=off") as wrong:
-        link.open(0.2)
-    assert not link.up and KEY not in str(wrong.value)

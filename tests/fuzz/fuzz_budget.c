@@ -1,7 +1,8 @@
-/* fuzz_budget.c -- whatever is taken, told, given back and held, and whenever: a budget of two intervals against a plain list of what was taken when.
+/* fuzz_budget.c -- whatever is taken, told, given back and held, and whenever: a budget of two intervals against a plain list of what was
+ * taken when.
  *
- * Input: 4 bytes for the limits, then 4 bytes a step (what, lane, amount, time).  Aborts when more than a limit counts in some window, when something is withheld
- * that must be free, when a wait is none, or when the venue's word does not count. */
+ * Input: 4 bytes for the limits, then 4 bytes a step (what, lane, amount, time).  Aborts when more than a limit counts in some window, when
+ * something is withheld that must be free, when a wait is none, or when the venue's word does not count. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

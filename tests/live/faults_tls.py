@@ -35,6 +35,8 @@ FAULTS = ("order-lost=41", "order-late=23", "order-unsure=67", "order-cut=59", "
 #: A checkpoint in the middle of a life takes a journal that is full; the first life's is written before the strategy begins to act.
 STEPS = tuple(text(lib.aats_step_name(step)) for step in range(1, lib.AATS_STEP_CHECKPOINT))
 AT_ONCE = 3  # runs; two processes each
+#: Runs of one exchange: each leaves two names with a position, whose seats go on counting, and a host has 64 seats.
+TOGETHER = 20
 LEAVES = 5  # so often a maker may be started again to leave with nothing open
 LEAST_ORDERS, LEAST_FAULTS = 30, 5
 
@@ -279,13 +281,14 @@ def exchange_faults(exchange: Exchange, sim: Sim) -> dict[str, int]:
 
 
 def all_tls_runs(seeds: range) -> Iterator[tuple[Counter[str], dict[int, str]]]:
-    """The same with a namespace and a home of their own, cleared away at the end."""
-    folder = Path(tempfile.mkdtemp(prefix="aats-faults-"))
-    home = folder / "home"
-    home.mkdir(mode=0o700)
-    os.environ.update(AATS_NS=f"faults{os.getpid()}", AATS_HOME=str(home), AATS_WAIT="sleep", AATS_MODE="sim")
-    try:
-        yield from tls_runs(seeds, folder)
-    finally:
-        end_all()
-        shutil.rmtree(folder, ignore_errors=True)
+    """The same for the command, some at a time, each time in a namespace and a home of their own that are cleared away at the end."""
+    for at in range(0, len(seeds), TOGETHER):
+        folder = Path(tempfile.mkdtemp(prefix="aats-faults-"))
+        home = folder / "home"
+        home.mkdir(mode=0o700)
+        os.environ.update(AATS_NS=f"faults{os.getpid()}x{at}", AATS_HOME=str(home), AATS_WAIT="sleep", AATS_MODE="sim")
+        try:
+            yield from tls_runs(seeds[at : at + TOGETHER], folder)
+        finally:
+            end_all()
+            shutil.rmtree(folder, ignore_errors=True)

@@ -67,3 +67,18 @@ def test_eight_processes_on_one_account_are_never_refused_and_waits_are_reported
     assert orders["waits"]["order"] > 0 and weight["waits"]["cancel"] == 0
     assert weight["taken"]["bulk"] >= 20 * (1 + STRATEGIES), "exchangeInfo of each process, and the feed's snapshot"
     assert weight["taken"]["cancel"] > 0 and rows["connects", 300.0]["used"] >= STRATEGIES
+
+
+def test_a_feed_waits_for_a_snapshot_instead_of_being_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Sim("--symbols", "BTCUSDT,ETHUSDT,LTCUSDT", "--weight", "200") as sim:
+        for name, value in sim.env.items():
+            monkeypatch.setenv(name, value)
+        with FeedProc(sim, ["BTCUSDT", "ETHUSDT", "LTCUSDT"]) as feed:
+            eventually(lambda: ("weight", 60.0) in budgets() and budgets()["weight", 60.0]["waits"]["bulk"], why=feed.log)
+            row = budgets()["weight", 60.0]
+            time.sleep(1.0)  # it asks again only when there may be room
+            again = budgets()["weight", 60.0]
+            log = feed.log()
+    assert row["limit"] == 200 and row["taken"]["bulk"] == 120, "instruments and two of three snapshots"
+    assert again["taken"] == row["taken"] and again["waits"]["bulk"] <= row["waits"]["bulk"] + 1
+    assert "used up" in log and "HTTP 4" not in log and row["told"] <= 200

@@ -1,6 +1,7 @@
 """Two processes race for one limit of the host, a million attempts, killed in between: it is never passed, and what a dead one held counts as long as it must.
 
-The processes are risk_racer.c's: the product's gate, seats and journal in a C loop, over an exchange that is one word.  What is checked is what the exchange had.
+The processes are risk_racer.c's: the product's gate, seats and journal in a C loop, over an exchange that is one word.  What is checked is what the
+exchange had.
 """
 
 from __future__ import annotations
@@ -38,7 +39,9 @@ class World:
         """Start the next run of a process; the one before is dead."""
         self._runs += 1
         self._journals[who].insert(0, str(self._folder / f"{who}.{self._runs}.aj"))
-        return subprocess.Popen([self._racer, "run", self._file, str(who), str(attempts), str(self._runs), step or "-", *self._journals[who]])
+        return subprocess.Popen(
+            [self._racer, "run", self._file, str(who), str(attempts), str(self._runs), step or "-", *self._journals[who]]
+        )
 
     def run(self, who: int, attempts: int, step: str = "") -> int:
         """Run one to its end; return its status (-9: killed)."""

@@ -105,7 +105,7 @@ def test_a_strategy_that_is_stopped_has_its_orders_canceled_and_sends_nothing_wh
 ) -> None:
     with Sitter(tmp_path, port, hang_ms=1000) as sitter:
         sitter.wait_placed()
-        watcher = supervisor()
+        supervisor()
         begin = sitter.pause()
         took = gone(exchange, begin)
         print(f"{ORDERS} orders gone {took:.3f} s after SIGSTOP (hang_ms 1000)")

@@ -212,6 +212,17 @@ def test_a_file_of_another_layout_still_tells_which_orders_are_open() -> None:
     writer.path.write_bytes(raw)
     (run,) = journal.scan(writer.path.parent)
     assert [(left.order_id, left.order, left.symbol) for left in run.open] == [(2, None, "")]
+    assert run.alien and run.holds == {}
+
+
+def test_a_file_of_our_own_layout_is_no_alien() -> None:
+    writer = journal.create("binance-12345678", "maker")
+    put(writer, JournalKind.INTENT, 1)
+    put(writer, JournalKind.EVENT, 1, lib.AATS_OEV_ACKED)
+    put(writer, JournalKind.TOLD, 1)
+    (run,) = journal.scan(writer.path.parent)
+    assert not run.alien
+    writer.close()
 
 
 def aged(writer: journal.Writer, days: float = 8.0) -> Path:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,7 @@ class Life:
         self.told: list[tuple[int, int, bool, str]] = []  # kind, order_id, replayed, client id
 
     def begin(self, earlier: Earlier) -> int:
-        cnt = earlier.take(self.trader, self.syms, self.now)
+        cnt = len(earlier.take(self.trader, self.syms, self.now))
         self.pass_time()
         for at in self.syms.values():
             levels = [ffi.new("aats_level_t[1]", [(px * UNIT, 50 * UNIT)]) for px in (99, 101)]
@@ -292,3 +293,19 @@ def test_day_totals_go_on(lives: Any, tmp_path: Path) -> None:
     assert run is not None
     (totals,) = run.days.values()
     assert (totals.orders, totals.cancels) == (4, 1)
+
+
+def test_holdings_of_another_layout_are_not_lost_without_a_word(lives: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    first, _, _ = lives()
+    first.send("buy", "101", tif=lib.AATS_TIF_IOC)
+    first.pass_time()
+    first.leave()
+    assert not caplog.records
+    second, _, _ = lives()
+    assert second.size() != 0 and not caplog.records
+    second.leave()
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sys.modules["aats.journal.records"], "LAYOUT_HASH", 1)  # as if this were another version
+        Earlier("life", [tmp_path], set())
+    assert any("another version" in line.getMessage() and second.path.name in line.getMessage() for line in caplog.records)

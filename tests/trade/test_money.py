@@ -173,6 +173,19 @@ def test_realised_and_unrealised_are_cash_and_worth_to_the_last_digit(fills: lis
     assert lib.aats_hold_profit(hold, px_i, -8, -8) == max(min(floor, limit), -limit - 1)
 
 
+@settings(max_examples=300, deadline=None)
+@given(st.integers(-(2**127), 2**127 - 1), st.integers(0, 2**127 - 1), st.integers(1, 2**127 - 1))
+def test_a_share_is_that_of_integers_half_to_even(total: int, part: int, whole: int) -> None:
+    part %= whole + 1
+
+    def wide(value: int) -> Any:
+        return ffi.new("aats_i128_t *", {"lo": value & (2**64 - 1), "hi": value >> 64})
+
+    out = ffi.new("aats_i128_t *")
+    assert lib.aats_wide_share(wide(total)[0], wide(part)[0], wide(whole)[0], out) == lib.AATS_OK
+    assert fraction(out, 0) == round(Fraction(total * part, whole))
+
+
 class Engine:
     """A trader without a journal, two symbols on paper; fills come in as those that a journal tells."""
 

@@ -31,6 +31,7 @@ def compare(world: FaultWorld) -> None:
         of_it = {no: order for no, order in theirs.items() if no[0] in strategy.instances}
         for no in of_it:
             del theirs[no]
+        compare_journals(strategy)
         compare_money(strategy, of_it)
         compare_orders(strategy, of_it)
     if theirs:
@@ -51,6 +52,13 @@ def orders_there(world: FaultWorld) -> dict[tuple[int, int], Any]:
                 raise Wrong(f"order {order.client_id} is {order.status} at the exchange, after leaving")
             theirs[no] = order
     return theirs
+
+
+def compare_journals(strategy: Strategy) -> None:
+    """Raise `Wrong` if a journal says that something is open, or that the last life has not left in order."""
+    for run in journal.scan(strategy.folder):
+        if run.left or (run.instance == strategy.life.instance and not run.ended):
+            raise Wrong(f"{strategy.name}: the journal of {run.instance:016x} (ended: {run.ended}) has left {sorted(run.left)}")
 
 
 def compare_money(strategy: Strategy, theirs: dict[tuple[int, int], Any]) -> None:

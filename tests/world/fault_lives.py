@@ -177,7 +177,7 @@ class Life(Mind):
         """Go on with what earlier lives left, as a trade process does (aats/trade_orders.py)."""
         trade_restart.take_id = self._take_id  # type: ignore[attr-defined]  # of this process, not of the one that plays all of them
         left = sum(len(run.left) for run in self.left_behind.runs)
-        taken = self.left_behind.take(self.trader, {f"{name}.BINANCE": sym for sym, name in enumerate(self.names)}, self.epoch_ns)
+        taken = len(self.left_behind.take(self.trader, {f"{name}.BINANCE": sym for sym, name in enumerate(self.names)}, self.epoch_ns))
         self._alive()
         self.world.at_step(self, TAKEN_OVER)
         self._alive()
@@ -214,7 +214,7 @@ class Life(Mind):
     def die(self, step: int) -> None:
         """Called inside C, at the armed step: from here on nobody outside sees anything of this life."""
         if step in WRITTEN:
-            self._flush()
+            self._flush(all_of_it=self.rng.random() < 0.8)
         if step in (lib.AATS_STEP_ENCODED, lib.AATS_STEP_WRITTEN) and self.sending and not self._is_announced(self.sending):
             self.world.wrong(f"order {self.sending} of {self.strategy.name}.{self.number}: its bytes are made, and no journal announces it")
         self.dead, self.died_at = True, step
@@ -275,12 +275,13 @@ class Life(Mind):
         if lib.aats_session_want(s) == lib.AATS_FEED_CLOSE:
             self._end(b"closed by us")
 
-    def _flush(self) -> None:
+    def _flush(self, *, all_of_it: bool = True) -> None:
         wire = self.wire
         if wire is None or not wire.opened or self.dead:
             return
         n = lib.aats_session_output(self.session, self._sent)
         if n:
+            n = n if all_of_it else self.rng.randrange(1, n + 1)  # the socket took no more
             wire.send(self.now_ns, ffi.buffer(self._sent[0], n)[:])
             lib.aats_session_sent(self.session, n)
 

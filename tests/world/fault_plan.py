@@ -105,9 +105,12 @@ class FaultPlan:
             hold_ns=rng.choice((0, 0, SECOND // 2, 5 * SECOND)),
             journal_bytes=rng.choice((0, 0, 24_000, 60_000)),
         )
-        plan.faults = sorted(
-            (plan.fault(rng, rng.randrange(ACTIVE_NS)) for _ in range(rng.randrange(9, 17))), key=lambda fault: fault.at_ns
-        )
+        plan.faults = [plan.fault(rng, rng.randrange(ACTIVE_NS)) for _ in range(rng.randrange(9, 17))]
+        if rng.random() < 0.1:  # a storm
+            plan.faults += [plan.fault(rng, rng.randrange(ACTIVE_NS)) for _ in range(25)]
+        if rng.random() < 0.1:
+            plan.weight = rng.choice((150, 600))
+        plan.faults.sort(key=lambda fault: fault.at_ns)
         return plan
 
     @staticmethod

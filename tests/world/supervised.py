@@ -11,8 +11,9 @@ from typing import Any
 
 from aats._ffi import ffi, lib, text
 from aats.errors import ConfigError
-from aats.supervisor import Job, Supervisor
+from aats.supervisor import Supervisor
 from aats.supervisor_clear import Clearance, remains
+from aats.supervisor_job import Job
 from tests.world.fault_lives import Life, Strategy
 from tests.world.fault_plan import FaultPlan
 from tests.world.fault_strikes import Strikes
