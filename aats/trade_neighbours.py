@@ -52,6 +52,8 @@ def under_other_keys(name: str, accounts: Sequence[str]) -> list[tuple[str, list
         if strategy != name or account in accounts or account.partition("-")[0] not in venues:
             continue
         runs = journal.scan(folder)
+        if any(run.running for run in runs if not run.ended):
+            continue  # somebody looks after it
         last, words = journal.carried(runs), []
         left = sum(len(run.open) for run in runs if not run.ended)
         if left:
@@ -68,5 +70,8 @@ def warn_of_other_keys(name: str, accounts: Sequence[str]) -> None:
     """Say what of a strategy stays under other API keys: nothing of it counts here, nor is it looked after."""
     for account, words in under_other_keys(name, accounts):
         log.warning(
-            "%s: under another API key (account %s) it has %s: that does not count here, and nobody looks after it", name, account, ", ".join(words)
+            "%s: under another API key (account %s) it has %s: that does not count here, and nobody looks after it",
+            name,
+            account,
+            ", ".join(words),
         )

@@ -10,11 +10,11 @@ For: `aats.trade.Session`, which has one `Desk` where something is traded.  Not 
                                                                                +-- chores, in the loop's hook: lines for the log, addresses of hosts,
                                                                                    fresh rules once an hour, the line to the supervisor
 
-    aats.trade_ways     where orders go: sessions and paper
-    aats.trade_seat     whose orders they are, for the host
-    aats.trade_restart  what earlier runs left
-    aats.trade_neighbours  journals beside those
-    aats.trade_policy   what was asked for
+    aats.trade_ways        where orders go: sessions and paper
+    aats.trade_seat        whose orders they are, for the host
+    aats.trade_restart     what earlier runs left
+    aats.trade_neighbours  journals beside those that must not be, or do not count
+    aats.trade_policy      what was asked for
 """
 
 from __future__ import annotations
@@ -159,6 +159,8 @@ class Desk:
 
     def _open_journal(self) -> None:
         if self._accounts:
+            folders = [journal.folder_of(account, self.name) for account in self._accounts]
+            refuse_second(self.name, folders, living_instances())
             self._journal = journal.create(self._accounts[0], self.name, sync=self._policy.sync)
 
     def _take_seat(self, markets: Sequence[Market], control_at: tuple[str, int], meanwhile: Callable[[], bool]) -> None:
@@ -190,10 +192,8 @@ class Desk:
         for folder in folders:
             journal.clean(folder)
         own = {self._journal.instance} if self._journal is not None else set()
-        living = living_instances()
-        refuse_second(self.name, folders, living - own)
         warn_of_other_keys(self.name, self._accounts)
-        self._earlier = Earlier(self.name, folders, living | own)
+        self._earlier = Earlier(self.name, folders, living_instances() | own)
         self.clean = not any(run.left for run in self._earlier.runs)
 
     def _make_trader(self, markets: Sequence[Market]) -> None:
@@ -291,8 +291,6 @@ class Desk:
             if late or any(way.hopeless for way in self._ways):
                 raise ConfigError(f"orders cannot be sent: {self.why_not_ready()}{f' (waited {wait_s:g} s)' if late else ''}")
             time.sleep(_PASS_S)
-        assert self._earlier is not None
-        self._earlier.settle({port for way in self._ways for port in way.looked_at})
         return True
 
     def _settled(self) -> bool:

@@ -4,7 +4,7 @@ For: ``aats.trade_orders``.  Not for reading journals (``aats.journal``), nor fo
 
     look    the folders of all accounts that this run trades on: what runs left that did not end in order
     take    holdings -> orders, told again -> the journal's first checkpoint: from then on they are ours, before it the earlier run's
-    settle  once the venue was looked at: END behind the files of those runs
+    settle  END behind the files of the runs of which everything was taken over
 
 Orders of symbols that this run does not trade are taken over, too, where the venue still lists them, and canceled; others the session cancels if they are
 open, by the instance in their client ids.  Nothing is ever sent again.
@@ -24,7 +24,6 @@ from aats import journal
 from aats._ffi import ffi, lib, text
 from aats.base.order import take_id
 from aats.errors import AatsError, ConfigError
-from aats.journal import JournalKind
 
 __all__ = ["Earlier"]
 
@@ -75,7 +74,8 @@ class Earlier:
 
     @property
     def instances(self) -> list[int]:
-        return [run.instance for run in self.runs]
+        """Instances under which orders may be open that nobody takes over: of the runs, and of those whose orders they had adopted."""
+        return sorted({run.instance for run in self.runs} | {left.instance for run in self.runs for left in run.left.values()})
 
     def symbols(self, exchange: str) -> set[str]:
         """Return the symbols of an exchange of which orders may be open."""
@@ -149,11 +149,14 @@ class Earlier:
 
     def settle(self, looked_at: Collection[str]) -> None:
         """Write END behind each run of which nothing can be open: it was taken over, or its symbol was `looked_at` by a session that is ready."""
+        rest = []
         for run in self.runs:
-            if all(left.client_id in self._adopted or left.closed or left.symbol in looked_at for left in run.left.values()):
-                with contextlib.suppress(AatsError):  # the next start does it
-                    journal.settle(run.path)
-        self.runs = []
+            if not all(left.client_id in self._adopted or left.closed or left.symbol in looked_at for left in run.left.values()):
+                rest.append(run)
+                continue
+            with contextlib.suppress(AatsError):  # the next start does it
+                journal.settle(run.path)
+        self.runs = rest
 
 
 def _copy(out: Any, one: np.void) -> None:

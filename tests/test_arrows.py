@@ -77,7 +77,10 @@ PYTHON_UNITS = {
     # The processes.
     "aats.supervisor": ("aats.orders", "aats.journal", "aats.keys", "aats.control_client"),
     "aats.base_strategy": ("aats.base", "aats.layout", "aats.money"),
-    "aats.trade": ("aats.books", "aats.orders", "aats.journal", "aats.keys", "aats.control", "aats.stats", "aats.risk", "aats.base_strategy", "aats.supervisor"),
+    "aats.trade": (
+        *("aats.books", "aats.orders", "aats.journal", "aats.keys", "aats.control", "aats.stats", "aats.risk", "aats.base_strategy"),
+        "aats.supervisor",
+    ),
     "aats.feed": ("aats.control", "aats.stats", "aats.instruments", "aats.budget"),
     "aats.net": ("aats.control", "aats.stats", "aats.config"),
     # The public face over them, and what stands beside it.

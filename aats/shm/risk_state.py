@@ -65,8 +65,10 @@ _NOBODY = (4_194_303, 2**34 - 1)
 
 
 def _folder(ns: str) -> Path:
-    folder = config.state_home() / "risk" / ns
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder = config.state_home()
+    for name in ("risk", ns):  # each by itself: mkdir gives the mode to the last one only
+        folder = folder / name
+        folder.mkdir(mode=0o700, exist_ok=True)
     return folder
 
 

@@ -133,7 +133,8 @@ void aats_trader_queue_note(aats_trader_t *t)
     for (; t->queue_noted != t->queue_tail; t->queue_noted++) {
         waiting_t const *w = &t->queue[t->queue_noted & (t->queue_cap - 1)];
         if (w->of != NONE && t->journal != NULL && !(w->how & HOW_SILENT)) aats_trader_keep(t, w->of, &w->ev);
-        if (w->how == 0 && !note(t, AATS_JR_EVENT, w->ev.order.order_id, &w->ev, sizeof w->ev) && w->ev.order.order_id != 0) missed(t, w->of);
+        int const hole = w->of != NONE && t->slots[w->of].unwritten; /* a story with a hole would be believed */
+        if (w->how == 0 && (hole || !note(t, AATS_JR_EVENT, w->ev.order.order_id, &w->ev, sizeof w->ev)) && w->ev.order.order_id != 0) missed(t, w->of);
     }
     note_now(t);
     aats_step(AATS_STEP_NOTED);

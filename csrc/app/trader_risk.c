@@ -45,6 +45,13 @@ int aats_trader_risk_reserve(aats_trader_t *t, aats_order_t const *o, int book_w
     return code;
 }
 
+int aats_trader_risk_recheck(aats_trader_t *t, int32_t slot, char *msg, size_t msg_sz)
+{
+    slot_t const *sl = &t->slots[slot];
+    symbol_t const *s = &t->symbols[sl->m.o.sym];
+    return sl->counted ? aats_gate_recheck(t->gate, s->risk, &sl->m.o, &s->book, t->now_ns, msg, msg_sz) : AATS_OC_NONE;
+}
+
 void aats_trader_risk_unreserve(aats_trader_t *t, int32_t slot)
 {
     slot_t *sl = &t->slots[slot];

@@ -178,6 +178,8 @@ void aats_trader_cancel_slot(aats_trader_t *t, int32_t slot, int checked);
 void aats_trader_risk_symbol(aats_trader_t *t, symbol_t *s);
 /* aats_trader_risk_reserve has the gate check and count an order: a code and a sentence, or AATS_OC_NONE. */
 int aats_trader_risk_reserve(aats_trader_t *t, aats_order_t const *o, int book_why, int64_t mono_ns, char *msg, size_t msg_sz);
+/* aats_trader_risk_recheck has it looked at again when its wait is over. */
+int aats_trader_risk_recheck(aats_trader_t *t, int32_t slot, char *msg, size_t msg_sz);
 void aats_trader_risk_unreserve(aats_trader_t *t, int32_t slot);
 int aats_trader_is_fenced(aats_trader_t *t); /* the seat was lost: sticky */
 int aats_trader_risk_cancel(aats_trader_t *t, aats_order_t const *o, char *msg, size_t msg_sz);

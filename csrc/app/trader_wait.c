@@ -56,8 +56,10 @@ void aats_trader_wait_pass(aats_trader_t *t)
         int code = too_late(t, sl, msg, sizeof msg);
         if (code == AATS_OC_NONE) {
             if (blocked[gate] || g->face.state(g->face.self) != AATS_GW_READY) continue;
-            code = aats_trader_go(t, at, msg, sizeof msg);
-            if (code != AATS_OK && aats_trader_must_wait(t, gate, code)) {
+            int const denied = aats_trader_risk_recheck(t, at, msg, sizeof msg);
+            code = denied != AATS_OC_NONE ? denied : aats_trader_go(t, at, msg, sizeof msg);
+            if (denied != AATS_OC_NONE) aats_trader_count(t, AATS_TDC_DENIED);
+            else if (code != AATS_OK && aats_trader_must_wait(t, gate, code)) {
                 sl->waits = (uint8_t)code;
                 blocked[gate] = 1; /* those behind it would overtake it */
                 continue;

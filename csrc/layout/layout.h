@@ -549,7 +549,7 @@ typedef struct {
 typedef struct {
     uint32_t seat_cap, sym_cap, limits_cap, budget_cap;
     uint64_t sym_off, seat_off, cell_off, limit_off, budget_off;
-    uint64_t sym_cnt;      /* hint: entries in use */
+    uint64_t sym_cnt;      /* symbols ever entered, or begun: higher places are empty */
     uint64_t seat_hi;      /* seats ever used: higher ones are free */
     uint64_t swtch;        /* AATS_SWITCH_* of the host */
     uint64_t news;         /* grows with every change of a switch or a limit */

@@ -295,6 +295,21 @@ int aats_gate_reserve(aats_gate_t *g, int sym, aats_order_t const *o, aats_gbook
     return AATS_OC_NONE;
 }
 
+int aats_gate_recheck(aats_gate_t *g, int sym, aats_order_t const *o, aats_gbook_t const *book, int64_t now_ns, char *msg, size_t msg_sz)
+{
+    gsym_t *s = symbol(g, sym);
+    say_into(g, msg, msg_sz);
+    if (s == NULL) return refused(g, aats_gate_deny(g, AATS_OC_RISK_FULL, "the risk segment does not know this symbol"));
+    if (!aats_gate_mine(g)) return refused(g, fenced(g));
+    if (aats_load_acquire(&g->v.risk->news) != g->news) aats_gate_refresh(g); /* S5 */
+    int64_t const qty = aats_gate_leaves(o);
+    reserve(s, o, qty, qty, -1); /* in private: what others see of it stays */
+    int code = aats_gate_check_switches(g, s, o, aats_rate_day_of(now_ns));
+    if (code == AATS_OC_NONE) code = aats_gate_check_book(g, s, o, book);
+    reserve(s, o, qty, qty, 1);
+    return code == AATS_OC_NONE ? code : refused(g, code);
+}
+
 void aats_gate_unreserve(aats_gate_t *g, int sym, aats_order_t const *o)
 {
     gsym_t *s = symbol(g, sym);

@@ -41,6 +41,8 @@ int aats_gate_symbol(aats_gate_t *g, aats_rules_t const *rules, uint32_t mode);
 /* aats_gate_reserve checks an order against every limit and counts it.  AATS_OC_NONE; else a code (RISK_*, REDUCE_ONLY, RISK_HALTED, FENCED) and a
  * sentence with the limit's name, scope, value and what would be; then nothing is counted.  book NULL: not known. */
 int aats_gate_reserve(aats_gate_t *g, int sym, aats_order_t const *o, aats_gbook_t const *book, int64_t now_ns, int64_t mono_ns, char *msg, size_t msg_sz);
+/* aats_gate_recheck looks at switches and book again, for a reserved order that has waited: a code and a sentence, or AATS_OC_NONE; it stays counted. */
+int aats_gate_recheck(aats_gate_t *g, int sym, aats_order_t const *o, aats_gbook_t const *book, int64_t now_ns, char *msg, size_t msg_sz);
 /* aats_gate_unreserve takes back a reservation of which no byte went out. */
 void aats_gate_unreserve(aats_gate_t *g, int sym, aats_order_t const *o);
 /* aats_gate_adopt counts an order of an earlier run as it is (leaves open), with no check.  What was open in a cell when its symbol was entered goes on

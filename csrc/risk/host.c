@@ -128,6 +128,11 @@ static uint64_t resolved(aats_rsym_t *s)
     }
 }
 
+static void raise_to(uint64_t *word, uint64_t least)
+{
+    for (uint64_t have; (have = aats_load_relaxed(word)) < least && !aats_cas(word, have, least);) {}
+}
+
 int aats_risk_symbol(aats_risk_view_t const *v, char const *symbol, char const *quote, uint32_t mode, int32_t px_exp, int32_t qty_exp)
 {
     entry_t want = {.mode = mode, .px_exp = px_exp, .qty_exp = qty_exp};
@@ -162,10 +167,8 @@ int aats_risk_symbol(aats_risk_view_t const *v, char const *symbol, char const *
             return AATS_E_FULL;
         }
         aats_words_store(s->symbol, &want, WORDS(want));
-        if (aats_cas(&s->state, mine, aats_ident_with(mine, ENTERED))) { /* S3 */
-            aats_store_relaxed(&v->risk->sym_cnt, at + 1);
-            return (int)at;
-        }
+        raise_to(&v->risk->sym_cnt, at + 1); /* before it is there: who counts by this misses none */
+        if (aats_cas(&s->state, mine, aats_ident_with(mine, ENTERED))) return (int)at; /* S3 */
         at++; /* given up by somebody who waited for it; who waited may have entered the same behind it */
     }
     return AATS_E_FULL;

@@ -172,6 +172,25 @@ TEST(orders_that_wait_are_counted)
     finish();
 }
 
+TEST(an_order_that_has_waited_is_looked_at_again_before_it_goes_out)
+{
+    patience_ns = 1000000000;
+    REQUIRE(begin_risky());
+    patience_ns = 0;
+    venue.state = AATS_GW_STARTING;
+    send(1);
+    CHECK_STR(told(), "C");
+    REQUIRE(aats_risk_row_switch(&risk, 0, AATS_SWITCH_HALT, "meanwhile") == AATS_OK);
+    venue.state = AATS_GW_READY;
+    step();
+    CHECK_EQ_I64(venue.placed, 0);
+    aats_oev_t ev = next();
+    while (ev.kind == AATS_OEV_RISK) ev = next();
+    CHECK_EQ_I64(ev.code, AATS_OC_RISK_HALTED);
+    CHECK_EQ_I64(cell().buy_i, 0);
+    finish();
+}
+
 /* ---- from one life to the next ---- */
 
 TEST(an_adopted_order_counts_in_full_until_it_is_closed)

@@ -274,7 +274,9 @@ def test_flatten_cancels_what_dead_runs_left_and_nothing_else(capsys: pytest.Cap
     alive.close()
 
 
-def test_flatten_ends_the_journal_of_a_dead_run_that_left_nothing(capsys: pytest.CaptureFixture[str], trade: Segment, at_venue: Any) -> None:
+def test_flatten_ends_the_journal_of_a_dead_run_that_left_nothing(
+    capsys: pytest.CaptureFixture[str], trade: Segment, at_venue: Any
+) -> None:
     dead = dead_run("maker")
     at_venue(Venue())
     status, _, _ = aats(capsys, "flatten", "BINANCE", "--mode", "sim")

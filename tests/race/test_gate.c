@@ -417,7 +417,11 @@ THREAD(check_same)
     WEAK_ASSERT(got[0] == NOT_YET || got[1] == NOT_YET || got[0] == got[1]);
     WEAK_ASSERT(got[0] == NOT_YET || got[0] >= 0);
     int there = 0;
-    for (int i = 0; i < 4; i++) there += aats_ident_state(risk.syms[i].state) == 1;
+    for (uint64_t i = 0; i < 4; i++) {
+        if (aats_ident_state(risk.syms[i].state) != 1) continue;
+        WEAK_ASSERT(risk.risk->sym_cnt > i);
+        there++;
+    }
     WEAK_ASSERT(there <= 1);
 }
 
@@ -426,6 +430,7 @@ THREAD(check_apart)
     for (int t = 0; t < 2; t++) WEAK_ASSERT(got[t] == NOT_YET || got[t] >= 0);
     if (got[0] == NOT_YET || got[1] == NOT_YET) return;
     WEAK_ASSERT(got[0] != got[1]);
+    WEAK_ASSERT(risk.risk->sym_cnt > (uint64_t)got[0] && risk.risk->sym_cnt > (uint64_t)got[1]);
     WEAK_ASSERT(strcmp(risk.syms[got[0]].symbol, "BTCUSDT.BINANCE") == 0);
 }
 

@@ -185,6 +185,8 @@ def test_each_change_is_in_the_audit_with_who_when_and_what_it_was(host: Host) -
         ("symbol", "BTCUSDT.BINANCE", "exposure", "none", "5", ""),
         ("strategy", "maker", "switch", "active", "halt", "night"),
     ]
+    folder = risk_state.audit_path(shm.namespace()).parent
+    assert [path.stat().st_mode & 0o777 for path in (folder, folder.parent)] == [0o700, 0o700]
     who = audit()[0]["by"]
     assert who["uid"] == os.getuid() and who["pid"] == os.getpid() and who["command"] == "test"
     assert (
