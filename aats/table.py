@@ -225,7 +225,7 @@ class Table:
         table = cls(segment, fd, name.namespace)
         if lib.aats_ctl_closing(table.view):  # its closer died before the unlink: nobody can be in it
             table._fd = os.dup(fd)
-            shm.unlink(name)
+            table._remove()
             return None
         return table
 
@@ -353,12 +353,16 @@ class Table:
         """Unlink the table if nobody is left in it; under the lock.  Return whether it was."""
         if not lib.aats_ctl_close(self.view, identity, 0):
             return False
+        self._remove()
+        return True
+
+    def _remove(self) -> None:
+        """Put the risk segment away and unlink the table, which is closing; under the lock."""
         try:
             risk.put_away(self.namespace)
         except (OSError, AatsError) as exc:  # it stays where it is: nothing is lost while the machine runs
             log.error("the state of the risk limits cannot be saved, %s is left in place: %s", risk.name_of(self.namespace), exc)
         shm.unlink(self.segment.name)
-        return True
 
 
 def _head(fd: int) -> Any:

@@ -289,7 +289,8 @@ class Desk:
                 )
                 break
             if late or any(way.hopeless for way in self._ways):
-                raise ConfigError(f"orders cannot be sent: {self.why_not_ready()}{f' (waited {wait_s:g} s)' if late else ''}")
+                waited = f" (waited {wait_s:g} s)" if late else ""
+                raise ConfigError(f"orders cannot be sent: {self.why_not_ready()}{waited}")
             time.sleep(_PASS_S)
         return True
 

@@ -90,7 +90,15 @@ class Seat:
             if code >= 0:
                 return int(code)
             if code != lib.AATS_E_BUSY:
-                raise ConfigError(f"{name}: no seat in the risk segment of this host ({text(lib.aats_err_name(code))})")
+                full = code == lib.AATS_E_FULL
+                raise ConfigError(
+                    f"{name}: no seat in the risk segment of this host ({text(lib.aats_err_name(code))})"
+                    + (
+                        f": all {lib.AATS_RISK_SEATS} are strategies that run, or hold a position (aats risk show); use one of their names again"
+                        if full
+                        else ""
+                    )
+                )
             if time.monotonic() > deadline or not meanwhile():
                 raise ConfigError(
                     f"{name}: its orders on {account} are in the hands of pid {pid} (a supervisor that clears them, or another run)"

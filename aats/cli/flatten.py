@@ -53,7 +53,8 @@ def flatten(args: argparse.Namespace) -> int:
             print(f"aats: {exc}", file=sys.stderr)
             return 1
         shown = [venue_order(row, args.exchange, account, owners, held) for row in left]
-        ended = sum(one.client_id not in seen for name, _, run in runs(processes) if name == account for one in run.open)
+        dead = [one.client_id for name, _, run in runs(processes) if name == account for one in run.open]
+        ended = sum(client_id not in seen for client_id in dead)
         if not left:
             _settle(account, processes)
     if args.json:
@@ -61,7 +62,9 @@ def flatten(args: argparse.Namespace) -> int:
     else:
         print(f"{account}: {canceled} canceled, {len(left)} still open")
         if ended:
-            print(f"  {ended} that dead processes left had ended before: the next start of each strategy enters what was filled of them")
+            print(f"  {ended} that dead processes left had ended before")
+        if dead:
+            print(f"  {len(dead)} stay in `aats orders --all` until the next start of each strategy, which enters what was filled of them")
         for one in shown:
             print(f"  {one.symbol} {one.side} {one.size} at {one.price}  {one.client_id}  ({one.owner})")
     return 1 if left else 0

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -188,17 +188,20 @@ def instance_of(client_id: str) -> int:
     return int(out[0][0]) if lib.aats_client_id_parse(raw, len(raw), *out) == lib.AATS_OK else 0
 
 
-def living_client_ids() -> dict[str, str]:
-    """Return the owner of each order that a living trade process has open, by client id, in any namespace: also of those that it took over from a dead one."""
-    out: dict[str, str] = {}
+def living_client_ids() -> dict[str, OpenOrder]:
+    """Return each order that a living trade process has open, by client id, in any namespace: also those that it took over from a dead one."""
+    out: dict[str, OpenOrder] = {}
     for name in shm.names(kind=Kind.TD):
         with contextlib.suppress(AatsError):  # it may go meanwhile
             segment = shm.attach(name)
-            if not shm.process_alive(int(segment.header["owner"])):
+            owner = int(segment.header["owner"])
+            if not shm.process_alive(owner):
                 continue
             _check(segment)
-            here = Living(name.label, 0, Mode.NONE, False, 0, "", segment)
-            out.update((one.client_id, name.label) for one in living_orders([here]))
+            one = Living(name.label, int(lib.aats_ident_pid(owner)), Mode.NONE, False, 0, "", segment)
+            foreign = name.namespace != shm.namespace()
+            for order in living_orders([one]):
+                out[order.client_id] = replace(order, owner=f"{name.label}, in another namespace") if foreign else order
     return out
 
 
@@ -223,18 +226,17 @@ def known_instances(account: str, processes: list[Living]) -> dict[int, str]:
     return out
 
 
-def venue_order(
-    row: Mapping[str, Any], exchange: str, account: str, owners: Mapping[int, str], held: Mapping[str, str] | None = None
-) -> OpenOrder:
-    """Return an open order as Binance describes it; `held`: owners by client id, which know better than those by instance."""
+def venue_order(row: Mapping[str, Any], exchange: str, account: str, owners: Mapping[int, str], held: Mapping[str, OpenOrder]) -> OpenOrder:
+    """Return an open order as Binance describes it; `owners` by instance, `held` by client id: that process has it now, whoever sent it."""
     client_id = str(row.get("clientOrderId", ""))
+    mine = held.get(client_id)
     return OpenOrder(
         source="venue",
-        owner=(held or {}).get(client_id) or owners.get(instance_of(client_id), "foreign"),
+        owner=owners.get(instance_of(client_id), "foreign") if mine is None else mine.owner,
         account=account,
         symbol=f"{row.get('symbol', '')}.{exchange}",
         client_id=client_id,
-        order_id=int(client_id[16:], 16) if instance_of(client_id) in owners else None,
+        order_id=mine.order_id if mine is not None else int(client_id[16:], 16) if instance_of(client_id) in owners else None,
         side=str(row.get("side", "")).lower(),
         tif=_VENUE_TIFS.get(str(row.get("type", "")), str(row.get("timeInForce", "")).lower()),
         size=_plain(row.get("origQty")),

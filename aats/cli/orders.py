@@ -73,6 +73,8 @@ def _orders(args: argparse.Namespace) -> int:
         print("no open orders" + ("" if args.venue or args.all else " of the processes that run here (--all: and of dead ones)"))
     else:
         show(found)
+        if any(one.source == "journal" for one in found):
+            print("process gone: as last written down, perhaps not open any more (--venue asks); named until the strategy starts again")
     return 0
 
 

@@ -105,7 +105,8 @@ void aats_trader_queue_put(aats_trader_t *t, aats_oev_t *evs, int cnt, int32_t s
 
 /* ---- out ----------------------------------------------------------------------------------------------------------------------- */
 
-aats_journal_t *aats_trader_journal(aats_trader_t *t) { return aats_trader_is_fenced(t) ? NULL : t->journal; }
+/* END is the last word: a record behind it, or a next file, would say that the run has not left in order. */
+aats_journal_t *aats_trader_journal(aats_trader_t *t) { return aats_trader_is_fenced(t) || t->ended ? NULL : t->journal; }
 
 /* A full disk does not stop what has happened from being told; the journal keeps its own error, and new orders are refused.  1 if it was written. */
 static int note(aats_trader_t *t, int kind, int64_t order_id, void const *payload, size_t n)
@@ -146,9 +147,9 @@ void aats_trader_end(aats_trader_t *t)
     if (t->placed && !aats_trader_verified(t)) return; /* the next run looks */
     if (t->unwritten) aats_trader_keep_pass(t);
     if (t->unwritten) return;
-    t->ended = 1;
     (void)note(t, AATS_JR_END, 0, NULL, 0);
     note_now(t);
+    t->ended = 1;
 }
 
 void aats_trader_delivered(aats_trader_t *t)

@@ -88,7 +88,7 @@ struct aats_trader {
     int strict;
     int closing;
     int leaving;
-    int ended;             /* END is in the journal */
+    int ended;             /* END is in the journal, and nothing more is written */
     int fenced;            /* the seat is somebody else's: nothing more is sent, nothing more written */
     int patient;           /* orders wait for their session */
     uint32_t mode;
@@ -161,7 +161,7 @@ int aats_trader_queue_room(aats_trader_t *t, uint64_t cnt); /* AATS_OK, or AATS_
 /* aats_trader_queue_put takes events of one order into the queue, for which there is room; slot NONE: it is not in the table. */
 void aats_trader_queue_put(aats_trader_t *t, aats_oev_t *evs, int cnt, int32_t slot, int how);
 void aats_trader_queue_note(aats_trader_t *t); /* journals all that waits, in one write */
-aats_journal_t *aats_trader_journal(aats_trader_t *t); /* NULL: there is none, or it is not ours any more */
+aats_journal_t *aats_trader_journal(aats_trader_t *t); /* NULL: there is none, it is not ours any more, or END is in it */
 void aats_trader_end(aats_trader_t *t); /* writes END where nothing is left */
 
 /* ---- trader.c ---- */

@@ -216,6 +216,34 @@ TEST(fills_on_a_full_disk_are_there_again_once_it_has_room)
     finish_in();
 }
 
+TEST(a_run_that_has_left_in_order_stays_so_whatever_follows)
+{
+    int64_t const day = INT64_C(86400000000000);
+    REQUIRE(begin_in());
+    trade(1);
+    aats_trader_verify(trader);
+    say(AATS_OM_READY, 0);
+    step();
+    told();
+    aats_trader_leave(trader);
+    step();
+    char const *end = written();
+    REQUIRE(end[strlen(end) - 1] == 'E');
+    aats_journal_limit(journal, 1); /* it is full, */
+    now = (now / day + 1) * day;    /* and a holding begins its day */
+    step();
+    send(2);
+    CHECK_STR(told(), "CR."); /* the strategy still learns of it */
+    step();
+    CHECK_EQ_I64(newest(), 1);
+    end = written();
+    CHECK(end[strlen(end) - 1] == 'E');
+    close_trader();
+    end = written();
+    CHECK(end[strlen(end) - 1] == 'E');
+    finish_in();
+}
+
 TEST(over_many_files_nothing_that_is_open_is_lost)
 {
     REQUIRE(begin_in());

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import time
 from collections.abc import Iterator
 from decimal import Decimal
@@ -292,7 +293,8 @@ def test_flatten_leaves_what_a_living_process_has_taken_over(capsys: pytest.Capt
     lib.aats_td_put_order(trade._base, 0, taken)
     venue = at_venue(Venue(client_id(dead.instance, 1), client_id(dead.instance, 2)))
     (_, shown) = json.loads(aats(capsys, "orders", "--venue", "BINANCE", "--mode", "sim", "--json")[1])[-2:]
-    assert shown["client_id"] == client_id(dead.instance, 2) and "process gone" not in shown["owner"]
+    assert shown["client_id"] == client_id(dead.instance, 2)
+    assert (shown["owner"], shown["order_id"]) == (f"maker ({os.getpid()})", 9)
     status, out, _ = aats(capsys, "flatten", "BINANCE", "--mode", "sim", "--json")
     assert (status, json.loads(out)["canceled"]) == (0, 1)
     assert list(venue.open.values()) == [client_id(dead.instance, 2)]
@@ -304,6 +306,7 @@ def test_flatten_says_what_had_ended_before(capsys: pytest.CaptureFixture[str], 
     at_venue(Venue(client_id(dead.instance, 3)))
     status, out, _ = aats(capsys, "flatten", "BINANCE", "--mode", "sim")
     assert status == 0 and "1 canceled, 0 still open" in out and "1 that dead processes left had ended before" in out
+    assert "2 stay in `aats orders --all` until the next start" in out
 
 
 def test_a_process_of_another_namespace_is_not_dead(
@@ -313,6 +316,7 @@ def test_a_process_of_another_namespace_is_not_dead(
     one = order(1, alive.instance)
     check(lib.aats_journal_put(alive.handle, lib.AATS_JR_INTENT, 1, one, ffi.sizeof("aats_order_t"), time.time_ns()), "intent")
     trade.array(TD, TD_OFFSET)[0]["instance"] = alive.instance
+    lib.aats_td_put_order(memory(trade), 0, one)
     mine = client_id(alive.instance, 1)
     venue = at_venue(Venue(mine))
     with monkeypatch.context() as other:

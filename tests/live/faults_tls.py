@@ -22,6 +22,7 @@ from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from aats import journal
 from aats._ffi import lib, text
@@ -50,8 +51,7 @@ def surroundings(folder: Path) -> Iterator[tuple[Sim, Exchange]]:
     """Run the exchange and the feed that all runs share."""
     words = ("--orders-limit", "1000000", "--weight", "10000000", "--connects", "1000000", "--certs", str(folder / "certs"))
     faults = [word for fault in FAULTS for word in ("--fault", fault)]
-    with Sim("--symbols", "BTCUSDT:20", *words, *faults) as sim:
-        os.environ.update(sim.env)
+    with Sim("--symbols", "BTCUSDT:20", *words, *faults) as sim, patch.dict(os.environ, sim.env):  # other tests share this process
         with FeedProc(sim, ["BTCUSDT:5"]) as feed, Exchange(sim) as exchange:
             feed.wait_live()
             yield sim, exchange

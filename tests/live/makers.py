@@ -28,7 +28,7 @@ from aats import control, journal
 from aats.journal import JournalKind
 from aats.sim.auth import DEFAULT_KEY
 from aats.venue.binance_account import BinanceAccount
-from tests.live.looks import ROOT, tool
+from tests.live.looks import ROOT, eventually, tool
 from tests.live.procs import Reader, Sim, toml
 
 STRATEGY = '''
@@ -183,6 +183,11 @@ class Maker(Reader):
         self.wait("OrderCanceled", after=after)
         for _ in range(fills):
             after = self.wait("OrderExec", after=after)["t"]
+
+    def wait_own(self, *, after: int = 0) -> int:
+        """Wait until it has made an order of its own, which comes behind all that it is told again of earlier runs; return when that was."""
+        own = eventually(lambda: [one for one in self.of("OrderCreated", after=after) if not one.get("replayed")], why=self.log)
+        return int(own[0]["t"])
 
     def lives(self, *, after: int = 0) -> dict[str, list[dict[str, Any]]]:
         """Return what was told of each order, by client id."""

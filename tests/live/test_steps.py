@@ -42,7 +42,7 @@ def two_lives(folder: Path, step: str, policy: str) -> tuple[Maker, int]:
         maker.write()
         again = time.monotonic_ns()
         maker.start()
-        maker.wait_busy(after=again)
+        maker.wait_own(after=again)
         assert maker.leave() == 0, maker.log()
         return maker, again
 

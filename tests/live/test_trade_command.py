@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.live.looks import READY_S, ROOT, eventually, segments, tool
+from tests.live.looks import READY_S, ROOT, segments, tool
 from tests.live.procs import FeedProc, Sim
 
 STRATEGY = '''
@@ -28,7 +28,7 @@ class Rests(BaseStrategy):
             px = msg["bid_0_px"] * self.far
             self.sent = [self.send_order(Order("BINANCE", "BTCUSDT", px - at, "0.001", "buy", "gtc")) for at in (0, 1)]
     def onOrderAcked(self, msg):
-        print("acked", msg["order"]["client_id"], flush=True)
+        print("again" if msg["order"].get("replayed") else "acked", msg["order"]["client_id"], flush=True)
     def onOrderClosed(self, msg):
         print("closed", msg["order"]["client_id"], msg["order"]["code"], flush=True)
     def close(self):
@@ -74,12 +74,16 @@ class Trade:
         self.process.kill()
         self.process.communicate()
 
-    def acked(self, count: int = 2) -> list[str]:
-        """Wait until the orders stand; return their client ids."""
+    def told(self, word: str, count: int = 2) -> list[str]:
+        """Wait until so many orders were told next, all as `word`; return their client ids."""
         assert self.process.stdout is not None
         lines = [self.process.stdout.readline().split() for _ in range(count)]
-        assert all(line[:1] == ["acked"] for line in lines), (lines, self.process.poll())
+        assert all(line[:1] == [word] for line in lines), (lines, self.process.poll())
         return [line[1] for line in lines]
+
+    def acked(self) -> list[str]:
+        """Wait until the orders stand; return their client ids."""
+        return self.told("acked")
 
     def end(self, number: int = signal.SIGINT) -> tuple[int, str, str]:
         self.process.send_signal(number)
@@ -147,8 +151,16 @@ def test_what_a_killed_process_left_is_flattened_and_the_exchange_is_asked(excha
     assert at_venue() == dict.fromkeys(ids, "rests, process gone")
     said = asked("flatten", "BINANCE", "--mode", "sim", "--yes")
     assert (said["canceled"], said["open"]) == (2, [])
+    again = tool("flatten", "BINANCE", "--mode", "sim", "--yes").stdout
+    assert "0 canceled, 0 still open" in again and "2 that dead processes left had ended before" in again
+    assert at_venue() == {} and asked("orders", "--all") == left, "the next start is still to enter what was filled of them"
+    assert "perhaps not open any more" in tool("orders", "--all").stdout
+    with Trade(tmp_path) as trade:
+        assert sorted(trade.told("again")) == sorted(trade.told("closed")) == sorted(ids)
+        new = trade.acked()
+        assert sorted(one["client_id"] for one in asked("orders", "--all")) == sorted(new)
+        assert trade.end()[0] == 0
     assert at_venue() == {} and asked("orders", "--all") == []
-    assert asked("flatten", "BINANCE", "--mode", "sim", "--yes")["canceled"] == 0
 
 
 def test_the_next_start_cancels_what_a_killed_one_left(exchange: Sim, tmp_path: Path) -> None:
@@ -157,8 +169,8 @@ def test_the_next_start_cancels_what_a_killed_one_left(exchange: Sim, tmp_path: 
         os.kill(trade.process.pid, signal.SIGKILL)
         trade.process.wait()
     with Trade(tmp_path) as trade:
-        new = trade.acked()
-        eventually(lambda: sorted(at_venue()) == sorted(new), why=lambda: f"open: {at_venue()}, of the dead run: {old}")
+        assert sorted(trade.told("again")) == sorted(trade.told("closed")) == sorted(old), "it did not wait for their ends"
+        assert at_venue() == dict.fromkeys(trade.acked(), f"rests ({trade.process.pid})")
         trade.end()
     assert at_venue() == {}
 

@@ -156,14 +156,39 @@ def test_recorded_tape_as_fast_as_the_client_takes_it_ends_in_the_golden_book(da
         for symbol, book in books.items():  # the tape stands at its start until somebody subscribes
             book.load(rest.get(f"{ready['rest']}/api/v3/depth?symbol={symbol}&limit=5000").json())
         streams = "/".join(f"{symbol.lower()}@depth@100ms" for symbol in books)
-        with connect_sync(f"{ready['stream']}/stream?streams={streams}", ssl=_trust(ready)) as ws:
-            while any(book.id != golden[symbol]["final_u"] for symbol, book in books.items()):
-                data = json.loads(ws.recv(timeout=WAIT_S))["data"]
-                books[data["s"]].apply(data)
+
+        async def follow() -> None:
+            async with connect(f"{ready['stream']}/stream?streams={streams}", ssl=_trust(ready)) as ws:
+                while any(book.id != golden[symbol]["final_u"] for symbol, book in books.items()):
+                    data = json.loads(await asyncio.wait_for(ws.recv(), WAIT_S))["data"]
+                    books[data["s"]].apply(data)
+
+        asyncio.run(follow())
         assert _state(ready, rest)["market"] == {"held": False, "ended": True}
     for symbol, book in books.items():
         assert (book.gaps, book.applied) == (0, golden[symbol]["updates_applied"])
         assert (len(book.bids), len(book.asks)) == (golden[symbol]["bid_levels"], golden[symbol]["ask_levels"])
+
+
+async def _take(ready: dict[str, Any], path: str, count: int) -> list[Any]:
+    """Return the first messages of a stream.
+
+    Over TLS the client of one thread is taken: that of two (websockets.sync) reads and writes one SSL object at a time, which OpenSSL does not allow.
+    """
+    async with connect(ready["stream"] + path, ssl=_trust(ready)) as ws:
+        return [json.loads(await asyncio.wait_for(ws.recv(), WAIT_S)) for _ in range(count)]
+
+
+async def _hear_the_end(ready: dict[str, Any], end: Callable[[], None]) -> None:
+    """Listen to trades, have the exchange ended, and hear it say so."""
+    async with connect(ready["stream"] + "/stream?streams=btcusdt@trade", ssl=_trust(ready)) as ws:
+        end()
+        messages = []
+        with pytest.raises(ConnectionClosed) as closed:
+            while True:
+                messages.append(json.loads(await asyncio.wait_for(ws.recv(), WAIT_S)))
+        assert closed.value.rcvd is not None and closed.value.rcvd.code == 1001
+        assert messages[-1]["data"]["e"] == "serverShutdown"
 
 
 async def _read_slowly(ready: dict[str, Any], count: int) -> None:
@@ -189,8 +214,8 @@ def test_client_that_reads_slowly_paces_the_tape_and_loses_nothing(data_dir: Pat
 
 def test_fault_shows_to_a_real_client_and_in_the_counters() -> None:
     args = ("--fault", "drop=3", "--symbols", "BTCUSDT:100")
-    with spawn(*args) as ready, connect_sync(ready["stream"] + "/ws/btcusdt@depth@100ms", ssl=_trust(ready)) as ws:
-        events = [json.loads(ws.recv(timeout=WAIT_S)) for _ in range(9)]
+    with spawn(*args) as ready:
+        events = asyncio.run(_take(ready, "/ws/btcusdt@depth@100ms", 9))
         jumps = [b["U"] - a["u"] - 1 for a, b in itertools.pairwise(events)]
         assert [j > 0 for j in jumps] == [False, True] * 4
         with httpx.Client(verify=_trust(ready), timeout=WAIT_S) as rest:
@@ -201,14 +226,7 @@ def test_fault_shows_to_a_real_client_and_in_the_counters() -> None:
 def test_signal_ends_it_politely_with_status_0(number: int) -> None:
     with spawn("--symbols", "BTCUSDT") as ready:
         process = ready["process"]
-        with connect_sync(ready["stream"] + "/stream?streams=btcusdt@trade", ssl=_trust(ready)) as ws:
-            process.send_signal(number)
-            messages = []
-            with pytest.raises(ConnectionClosed) as closed:
-                while True:
-                    messages.append(json.loads(ws.recv(timeout=WAIT_S)))
-            assert closed.value.rcvd is not None and closed.value.rcvd.code == 1001
-            assert messages[-1]["data"]["e"] == "serverShutdown"
+        asyncio.run(_hear_the_end(ready, lambda: process.send_signal(number)))
         out, _ = process.communicate(timeout=10)
         assert process.returncode == 0
         assert json.loads(out)["upgraded"] == 1

@@ -413,6 +413,22 @@ def test_the_last_one_out_puts_it_away_and_others_do_not(namespace: str) -> None
         open_host(create=False)
 
 
+@pytest.mark.parametrize("where", ["before the save", "before the unlink", "after the unlink"])
+def test_what_the_last_one_out_was_killed_in_is_finished_by_who_comes_next(where: str, namespace: str) -> None:
+    at = {"before the save": "risk.put_away", "before the unlink": "risk.unlink", "after the unlink": "table.shm.unlink"}[where]
+    script = (
+        "import os, signal\nfrom aats import control, table\nfrom aats.layout import Mode, Role\nfrom aats.risk import HOST, change\n"
+        "from aats.shm import risk\nme = control.join(Role.TRADE, 'maker', mode=Mode.SIM)\n"
+        f"change(risk.open_host(), HOST, {{'exposure': 5}}, by='x')\n{at} = lambda _: os.kill(os.getpid(), signal.SIGKILL)\nme.leave()\n"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == -9
+    assert shm.names(ns=namespace, kind=Kind.CTL, every=True) != []
+    control.tidy()
+    assert shm.names(ns=namespace, every=True) == []
+    with control.join(Role.TRADE, "other", mode=Mode.SIM):
+        assert risk.limits_of(open_host(), HOST) == {"exposure": 5}
+
+
 def test_a_state_that_cannot_be_written_leaves_the_segment_where_it_is(namespace: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(_: object) -> None:
         raise OSError("disk full")

@@ -11,6 +11,7 @@ import random
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 from aats import journal, trade_restart
 from aats._ffi import ffi, lib, text
@@ -175,9 +176,9 @@ class Life(Mind):
 
     def _take_over(self) -> None:
         """Go on with what earlier lives left, as a trade process does (aats/trade_orders.py)."""
-        trade_restart.take_id = self._take_id  # type: ignore[attr-defined]  # of this process, not of the one that plays all of them
         left = sum(len(run.left) for run in self.left_behind.runs)
-        taken = len(self.left_behind.take(self.trader, {f"{name}.BINANCE": sym for sym, name in enumerate(self.names)}, self.epoch_ns))
+        with mock.patch.object(trade_restart, "take_id", self._take_id):  # of this process, not of the one that plays all of them
+            taken = len(self.left_behind.take(self.trader, {f"{name}.BINANCE": sym for sym, name in enumerate(self.names)}, self.epoch_ns))
         self._alive()
         self.world.at_step(self, TAKEN_OVER)
         self._alive()
