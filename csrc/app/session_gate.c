@@ -106,6 +106,7 @@ static int g_place(void *self, aats_machine_t *m, aats_rules_t const *rules, cha
         return e == AATS_E_IO ? AATS_OC_AUTH : e == AATS_E_EMPTY ? AATS_OC_VENUE : AATS_OC_NOT_CONNECTED;
     }
     k->sent_mono_ns = s->mono_ns;
+    k->stamp_ns = ask_venue_ns(s);
     if (s->flush) s->flush(s->host_arg);
     return AATS_OK;
 }

@@ -194,7 +194,8 @@ static int believe_absent(aats_session_t *s, known_t *k)
     if (!k->absent_cnt++) k->absent_mono_ns = s->mono_ns;
     int64_t at = s->mono_ns + s->opts.absent_ns, age = s->mono_ns - k->sent_mono_ns;
     int64_t window_ms = s->opts.recv_window_ms ? (int64_t)s->opts.recv_window_ms : s->venue->window_ms;
-    int refused = age >= (window_ms + s->venue->clock_margin_ms) * MS; /* its stamp is too old by now */
+    int64_t limit = (window_ms + s->venue->clock_margin_ms) * MS, aged = ask_venue_ns(s) - k->stamp_ns;
+    int refused = age >= limit && (aged >= limit || age >= s->opts.unknown_ns); /* its stamp is too old by now, also by a clock that was set back */
     int late = s->mono_ns - k->absent_mono_ns >= s->opts.absent_ns && age >= s->opts.answer_ns && refused;
     int sure = k->absent_cnt >= (want_two_names(s, k) ? 4 : 2) && late;
     k->renamed = want_two_names(s, k) && !k->renamed; /* it may have lost the name by which it was asked for */

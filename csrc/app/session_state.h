@@ -58,6 +58,7 @@ typedef struct {
     int64_t heard_mono_ns;   /* the last that was said of it */
     int64_t ask_mono_ns;     /* the next question, not before */
     int64_t sent_mono_ns;    /* its PLACE; of an order that was taken over when it was looked at first: its bytes may have been under way */
+    int64_t stamp_ns;        /* the venue's clock then, as far as it was known: its own may be set back later */
     int64_t absent_mono_ns;  /* first answer in a row that it never arrived */
     uint32_t absent_cnt;
     int64_t doubt_mono_ns;   /* when the last doubt began */

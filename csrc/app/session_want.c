@@ -144,7 +144,7 @@ static uint32_t look_at(aats_session_t *s, known_t *k, uint32_t *flying)
 {
     aats_order_t const *o = &k->m->o;
     if (know_closed(k->m)) return 0;
-    if (!k->sent_mono_ns) k->sent_mono_ns = s->mono_ns;
+    if (!k->sent_mono_ns) k->sent_mono_ns = s->mono_ns, k->stamp_ns = ask_venue_ns(s);
     uint32_t awaited = 0;
     int asks = aats_machine_asks(k->m), alive = o->state == AATS_ORD_NEW || o->state == AATS_ORD_LIVE, known = sure(k);
     if (known) {

@@ -33,6 +33,12 @@ def test_the_same_seed_gives_the_same_run(seed: int) -> None:
     assert list(first.last) == list(second.last)
 
 
+@pytest.mark.parametrize("seed", [1006728])
+def test_an_order_under_way_is_not_given_up_while_the_venues_clock_would_still_take_it(seed: int) -> None:
+    """Its bytes are delayed, the venue's clock is set back meanwhile: its stamp is younger there than the time that has gone by."""
+    FaultWorld(seed).run()
+
+
 def test_the_command_prints_totals_and_fails_with_a_failing_seed(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tools.faults", "--runs", "2", "--seed", "3", "--jobs", "1", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=Path(__file__).resolve().parents[2])
