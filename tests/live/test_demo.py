@@ -222,7 +222,7 @@ def test_demo_with_faults_shows_the_gaps_and_live_books() -> None:
     assert said["gaps"] >= 1 and said["feed"]["syncs"] > 2
 
 
-@pytest.mark.parametrize("fault", ["order-lost=4", "order-cut=5", "user-cut=4"])
+@pytest.mark.parametrize("fault", ["order-lost=4", "order-cut=5", "user-cut=9"])
 def test_demo_with_faults_of_orders_ends_with_sums_that_are_the_exchanges(fault: str, namespace: str) -> None:
     """Lost answers, lost connections and lost events cost time, never a fill: the demo itself compares with the exchange's balances."""
     done = tool("demo", "--seconds", "7", "--fault", fault, "--json")
