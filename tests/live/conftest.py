@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.live.looks import end_all, free_port, tool
-from tests.live.procs import Sim
+from tests.live.makers import Exchange
+from tests.live.procs import FeedProc, Sim
 
 
 @pytest.fixture(autouse=True)
@@ -38,6 +39,31 @@ def market(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sim]:
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("AATS_MODE", "sim")
         yield sim
+
+
+@pytest.fixture
+def sim(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Sim]:
+    """Run a simulated exchange that lets much be asked and keeps its certificates over a restart; the environment leads to it."""
+    words = ("--orders-limit", "1000000", "--weight", "10000000", "--connects", "100000", "--certs", str(tmp_path / "certs"))
+    with Sim("--symbols", "BTCUSDT", *words) as one:
+        for name, value in one.env.items():
+            monkeypatch.setenv(name, value)
+        yield one
+
+
+@pytest.fixture
+def feed(sim: Sim) -> Iterator[FeedProc]:
+    """Run a feed on `sim`, its book good."""
+    with FeedProc(sim, ["BTCUSDT:5"]) as one:
+        one.wait_live()
+        yield one
+
+
+@pytest.fixture
+def exchange(sim: Sim) -> Iterator[Exchange]:
+    """Give the account on `sim` as its customer sees it."""
+    with Exchange(sim) as one:
+        yield one
 
 
 @pytest.fixture

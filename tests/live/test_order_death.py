@@ -6,11 +6,8 @@ import concurrent.futures
 import random
 import signal
 import time
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
-
-import pytest
 
 from aats import control, journal
 from aats.journal import JournalKind
@@ -19,28 +16,6 @@ from tests.live.makers import Exchange, Maker, flatten, intents, runs
 from tests.live.procs import FeedProc, Sim
 
 SECOND = 1_000_000_000
-
-
-@pytest.fixture
-def sim(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Sim]:
-    words = ("--orders-limit", "1000000", "--weight", "10000000", "--connects", "100000", "--certs", str(tmp_path / "certs"))
-    with Sim("--symbols", "BTCUSDT", *words) as one:
-        for name, value in one.env.items():
-            monkeypatch.setenv(name, value)
-        yield one
-
-
-@pytest.fixture
-def feed(sim: Sim) -> Iterator[FeedProc]:
-    with FeedProc(sim, ["BTCUSDT:5"]) as one:
-        one.wait_live()
-        yield one
-
-
-@pytest.fixture
-def exchange(sim: Sim) -> Iterator[Exchange]:
-    with Exchange(sim) as one:
-        yield one
 
 
 def test_a_maker_that_is_killed_again_and_again_leaves_nothing_that_was_not_written_down(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import concurrent.futures
 import signal
 import time
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -21,15 +20,6 @@ from tests.live.procs import FeedProc, Sim
 
 #: Of a checkpoint the seeded runs make sure (tests/world/fault_world.py): a journal that is full takes thousands of orders.
 STEPS = [ffi.string(lib.aats_step_name(step)).decode() for step in range(1, lib.AATS_STEP_CHECKPOINT)]
-
-
-@pytest.fixture
-def sim(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Sim]:
-    words = ("--orders-limit", "1000000", "--weight", "10000000", "--connects", "100000", "--certs", str(tmp_path / "certs"))
-    with Sim("--symbols", "BTCUSDT", *words) as one:
-        for name, value in one.env.items():
-            monkeypatch.setenv(name, value)
-        yield one
 
 
 def two_lives(folder: Path, step: str, policy: str) -> tuple[Maker, int]:

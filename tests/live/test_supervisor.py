@@ -7,7 +7,6 @@ import os
 import random
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -24,28 +23,6 @@ from tests.live.sitters import Sitter, supervisor
 
 ORDERS = 20
 SOON_S = 10.0  # that is what is promised; the figure of each run is printed
-
-
-@pytest.fixture
-def sim(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Sim]:
-    words = ("--orders-limit", "1000000", "--weight", "10000000", "--connects", "100000", "--certs", str(tmp_path / "certs"))
-    with Sim("--symbols", "BTCUSDT", *words) as one:
-        for name, value in one.env.items():
-            monkeypatch.setenv(name, value)
-        yield one
-
-
-@pytest.fixture
-def feed(sim: Sim) -> Iterator[FeedProc]:
-    with FeedProc(sim, ["BTCUSDT:5"]) as one:
-        one.wait_live()
-        yield one
-
-
-@pytest.fixture
-def exchange(sim: Sim) -> Iterator[Exchange]:
-    with Exchange(sim) as one:
-        yield one
 
 
 def seat_state(name: str = "sitter") -> int:
