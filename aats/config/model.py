@@ -26,12 +26,33 @@ class SymbolLevel:
 
 @dataclass(frozen=True)
 class Net:
-    """Where the records go beside shared memory."""
+    """Where the records go beside shared memory.
+
+    Attributes
+    ----------
+    send_type : str
+        ``shm`` (nowhere), ``p2p`` (TCP, `ip`:`port` is where the feed listens), ``broadcast`` or ``multibroad`` (UDP, the receivers' address and port).
+    netcard : str
+        The card that sends, by name or address.
+    ttl : int
+        Hops of a multicast datagram; 1 does not pass a router.
+    loop : bool
+        Whether receivers on this host get multicast datagrams too.
+    repair_ip, repair_port : str, int
+        By datagram: where the feed listens (TCP) for receivers that miss records; "": the card's address, 0: `port`.
+    compat : mapping
+        For the published client: symbol -> ``{"cid": number, "level": depth}``; empty: it is not served.
+    """
 
     send_type: str = "shm"
     ip: str = ""
     port: int = 0
     netcard: str = ""
+    ttl: int = 1
+    loop: bool = True
+    repair_ip: str = ""
+    repair_port: int = 0
+    compat: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

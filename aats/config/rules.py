@@ -118,6 +118,18 @@ def symbol(value: Any, level_num: int, venue: str) -> SymbolLevel:
     return SymbolLevel(value, level)
 
 
+def compat(value: Any) -> dict[str, Any]:
+    """Read ``{BTCUSDT = {cid = 1001, level = 5}}``."""
+    hint = "must be a table of symbols, such as {BTCUSDT = {cid = 1001, level = 5}}"
+    if not isinstance(value, Mapping):
+        raise ValueError(hint)
+    for one in value.values():
+        good = isinstance(one, Mapping) and set(one) == {"cid", "level"} and all(type(part) is int for part in one.values())
+        if not good or not -(2**31) <= one["cid"] < 2**31 or not 1 <= one["level"] <= LEVEL_NUM_MAX:
+            raise ValueError(hint)
+    return {str(symbol): dict(one) for symbol, one in value.items()}
+
+
 FEED_KEYS: dict[str, tuple[Rule, Any]] = {
     "name": (name, None),
     "venue": (choice(*VENUES), None),
@@ -135,6 +147,11 @@ NET_KEYS: dict[str, tuple[Rule, Any]] = {
     "ip": (text, ""),
     "port": (number(0, 65535), 0),
     "netcard": (text, ""),
+    "ttl": (number(1, 255), 1),
+    "loop": (flag, True),
+    "repair_ip": (text, ""),
+    "repair_port": (number(0, 65535), 0),
+    "compat": (compat, {}),
 }
 LIMIT_KEYS: dict[str, tuple[Rule, Any]] = {key: (number(1, 600_000), value) for key, value in vars(Limits()).items()}
 ENDPOINT_KEYS: dict[str, tuple[Rule, Any]] = {

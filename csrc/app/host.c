@@ -58,7 +58,7 @@ static void send_record(void *arg, aats_rec_t const *rec, size_t bytes)
     aats_host_t *h = arg;
     if (bytes > sizeof h->datagram - sizeof(aats_wire_t)) return;
     aats_wire_t *w = (aats_wire_t *)(void *)h->datagram;
-    w->kind = AATS_WIRE_RECORD;
+    w->kind = AATS_WIRE_RECORDS;
     w->seq = ++h->net_seq;
     w->sent_ns = rec->pub_ns;
     w->payload_sz = (uint32_t)bytes;

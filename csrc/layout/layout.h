@@ -113,6 +113,7 @@ enum { AATS_REC_QUOTE = 1, AATS_REC_TICK = 2, AATS_REC_BBO = 3, AATS_REC_L2 = 4,
 enum {
     AATS_WHY_NONE = 0, AATS_WHY_SYNCING = 1, AATS_WHY_GAP = 2, AATS_WHY_CROSSED = 3, AATS_WHY_LINK_DOWN = 4, AATS_WHY_STALLED = 5,
     AATS_WHY_SUSPECT = 6, AATS_WHY_HALTED = 7, AATS_WHY_GONE = 8, AATS_WHY_HORIZON = 9, AATS_WHY_NUMBER = 10, AATS_WHY_LEVELS = 11,
+    AATS_WHY_LOSS = 12, /* records of the network are missing (a receiver says so) */
     AATS_WHY_FEED_STALE = 32, AATS_WHY_FEED_DOWN = 33, AATS_WHY_VENUE_MUTE = 34, AATS_WHY_REPLACED = 35, AATS_WHY_NO_BOOK = 36
 };
 
@@ -210,7 +211,7 @@ enum {
     AATS_MDC_CNT = 24
 };
 
-enum { AATS_HIST_MD_RECV_PUB = 0, AATS_HIST_MD_EXCH_RECV = 1 };
+enum { AATS_HIST_MD_RECV_PUB = 0, AATS_HIST_MD_EXCH_RECV = 1, AATS_HIST_MD_WIRE_A = 2, AATS_HIST_MD_WIRE_B = 3 }; /* WIRE: sent to arrived, a path each */
 enum {
     AATS_HIST_TD_PUB_DELIVERED = 0, AATS_HIST_TD_RECV_DELIVERED = 1, AATS_HIST_TD_DELIVERED_DECIDED = 2, AATS_HIST_TD_DECIDED_SENT = 3,
     AATS_HIST_TD_SENT_ACKED = 4, AATS_HIST_TD_RECV_SENT = 5, AATS_HIST_TD_ACKED_FILLED = 6
@@ -230,7 +231,63 @@ typedef struct {
     uint64_t bucket[2304];
 } aats_hist_t;
 
-/* aats_md_t -- geometry, head, counters, links of a market-data segment; at 256. */
+/* counters of a feed's fan-out thread */
+enum {
+    AATS_FAN_SUBS = 0,       /* subscribers now (streams) */
+    AATS_FAN_PEERS = 1,      /* connections now, of any kind */
+    AATS_FAN_ACCEPTED = 2,
+    AATS_FAN_REFUSED = 3,    /* wrong hello, token, layout; too many; silent ones where no compatibility is asked for */
+    AATS_FAN_SLOW = 4,       /* cut off because they did not read */
+    AATS_FAN_GONE = 5,       /* left by themselves */
+    AATS_FAN_RECORDS = 6,    /* taken from the ring */
+    AATS_FAN_LAPS = 7,       /* times that the fan-out itself was overrun by the feed */
+    AATS_FAN_MISSED = 8,     /* records lost to that */
+    AATS_FAN_BYTES = 9,      /* written to subscribers */
+    AATS_FAN_RESENT = 10,    /* records sent again on request */
+    AATS_FAN_TOO_LATE = 11,  /* asked for and no longer there */
+    AATS_FAN_SNAPSHOTS = 12,
+    AATS_FAN_DEEP = 13,      /* deep books sent */
+    AATS_FAN_NET_ERRORS = 14, /* datagrams of stream 1 that the card did not take */
+    AATS_FAN_COMPAT = 15     /* subscribers of the old format now */
+};
+
+enum { AATS_PATH_NONE = 0, AATS_PATH_P2P = 1, AATS_PATH_BROADCAST = 2, AATS_PATH_MULTIBROAD = 3 }; /* as NetWorkType */
+enum { AATS_PATH_SEARCHING = 0, AATS_PATH_JOINING = 1, AATS_PATH_LIVE = 2, AATS_PATH_REPAIRING = 3, AATS_PATH_SILENT = 4 };
+#define AATS_PATH_MAX 2
+
+/* aats_path_t -- one way by which records reach a receiver; 512 bytes; writer: the receiver's thread. */
+typedef struct {
+    uint64_t kind;         /* AATS_PATH_* as above */
+    uint64_t state;        /* AATS_PATH_SEARCHING .. */
+    uint64_t feed_id;      /* that it is locked to, 0: none yet */
+    uint64_t generation;
+    char addr[64];         /* "239.1.2.3:15004" as configured */
+    char source[64];       /* "192.0.2.1:40123" where records come from; "" while unknown */
+    char repair[64];       /* "192.0.2.1:15004" of the side channel; "" without */
+    char feed[48];         /* name of the feed there */
+    uint64_t heard_mono_ns; /* last message of it */
+    uint64_t datagrams;    /* taken, or messages of a stream */
+    uint64_t bytes;
+    uint64_t records;      /* new ones, in order */
+    uint64_t lost;         /* records that were missing when a later one had come, or a beat said so */
+    uint64_t repaired;     /* of those: had by asking */
+    uint64_t given_up;     /* of those: never had (lost = repaired + arrived late + given_up, once nothing is missing) */
+    uint64_t late;         /* of those: came by themselves, out of order */
+    uint64_t repeated;     /* records that were there already */
+    uint64_t snapshots;    /* taken over the side channel */
+    uint64_t deep_lost;    /* datagrams of stream 1 */
+    uint64_t foreign;      /* datagrams of another source or feed */
+    uint64_t damaged;      /* not of this wire, version or layout, or broken */
+    uint64_t wins;         /* records that it was the first to bring (two paths) */
+    uint64_t kernel_drops; /* by the socket's full queue */
+    uint64_t invalid;      /* times that its books turned invalid for loss or silence */
+    int64_t offset_ns;     /* clock of the feed's host minus ours, by the exchange with the shortest way; 0 while it cannot be told from 0 */
+    int64_t offset_err_ns; /* half the round trip of that exchange; 0: not measured */
+    int64_t delay_ns;      /* of the last message, sent to arrived, offset corrected */
+    uint64_t pad[11];
+} aats_path_t;
+
+/* aats_md_t -- geometry, head, counters, links, fan-out, paths of a market-data segment; at 256. */
 typedef struct {
     uint32_t ring_depth; /* power of two */
     uint32_t slot_sz;    /* 256 or 768 */
@@ -255,11 +312,17 @@ typedef struct {
     uint64_t pad1[6];
 
     uint64_t counters[24]; /* AATS_MDC_* */
-    aats_link_t links[8];
+    aats_link_t links[8];  /* of a receiver: one a path, by its index */
+    uint64_t fan[16];      /* AATS_FAN_*; the fan-out thread alone */
+    uint64_t path_cnt;     /* 0: this is a feed; else a receiver's segment, and so many paths lead to it */
+    uint64_t pad2[7];
+    aats_path_t paths[2];  /* AATS_PATH_MAX */
 } aats_md_t;
 
-/* aats_wire_t -- the head of a datagram (and of a stream's message) between our own processes, little-endian; the payload is a ring record as it stands
- * in its slot (256 or 768 bytes); what lies beyond its lengths means nothing.
+/* ---- the wire between our own processes: csrc/proto/wire.h has the verbs, docs/network.md the picture ------------------------------------
+ *
+ * Little-endian.  A message is a head and a payload; a datagram is one message, a TCP stream is messages back to back.
+ * aats_wire_t -- the head.
  *
  *   off size field          meaning
  *     0    4 magic          AATS_WIRE_MAGIC
@@ -267,17 +330,38 @@ typedef struct {
  *     6    2 kind           AATS_WIRE_*
  *     8    8 feed_id        random, of the feed's process life
  *    16    8 generation     of its md segment
- *    24    8 seq            grows by one a datagram of (feed_id, stream): a hole is a loss
- *    32    8 sent_ns        epoch
+ *    24    8 seq            stream 0: number in the ring of the first record here (RECORDS), or of the next one to come (all other kinds);
+ *                           stream 1: grows by one a datagram.  A hole is a loss
+ *    32    8 sent_ns        epoch, taken just before the write
  *    40    8 layout_hash    the receiver refuses another one
  *    48    4 payload_sz     bytes behind this head
  *    52    2 part           of a message in several datagrams: 0 ..
  *    54    2 parts          1 if it is whole
- *    56    4 stream         0 ring records, 1 deep books
- *    60    4 rec_cap        levels a side of the record's shape: 5 or 20 */
-#define AATS_WIRE_MAGIC 0x57544141 /* "AATW" */
-#define AATS_WIRE_VERSION 1
-enum { AATS_WIRE_RECORD = 1, AATS_WIRE_HEARTBEAT = 2 };
+ *    56    2 stream         0 ring records and all else, 1 deep books by datagram
+ *    58    2 cnt            RECORDS: records in the payload, of consecutive numbers; DIR, TOP: entries; else 1
+ *    60    4 rec_cap        levels a side that the feed's ring slots hold: 5 or 20 */
+#define AATS_WIRE_MAGIC   0x57544141 /* "AATW" */
+#define AATS_HELLO_MAGIC  0x48544141 /* "AATH" */
+#define AATS_ASK_MAGIC    0x51544141 /* "AATQ" */
+#define AATS_WIRE_VERSION 2
+#define AATS_WIRE_DATAGRAM 1472  /* bytes of one that Ethernet does not cut into fragments */
+#define AATS_WIRE_PART     1400  /* payload bytes of one part of a deep book */
+#define AATS_WIRE_MSG_MAX  65536 /* bytes of the largest message of a stream */
+#define AATS_WIRE_BEAT_NS  100000000 /* between two beats */
+#define AATS_WIRE_HOLD_NS  100000    /* a record waits at most so long for others to share its datagram */
+#define AATS_HELLO_WAIT_NS 200000000 /* who says nothing for so long is the published client, or nobody */
+enum {
+    AATS_WIRE_RECORDS = 1,  /* cnt records, each packed: aats_rec_t, then bid_len and ask_len levels (latest lengths: at most rec_cap) */
+    AATS_WIRE_BEAT = 2,     /* aats_wire_beat_t */
+    AATS_WIRE_DIR = 3,      /* cnt x aats_wire_dir_t */
+    AATS_WIRE_BOOK = 4,     /* a latest-book slot, packed likewise with its own lengths; by datagram in parts of AATS_WIRE_PART bytes */
+    AATS_WIRE_TOP = 5,      /* cnt x aats_wire_top_t */
+    AATS_WIRE_SNAP = 6,     /* a snapshot begins: DIR, BOOK, TOP follow; records from seq on come behind it */
+    AATS_WIRE_SNAP_END = 7,
+    AATS_WIRE_LOST = 8,     /* aats_wire_lost_t: asked for, and no longer in the ring */
+    AATS_WIRE_CLOCK = 9,    /* aats_wire_clock_t: answer to a CLOCK question */
+    AATS_WIRE_BYE = 10      /* text: the sender ends this connection, and why */
+};
 typedef struct {
     uint32_t magic;
     uint16_t version;
@@ -290,9 +374,83 @@ typedef struct {
     uint32_t payload_sz;
     uint16_t part;
     uint16_t parts;
-    uint32_t stream;
+    uint16_t stream;
+    uint16_t cnt;
     uint32_t rec_cap;
 } aats_wire_t;
+
+/* aats_wire_link_t -- a venue connection as the feed sees it when it beats. */
+typedef struct {
+    uint64_t up;
+    int64_t age_ns;    /* since its last byte */
+    uint64_t limit_ns; /* as aats_link_t */
+} aats_wire_link_t;
+
+/* aats_wire_beat_t -- says that the feed lives, what it is, and that all records below seq were sent before; 392 bytes.  What is said of feed and links
+ * was seen BEFORE the records below seq were read (H1 of shm/valid.h reaches over the network). */
+typedef struct {
+    char name[48];        /* of the feed */
+    char venue[32];
+    uint32_t mode;        /* AATS_MODE_* */
+    uint32_t ring_levels; /* geometry of its segment: a receiver makes the same */
+    uint32_t level_max;
+    uint32_t dir_cap;
+    uint32_t dir_cnt;
+    uint32_t repair_port; /* TCP, of its fan-out; 0: none */
+    char repair_ip[48];   /* "": the address that this datagram came from */
+    uint64_t stale_ns;
+    int64_t feed_age_ns;  /* of the feed's own heartbeat when this was sent */
+    uint64_t deep_seq;    /* next of stream 1 */
+    uint64_t state;       /* AATS_STATE_* of the feed's slot */
+    aats_wire_link_t links[8];
+    uint64_t pad[2];
+} aats_wire_beat_t;
+
+typedef struct {
+    uint64_t index; /* in the feed's directory */
+    aats_dir_t dir;
+} aats_wire_dir_t;
+
+typedef struct {
+    uint64_t index;
+    aats_top_t top;
+} aats_wire_top_t;
+
+typedef struct {
+    uint64_t from; /* numbers of records */
+    uint64_t cnt;
+} aats_wire_lost_t;
+
+typedef struct {
+    int64_t asked_ns;    /* as the question said, the asker's clock */
+    int64_t received_ns; /* the feed host's clock */
+    int64_t answered_ns;
+} aats_wire_clock_t;
+
+/* aats_hello_t -- the first 32 bytes of whoever connects to a feed's TCP port. */
+#define AATS_HELLO_STREAM 1 /* flag: a snapshot, then every record as it comes (P2P); without it the connection only answers questions */
+typedef struct {
+    uint32_t magic; /* AATS_HELLO_MAGIC */
+    uint16_t version;
+    uint16_t flags;
+    uint64_t layout_hash;
+    uint8_t proof[16]; /* of the token; all zero without one */
+} aats_hello_t;
+
+/* aats_ask_t -- a question to the fan-out, behind the hello; 32 bytes. */
+enum {
+    AATS_ASK_RESEND = 1,   /* a: first record, b: how many; answered by RECORDS and LOST */
+    AATS_ASK_SNAPSHOT = 2, /* answered by SNAP, DIR, BOOK, TOP, SNAP_END */
+    AATS_ASK_BOOK = 3,     /* a: directory index; answered by BOOK, or LOST with cnt 0 if there is none */
+    AATS_ASK_CLOCK = 4     /* a: the asker's clock, epoch ns */
+};
+typedef struct {
+    uint32_t magic; /* AATS_ASK_MAGIC */
+    uint32_t kind;  /* AATS_ASK_* */
+    uint64_t a;
+    uint64_t b;
+    uint64_t pad;
+} aats_ask_t;
 
 /* ---- orders: a trade process's segment td.<name> ------------------------------------------------------------------------------------
  *
@@ -694,6 +852,10 @@ _Static_assert(sizeof(aats_top_t) == 128, "published layout");
 _Static_assert(sizeof(aats_dir_t) == 256, "published layout");
 _Static_assert(sizeof(aats_link_t) == 64, "published layout");
 _Static_assert(sizeof(aats_wire_t) == 64, "published layout");
+_Static_assert(sizeof(aats_wire_beat_t) == 392, "published layout");
+_Static_assert(sizeof(aats_hello_t) == 32, "published layout");
+_Static_assert(sizeof(aats_ask_t) == 32, "published layout");
+_Static_assert(sizeof(aats_path_t) == 512, "published layout");
 _Static_assert(sizeof(aats_md_t) % 64 == 0, "whole lines");
 _Static_assert(sizeof(aats_hist_t) % 64 == 0, "whole lines");
 

@@ -72,6 +72,8 @@ int aats_md_init(void *mem, aats_md_params_t const *params)
     aats_hist_t *hists = (aats_hist_t *)(void *)((uint8_t *)mem + g.stats_off);
     aats_hist_init(&hists[AATS_HIST_MD_RECV_PUB], "recv_pub");
     aats_hist_init(&hists[AATS_HIST_MD_EXCH_RECV], "exch_recv");
+    aats_hist_init(&hists[AATS_HIST_MD_WIRE_A], "wire_a");
+    aats_hist_init(&hists[AATS_HIST_MD_WIRE_B], "wire_b");
     return AATS_OK;
 }
 
