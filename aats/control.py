@@ -19,7 +19,7 @@ For: services, tools and the command line; this is the face of ``table``, ``memb
 
 from __future__ import annotations
 
-from aats.launch import Child, bind_to_parent, kill, spawn
+from aats.launch import Child, bind_to_parent, end_of, kill, note_end, spawn
 from aats.member import Member, join
 from aats.roster import Feed, command, entry_of_pid, find_feeds, processes
 from aats.table import Entry, Table, tidy
@@ -32,10 +32,12 @@ __all__ = [
     "Table",
     "bind_to_parent",
     "command",
+    "end_of",
     "entry_of_pid",
     "find_feeds",
     "join",
     "kill",
+    "note_end",
     "processes",
     "spawn",
     "tidy",

@@ -15,15 +15,18 @@ from typing import Any
 import orjson
 import psutil
 
-from aats import control
+from aats import control, token
 from aats.errors import AatsError, ConfigError, ControlError, FeedError, LayoutMismatch, PeerDead, SegmentMissing, ShmError, SlotTaken
 from aats.layout import Role
 
-__all__ = ["CODES", "LINE_MAX", "ask", "ensure", "listens", "on_this_host"]
+__all__ = ["BEAT_S", "CODES", "LINE_MAX", "SILENT_S", "ask", "ensure", "line_of", "listens", "on_this_host"]
 
 #: Bytes of a request or answer line.
 LINE_MAX = 1 << 20
 CONNECT_S = 5.0
+#: A registered process of another host and its server say something this often, and call the other gone after this long.
+BEAT_S = 1.0
+SILENT_S = 5.0
 _STARTED_S = 10.0
 
 #: Codes of errors on the wire, special before general, and the exceptions that they are here.
@@ -54,7 +57,7 @@ def ask(host: str, port: int, request: dict[str, Any], *, timeout_s: float = 10.
     line = b""
     try:
         with socket.create_connection((host, port), timeout=CONNECT_S) as sock:
-            sock.sendall(orjson.dumps(request) + b"\n")
+            sock.sendall(line_of(sock, request))
             deadline = time.monotonic() + timeout_s
             while not line.endswith(b"\n"):
                 sock.settimeout(max(0.001, deadline - time.monotonic()))
@@ -69,6 +72,20 @@ def ask(host: str, port: int, request: dict[str, Any], *, timeout_s: float = 10.
     except OSError as exc:
         raise ControlError(f"{where} cannot be reached: {exc.strerror or exc}") from exc
     return _result(line, where)
+
+
+def line_of(sock: socket.socket, request: dict[str, Any]) -> bytes:
+    """Return a request as a line for a connected socket: with our token, unless the other end is a loopback address.
+
+    Notes
+    -----
+    On loopback the server goes by the user's id, and a token would be told to whoever happens to listen on the port.
+    """
+    peer = str(sock.getpeername()[0]).partition("%")[0]
+    if not ipaddress.ip_address(peer).is_loopback:
+        ours = token.token()
+        request = {**request, "token": ours} if ours else request
+    return orjson.dumps(request) + b"\n"
 
 
 def _result(line: bytes, where: str) -> dict[str, Any]:

@@ -1,52 +1,61 @@
-"""The control server: starts, lists and stops the processes of this user for scripts on this host.
+"""The control server: starts, keeps, lists, tells and stops the processes of this user, for scripts on this host and on others.
 
 For: ``aats control``, and the services that ask it.  Not for the data plane: records never pass here, and a feed goes on when the server ends.
-The wire is in docs/control.md: one JSON object a line each way, over TCP on a loopback address; requests ``start_market``, ``supervise``, ``list``, ``state``,
-``kill``.  Its one child of its own kind is the supervisor (docs/supervisor.md).
 
-Who may ask: processes of the same uid.  The peer of a loopback connection stands in /proc/net/tcp with its uid; others get one line and are cut off.
+The wire is in docs/control.md: one JSON object a line each way, over TCP.  This file joins the parts:
+
+    control_connections   how many connections, and how long each may take
+    control_peers         who may ask
+    control_wire          lines and fields
+    control_requests      what the requests do
+    control_feeds         starting feeds and telling them something
+    control_keep          feeds that are started again when they die
+    control_guests        trade processes of other hosts
+    control_logs          logs of the children
+
+Its one child of its own kind is the supervisor (docs/supervisor.md).  What begins with a byte 0 is no request of ours: the face for the published client
+takes it, if there is one.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
+import errno
+import inspect
+import logging
 import os
 import signal
 import socket
 import sys
-import time
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import orjson
-
-from aats import config, control, shm
+from aats import control, control_feeds, control_peers
 from aats._ffi import lib
-from aats.config import FeedConfig
-from aats.control import Child, Feed
-from aats.control_client import CODES, LINE_MAX
-from aats.errors import AatsError, ConfigError, ControlError, PeerDead
-from aats.layout import LAYOUT_HASH, Command, DirState, Mode, Role
+from aats.control_connections import Connection, Connections
+from aats.control_feeds import extend, start_feed, start_market, wait_books
+from aats.control_guests import Guests
+from aats.control_keep import Keep
+from aats.control_logs import Rotation
+from aats.control_peers import Doorkeeper, addresses
+from aats.control_requests import Requests
+from aats.control_wire import Refused, answer, error_of, parse, tag_of
+from aats.errors import AatsError, ControlError
+from aats.layout import Command, Role
 from aats.supervisor_keep import Keeper
 
-__all__ = ["ControlServer", "main"]
+__all__ = ["ControlServer", "extend", "main", "start_feed", "start_market", "wait_books"]
 
-IDLE_S = 60.0
-CONNECTIONS_MAX = 64
+log = logging.getLogger("aats.control")
+
 _TICK_S = 0.1
-_GOODBYE_S = 1.0
-_LIVE = (DirState.LIVE, DirState.HALTED)
-
-
-class _Refused(ControlError):
-    """A request that is wrong in itself; `code` goes into the answer."""
-
-    def __init__(self, code: str, text: str) -> None:
-        super().__init__(text)
-        self.code = code
+_LOGS_EVERY_S = 2.0
+_QUICK_THREADS, _SLOW_THREADS = 4, 12
+_BACKLOG = 512
+_NO_FILES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_COMPAT_OFF = "this is the request of a client of aats 0.1: start the server as `aats control --compat` for it"
 
 
 class ControlServer:
@@ -54,55 +63,125 @@ class ControlServer:
 
     Parameters
     ----------
+    host, port
+        A loopback address; or any other, and then a token is needed (``aats.token``).  Port 0 is any free one.
     keys_from : int, optional
         Descriptor to pass on to a supervisor, which is then started at once.
+    compat : object, optional
+        Face for the published client: ``port`` is set on it, ``connection(first, reader, writer)`` awaited for each of its requests, ``tick()`` and
+        ``close()`` called.
+    compat_insecure : bool
+        Whether it may be reached by other users and from other hosts.
     """
 
-    def __init__(self, host: str, port: int, *, keys_from: int | None = None) -> None:
+    def __init__(self, host: str, port: int, *, keys_from: int | None = None, compat: Any = None, compat_insecure: bool = False) -> None:
         self.host = host
         self.port = port
-        self._started_ns = time.time_ns()
-        self._children: list[Child] = []
+        self._compat = compat
+        self._compat_insecure = compat_insecure
         self._keeper = Keeper(keys_from)
-        self._open = 0
-        self._starting = asyncio.Lock()
+        self._keep = Keep()
+        self._guests = Guests()
+        self._requests = Requests(self._keep, self._keeper, self._guests)
+        self._door = Doorkeeper()
+        self._connections: Connections
+        self._quick = ThreadPoolExecutor(_QUICK_THREADS, thread_name_prefix="aats-look")
+        self._slow = ThreadPoolExecutor(_SLOW_THREADS, thread_name_prefix="aats-do")
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._rotation = Rotation()
+        self._logs_at = 0.0
         self._stopped = asyncio.Event()
-        self._requests: dict[str, Callable[[Mapping[str, Any]], Any]] = {
-            "start_market": self._start_market,
-            "supervise": self._supervise,
-            "list": self._list,
-            "state": self._state,
-            "kill": self._kill,
-        }
+
+    # ------------------------------------------------------------------------------------------------------ running
 
     async def serve(self) -> None:
         """Listen, enter the control table, and answer until `stop` is called."""
-        address = loopback(self.host)
+        places = addresses(self.host)
+        if self._compat is not None and not self._compat_insecure and not all(map(control_peers.is_loopback, places)):
+            raise ControlError(
+                f"--compat on {self.host}: the published client sends its API keys in clear and knows no token; use a loopback address, "
+                "or say --compat-insecure"
+            )
+        listeners = self._listen(places)
+        self._connections = Connections()
+        where = " and ".join(f"{place}:{self.port}" for place in places)
         try:
-            server = await asyncio.start_server(self._connection, address, self.port, limit=LINE_MAX)
-        except (OSError, OverflowError) as exc:
-            why = getattr(exc, "strerror", None) or "a port is a whole number from 0 to 65535"
-            raise ControlError(f"the control server cannot listen on {self.host}:{self.port}: {why}") from exc
-        self.port = server.sockets[0].getsockname()[1]
-        async with server:
             with control.join(Role.CONTROL, f"control-{self.port}", port=self.port) as me:
-                me.ready(f"listens on {address}:{self.port}")
-                print(f"aats control: listens on {address}:{self.port}, namespace {me.table.namespace}", flush=True)
-                while not self._stopped.is_set():
-                    self._tick(me)
-                    with contextlib.suppress(asyncio.TimeoutError):
-                        await asyncio.wait_for(self._stopped.wait(), _TICK_S)
+                self._requests.port = self.port
+                if self._compat is not None:
+                    self._compat.port = self.port
+                accepting = [asyncio.create_task(self._accept(one)) for one in listeners]
+                me.ready(f"listens on {where}")
+                print(f"aats control: listens on {where}, namespace {me.table.namespace}", flush=True)
+                notify("READY=1")
+                try:
+                    while not self._stopped.is_set():
+                        await self._tick(me)
+                        with contextlib.suppress(asyncio.TimeoutError):
+                            await asyncio.wait_for(self._stopped.wait(), _TICK_S)
+                finally:
+                    notify("STOPPING=1")
+                    await self._end(accepting)
+        finally:
+            for one in listeners:
+                one.close()
 
     def stop(self) -> None:
         """End `serve`; feeds and the supervisor go on."""
         self._stopped.set()
 
-    def _tick(self, me: control.Member) -> None:
+    def _listen(self, places: list[str]) -> list[socket.socket]:
+        listeners: list[socket.socket] = []
+        try:
+            for place in places:
+                family = socket.AF_INET6 if ":" in place else socket.AF_INET
+                one = socket.socket(family, socket.SOCK_STREAM)
+                listeners.append(one)
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if place == "::":
+                    one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+                one.bind((place, self.port))
+                one.listen(_BACKLOG)
+                one.setblocking(False)
+                self.port = one.getsockname()[1]
+        except (OSError, OverflowError) as exc:
+            for one in listeners:
+                one.close()
+            why = getattr(exc, "strerror", None) or "a port is a whole number from 0 to 65535"
+            raise ControlError(f"the control server cannot listen on {self.host}:{self.port}: {why}") from exc
+        return listeners
+
+    async def _end(self, accepting: list[asyncio.Task[None]]) -> None:
+        for task in (*accepting, *self._tasks):
+            task.cancel()
+        await asyncio.gather(*accepting, *self._tasks, return_exceptions=True)
+        self._connections.drop_all()
+        self._keep.close()
+        if self._compat is not None:
+            closed = self._compat.close()
+            if inspect.isawaitable(closed):
+                await closed
+        for pool in (self._quick, self._slow):
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    async def _tick(self, me: control.Member) -> None:
         me.beat()
         me.tick()
-        self._children = [child for child in self._children if child.process.poll() is None]
+        control_feeds.children()  # takes note of those that have ended
+        self._connections.tick()
+        self._door.tick()
         if not self._stopped.is_set():
             self._keeper.tick()
+            self._keep.tick()
+        if self._compat is not None:
+            try:
+                self._compat.tick()
+            except Exception as exc:  # nor may one of its faults end the server
+                sys.excepthook(type(exc), exc, exc.__traceback__)
+        now = asyncio.get_running_loop().time()
+        if now >= self._logs_at:
+            self._logs_at = now + _LOGS_EVERY_S
+            self._quick.submit(self._rotate)
         waiting = me.poll_command()
         if waiting is None:
             return
@@ -114,302 +193,133 @@ class ControlServer:
         else:
             me.reply(int(lib.AATS_E_UNKNOWN), f"a control server has no command {waiting[0].name}")
 
+    def _rotate(self) -> None:
+        with contextlib.suppress(OSError, AatsError):
+            self._rotation.run()
+
     # ------------------------------------------------------------------------------------------------- connections
 
-    async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._open += 1
+    async def _accept(self, listener: socket.socket) -> None:
+        """Accept connections one at a time, for ever.  Out of descriptors, one that has asked nothing makes room; else there is a pause, not a spin."""
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                sock, peer = await loop.sock_accept(listener)
+            except OSError as exc:
+                made_room = exc.errno in _NO_FILES and self._connections.drop_oldest()
+                await asyncio.sleep(0.01 if made_room else 0.1)
+                continue
+            sock.setblocking(False)
+            try:
+                connection = Connection(sock, sock.getsockname(), peer)
+            except OSError:  # it is gone again
+                sock.close()
+                continue
+            while (admitted := self._connections.admit(connection)) is None:
+                await asyncio.sleep(0.01)
+            if admitted:
+                task = asyncio.create_task(self._connection(connection))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+
+    async def _connection(self, connection: Connection) -> None:
         try:
-            refusal = self._refusal(writer)
-            while refusal is None:
-                line = await self._line(reader)
-                if line is None:
-                    break
-                writer.write(await self._answer(line))
-                await writer.drain()
-            else:
-                await _goodbye(reader, writer, _error("refused", refusal))
-        except _Refused as exc:
-            await _goodbye(reader, writer, _error(exc.code, str(exc)))
-        except (ConnectionError, asyncio.CancelledError):
+            await connection.open()
+            try:
+                if await connection.first_byte() == 0:
+                    await self._published(connection)
+                else:
+                    await self._converse(connection)
+            except Refused as exc:
+                await connection.goodbye(error_of(exc))
+        except (OSError, asyncio.CancelledError):
             pass
-        finally:
-            self._open -= 1
-            writer.close()
-            with contextlib.suppress(ConnectionError, asyncio.CancelledError):
-                await writer.wait_closed()
-
-    def _refusal(self, writer: asyncio.StreamWriter) -> str | None:
-        if self._open > CONNECTIONS_MAX:
-            return f"more than {CONNECTIONS_MAX} connections are open"
-        uid = uid_of_peer(writer.get_extra_info("sockname"), writer.get_extra_info("peername"))
-        if uid != os.getuid():
-            return f"only uid {os.getuid()} may ask, this connection is of uid {'unknown' if uid is None else uid}"
-        return None
-
-    async def _line(self, reader: asyncio.StreamReader) -> bytes | None:
-        try:
-            line = await asyncio.wait_for(reader.readline(), IDLE_S)
-        except asyncio.TimeoutError:
-            raise _Refused("timeout", f"no request within {IDLE_S:.0f} s") from None
-        except ValueError:
-            raise _Refused("too_big", f"a request may have {LINE_MAX} bytes") from None
-        if line and not line.endswith(b"\n"):
-            return None  # it left in the middle of a line
-        return line or None
-
-    async def _answer(self, line: bytes) -> bytes:
-        tag: Any = None
-        try:
-            request = _parse(line)
-            tag = request.get("id")
-            handler = self._requests[request["op"]]
-            if handler == self._start_market:
-                async with self._starting:
-                    result = await asyncio.to_thread(handler, request)
-            else:
-                result = await asyncio.to_thread(handler, request)
-            return orjson.dumps({"id": tag, "ok": True, **result}) + b"\n"
-        except _Refused as exc:
-            return _error(exc.code, str(exc), tag)
-        except AatsError as exc:
-            return _error(next(code for code, kind in CODES.items() if isinstance(exc, kind)), str(exc), tag)
-        except Exception as exc:  # a fault of ours must reach the asker too, and must not end the server
+        except Exception as exc:  # a fault of ours must not pass unseen, and must not end the server
             sys.excepthook(type(exc), exc, exc.__traceback__)
-            return _error("internal", f"{type(exc).__name__}: {exc}", tag)
+        finally:
+            self._connections.remove(connection)
+            with contextlib.suppress(asyncio.CancelledError):
+                await connection.close()
 
-    # ---------------------------------------------------------------------------------------------------- requests
+    async def _published(self, connection: Connection) -> None:
+        if self._compat is None:
+            raise Refused("refused", _COMPAT_OFF)
+        if not self._compat_insecure:
+            self._door.check_user(connection.own, connection.peer)
+        first = await connection.frame()
+        connection.proven = True
+        await self._compat.connection(first, connection.reader, connection.writer)
 
-    def _list(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        role = request.get("role")
-        known = [one.name.lower() for one in Role if one != Role.NONE]
-        if role is not None and role not in known:
-            raise _Refused("request", f"role must be one of {', '.join(known)}; it is {role!r}")
-        return {"processes": [one for one in control.processes() if one["alive"] and role in (None, one["role"])]}
+    async def _converse(self, connection: Connection) -> None:
+        """Answer request after request, until the other side ends."""
+        known_user = False
+        while (line := await connection.line()) is not None:
+            if not known_user:
+                self._door.check_user(connection.own, connection.peer)
+                known_user = True
+            tag = None
+            try:
+                request = self._request(connection, line)
+                tag = tag_of(request)
+                if request.get("op") == "register":
+                    connection.proven = True
+                    await self._guests.stay(connection, self._guests.enter(connection, request), tag)
+                    return
+                out = await self._obey(connection, request, tag)
+            except Refused as exc:
+                if exc.code == "refused":
+                    raise
+                out = error_of(exc, tag)
+            except AatsError as exc:
+                out = error_of(exc, tag)
+            except (OSError, asyncio.CancelledError):
+                raise
+            except Exception as exc:  # as above; here the asker is told, too
+                sys.excepthook(type(exc), exc, exc.__traceback__)
+                out = error_of(exc, tag)
+            await connection.send(out)
 
-    def _state(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        if "pid" in request:
-            pid = _pid(request)
-            control.entry_of_pid(pid)
-            return {"process": next(one for one in control.processes() if one["pid"] == pid)}
-        return {
-            "pid": os.getpid(),
-            "port": self.port,
-            "namespace": shm.namespace(),
-            "layout": f"{LAYOUT_HASH:016x}",
-            "started_ns": self._started_ns,
-            "children": [child.pid for child in (*self._children, *self._keeper.children)],
-        }
+    def _request(self, connection: Connection, line: bytes) -> dict[str, Any]:
+        """Return the request in a line, its token compared before anything else in it is looked at, and taken out."""
+        try:
+            request = parse(line)
+        except Refused:
+            self._door.check_token(connection.peer, None)  # a stranger does not learn what is wrong with it
+            raise
+        self._door.check_token(connection.peer, request.pop("token", None))
+        return request
 
-    def _kill(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        pid = _pid(request)
-        if pid == os.getpid():
-            raise _Refused("request", f"pid {pid} is the control server itself: use `aats stop {pid}`")
-        return {"pid": pid, "result": control.kill(pid)}
-
-    def _start_market(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        if not isinstance(request.get("config"), dict):
-            raise _Refused("request", "start_market needs 'config', the tables of a feed's file")
-        _check_namespace(request)
-        wanted = config.feed_config(request["config"], where="start_market")
-        deadline = time.monotonic() + wanted.limits.feed_ready_ms / 1000
-        running = control.find_feeds(name=wanted.name)
-        if running:
-            changed = extend(running[0], wanted)
-        else:
-            changed = [one.symbol for one in wanted.symbols]
-            self._children.append(start_feed(wanted))
-        feed = wait_books(wanted, deadline)
-        return {
-            "pid": feed.pid,
-            "name": feed.name,
-            "mode": feed.mode.name.lower(),
-            "port": feed.entry().port,
-            "started": not running,
-            "changed": changed,
-            "symbols": {symbol: state.name.lower() for symbol, state in feed.symbols.items()},
-        }
-
-    def _supervise(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        _check_namespace(request)
-        entry, started = self._keeper.start()
-        return {"pid": entry.pid, "started": started}
-
-
-def _check_namespace(request: Mapping[str, Any]) -> None:
-    wanted = request.get("namespace", shm.namespace())
-    if wanted != shm.namespace():
-        raise _Refused(
-            "request",
-            f"this control server serves namespace {shm.namespace()!r}, the request is of {wanted!r}: start another one on another port",
-        )
-
-
-async def _goodbye(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, last: bytes) -> None:
-    """Send a last line and take what still comes for a moment: closing over unread bytes would reset the connection and the line be lost."""
-    with contextlib.suppress(OSError, asyncio.TimeoutError):
-        writer.write(last)
-        writer.write_eof()
-        await asyncio.wait_for(_drop(reader), _GOODBYE_S)
-
-
-async def _drop(reader: asyncio.StreamReader) -> None:
-    while await reader.read(65536):
-        pass
-
-
-def _parse(line: bytes) -> dict[str, Any]:
-    try:
-        request = orjson.loads(line)
-    except orjson.JSONDecodeError as exc:
-        raise _Refused("syntax", f"a request is one JSON object a line: {exc}") from None
-    if not isinstance(request, dict) or not isinstance(request.get("op"), str):
-        raise _Refused("request", 'a request is an object with "op"')
-    known = ("start_market", "supervise", "list", "state", "kill")
-    if request["op"] not in known:
-        raise _Refused("request", f"op must be one of {', '.join(known)}; it is {request['op'][:40]!r}")
-    return request
-
-
-def _pid(request: Mapping[str, Any]) -> int:
-    pid = request.get("pid")
-    if type(pid) is not int or pid < 1:
-        raise _Refused("request", f"pid must be a whole number above 0; it is {pid!r}")
-    return pid
-
-
-def _error(code: str, line: str, tag: Any = None) -> bytes:
-    return orjson.dumps({"id": tag, "ok": False, "error": {"code": code, "text": line}}) + b"\n"
-
-
-# ------------------------------------------------------------------------------------------------------------- feeds
-
-#: What the asker has put into the configuration that it sends; what the server was started with must not overrule that.
-_ASKERS = ("AATS_MODE", "AATS_CAFILE", "AATS_ENDPOINT_")
-
-
-def start_feed(wanted: FeedConfig) -> Child:
-    """Start a feed process from a file of its own in the run folder, and wait until it says RUN."""
-    file = config.run_dir() / f"feed-{wanted.name}.toml"
-    _write_private(file, config.dump(wanted))
-    return control.spawn(Role.FEED, ["feed", str(file)], name=f"feed-{wanted.name}", wait_s=wanted.limits.feed_ready_ms / 1000)
-
-
-def _write_private(file: Path, text: str) -> None:
-    with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
-        out.write(text)
-
-
-def extend(feed: Feed, wanted: FeedConfig) -> list[str]:
-    """Bring a running feed to carry what is wanted; return the symbols that were added or deepened.
-
-    Raises
-    ------
-    ConfigError
-        It cannot: another venue, mode or network, or a book deeper than its segment has room for.
-    """
-    what = f"feed {feed.name!r} (pid {feed.pid})"
-    if feed.venue != wanted.venue or feed.mode != Mode[wanted.mode.upper()]:
-        raise ConfigError(
-            f"{what} runs {feed.venue} {feed.mode.name.lower()}, wanted is {wanted.venue} {wanted.mode}: give the new one another name"
-        )
-    entry = feed.entry()
-    if wanted.net.send_type != "shm" and entry.port != wanted.net.port:
-        raise ConfigError(
-            f"{what} runs already and sends to {f'port {entry.port}' if entry.port else 'no network'}, wanted is port {wanted.net.port}: stop it first"
-        )
-    if wanted.net.send_type != "shm" and " -> " in entry.detail and f" -> {wanted.net.ip}:{wanted.net.port}:" not in entry.detail:
-        raise ConfigError(
-            f"{what} runs already and sends elsewhere ({entry.detail}), wanted is {wanted.net.ip}:{wanted.net.port}: stop it first"
-        )
-    deepest = max(wanted.symbols, key=lambda one: one.level_num)
-    if deepest.level_num > feed.level_max:
-        raise ConfigError(f"{what} publishes at most {feed.level_max} levels, {deepest.symbol} wants {deepest.level_num}: stop it first")
-    levels = {one.symbol: one.level_num for one in shm.symbols(feed.attach()) if one.state != DirState.GONE}
-    changed = []
-    for one in wanted.symbols:
-        symbol = f"{one.symbol}.{wanted.venue}"
-        if symbol not in levels:
-            control.command(entry, Command.SUBSCRIBE, f"{symbol} {one.level_num}")
-        elif levels[symbol] < one.level_num:
-            control.command(entry, Command.SET_LEVEL, f"{symbol} {one.level_num}")
-        else:
-            continue
-        changed.append(one.symbol)
-    if wanted.open_l2:
-        control.command(entry, Command.OPEN_L2)
-    return changed
-
-
-def wait_books(wanted: FeedConfig, deadline: float) -> Feed:
-    """Wait until every wanted book is live; a ControlError names those that are not."""
-    symbols = [f"{one.symbol}.{wanted.venue}" for one in wanted.symbols]
-    log = config.log_dir() / f"feed-{wanted.name}.log"
-    while True:
-        found = control.find_feeds(name=wanted.name)
-        missing = [symbol for symbol in symbols if not found or found[0].symbols.get(symbol) not in _LIVE]
-        if found and not missing:
-            return found[0]
-        if time.monotonic() >= deadline:
-            raise ControlError(
-                f"feed {wanted.name!r}: not synchronised within {wanted.limits.feed_ready_ms / 1000:g} s: {', '.join(missing)} (log: {log})"
-            )
-        if not found and not any(one["name"] == wanted.name and one["alive"] for one in control.processes()):
-            raise PeerDead(f"feed {wanted.name!r} has ended (log: {log})")
-        time.sleep(0.02)
-
-
-# --------------------------------------------------------------------------------------------------------- addresses
-
-
-def loopback(host: str) -> str:
-    """Return `host` as a loopback address, IPv4 where it has both.
-
-    Raises
-    ------
-    ConfigError
-        It is none: the server has no passwords, so it listens to this host alone.
-    """
-    try:
-        found = [info[4][0] for info in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)]
-    except OSError as exc:
-        raise ConfigError(f"control server address {host!r} cannot be resolved: {exc.strerror}") from exc
-    good = sorted((str(one) for one in found if ipaddress.ip_address(one).is_loopback), key=lambda one: ":" in one)
-    if not good:
-        raise ConfigError(
-            f"the control server listens on loopback addresses only, such as 127.0.0.1; {host!r} is {', '.join(map(str, dict.fromkeys(found)))}"
-        )
-    return good[0]
-
-
-def uid_of_peer(own: tuple[Any, ...], peer: tuple[Any, ...]) -> int | None:
-    """Return the uid that owns the other end of a connection inside this host, None if it is not found."""
-    version = ipaddress.ip_address(peer[0]).version
-    want = (_proc_address(peer), _proc_address(own))
-    with contextlib.suppress(OSError), open("/proc/net/tcp" if version == 4 else "/proc/net/tcp6", encoding="ascii") as file:
-        for line in file:
-            columns = line.split()
-            if len(columns) > 7 and (columns[1], columns[2]) == want:
-                return int(columns[7])
-    return None
-
-
-def _proc_address(address: tuple[Any, ...]) -> str:
-    """Return an address as /proc/net/tcp writes it: 32-bit words in the machine's byte order, in hex."""
-    packed = ipaddress.ip_address(address[0]).packed
-    words = (int.from_bytes(packed[at : at + 4], sys.byteorder) for at in range(0, len(packed), 4))
-    return "".join(f"{word:08X}" for word in words) + f":{address[1]:04X}"
+    async def _obey(self, connection: Connection, request: Mapping[str, Any], tag: Any) -> bytes:
+        op = request.get("op")
+        if not isinstance(op, str):
+            raise Refused("request", 'a request is an object with "op"')
+        if op not in self._requests.known:
+            raise Refused("request", f"op must be one of {', '.join(self._requests.known)}, register; it is {op[:40]!r}")
+        connection.proven = True
+        pool = self._quick if op in self._requests.QUICK else self._slow
+        result = await asyncio.get_running_loop().run_in_executor(pool, self._requests.known[op], request)
+        return answer(tag, result)
 
 
 # --------------------------------------------------------------------------------------------------------------- run
 
 
-def main(host: str, port: int, *, keys_from: int | None = None) -> int:
+def notify(state: str) -> None:
+    """Tell the service manager, where one asks for it (sd_notify)."""
+    where = os.environ.get("NOTIFY_SOCKET", "")
+    if where:
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
+            sock.sendto(state.encode(), "\0" + where[1:] if where.startswith("@") else where)
+
+
+def main(host: str, port: int, *, keys_from: int | None = None, compat: Any = None, compat_insecure: bool = False) -> int:
     """Run the server until SIGINT, SIGTERM or a stop command; return 0."""
-    for variable in [one for one in os.environ if one.startswith(_ASKERS)]:
+    # What the asker has put into the configuration that it sends: what the server was started with must not overrule that.
+    for variable in [one for one in os.environ if one.startswith(("AATS_MODE", "AATS_CAFILE", "AATS_ENDPOINT_"))]:
         del os.environ[variable]
 
     async def run() -> None:
-        server = ControlServer(host, port, keys_from=keys_from)
+        server = ControlServer(host, port, keys_from=keys_from, compat=compat, compat_insecure=compat_insecure)
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, server.stop)
         await server.serve()

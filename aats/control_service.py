@@ -1,4 +1,4 @@
-"""``ControlService``: list and stop the servers of this host.
+"""``ControlService``: list and stop the servers that a control server knows.
 
 from aats.control_service import ControlService
 
@@ -34,7 +34,7 @@ class ControlService:
         self._host, self._port = check_address(ip, port, "set_control_server")
 
     def show_all_trade_servers(self) -> list[dict[str, Any]]:
-        """Print and return the running trade processes.
+        """Print and return the running trade processes, those of other hosts that are registered at the control server included.
 
         Returns
         -------
@@ -63,7 +63,7 @@ class ControlService:
         Raises
         ------
         ControlError
-            The pid is not in the table, or is another process by now: it is left alone.
+            The pid is not in the table, or is another process by now, or is one of this host and one of another: it is left alone.
         """
         try:
             number = int(pid)
@@ -76,6 +76,7 @@ class ControlService:
 
     def _show(self, role: str) -> list[dict[str, Any]]:
         servers: list[dict[str, Any]] = control_client.ask(self._host, self._port, {"op": "list", "role": role})["processes"]
+        servers = [one for one in servers if not one.get("received")]  # they serve this host alone, whoever needs one has started it
         kind = "market" if role == "feed" else role
         print(f"active {kind} server list: ", [{"pid": one["pid"], "port": one["port"]} for one in servers])
         return servers

@@ -28,6 +28,7 @@ from aats import budget, control, venue
 from aats._ffi import ffi, lib, text
 from aats.config import FeedConfig
 from aats.errors import AatsError, ConfigError
+from aats.feed_net import FeedNet
 from aats.instruments import feed_symbol
 from aats.layout import Command, Mode, Role, Wait
 from aats.venue import Endpoints, Instrument, SnapshotRefused
@@ -78,6 +79,8 @@ class Feed:
     member : aats.control.Member
     segment : aats.shm.Segment
     host : cffi ``aats_host_t *``
+    net : aats.feed_net.FeedNet or None
+        None: shared memory only.
     added : dict
         Directory index by symbol, of those that the C side has taken.
 
@@ -91,6 +94,7 @@ class Feed:
         self.inline = inline
         self.added: dict[str, int] = {}
         self._stopping = threading.Event()
+        self._told = False
         self._mail_lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._levels = {f"{one.symbol}.{config.venue}": one.level_num for one in config.symbols}
@@ -107,6 +111,7 @@ class Feed:
         )
         if 2 * config.level_max > self.client.snapshot_limit:  # else each level that goes wants another snapshot
             self.client.snapshot_limit = self.client.snapshot_max
+        self.net: FeedNet | None = None
         port = config.net.port if config.net.send_type != "shm" else 0
         self.member = control.join(
             Role.FEED, config.name, mode=Mode[config.mode.upper()], port=port, detail=f"{config.venue} {config.mode}: starting"
@@ -121,6 +126,8 @@ class Feed:
                 stale_ms=config.limits.feed_stale_ms,
                 feed_id=secrets.randbits(63),
             )
+            if config.net.send_type != "shm":
+                self.net = FeedNet(config, self.segment, self.member.slot)
             self.host = self._make_host()
         except BaseException as exc:
             self._abandon(exc)
@@ -130,6 +137,8 @@ class Feed:
         self._in, self._out = lib.aats_feed_in(self._feed), lib.aats_feed_out(self._feed)
 
     def _abandon(self, exc: BaseException) -> None:
+        if self.net is not None:
+            self.net.close()
         with contextlib.suppress(AatsError):
             self.member.fail(str(exc))
         self.member.leave()
@@ -157,8 +166,8 @@ class Feed:
         outside = ffi.new("aats_host_opts_t *")
         outside.host, outside.port, outside.plain = host.encode(), port, not tls
         outside.ca_file = config.endpoints.cafile.encode()
-        if config.net.send_type == "multibroad":
-            outside.net_addr, outside.net_port, outside.net_card = config.net.ip.encode(), config.net.port, config.net.netcard.encode()
+        if self.net is not None:
+            self.net.tell(outside)
         made = lib.aats_host_new(feed, outside, why, len(why))
         if made == ffi.NULL:
             raise ConfigError(f"{config.where}: {text(why)}")
@@ -180,14 +189,15 @@ class Feed:
             self._abandon(exc)
             raise
         self._set_wait()
+        if self.net is not None:
+            self.net.start()
         if not self.inline:
             self._thread = threading.Thread(target=lib.aats_host_run, args=(self.host,), name="aats-io")
             self._thread.start()
         self.member.ready(self._about())
 
     def _about(self) -> str:
-        net = self.config.net
-        where = f" -> {net.ip}:{net.port}" if net.send_type != "shm" else ""
+        where = self.net.about if self.net is not None else ""
         return f"{self.config.venue} {self.config.mode} {self.endpoints.stream}{where}: {' '.join(sorted(self._levels))}"
 
     def _subscribe(self, symbols: list[str]) -> None:
@@ -345,6 +355,7 @@ class Feed:
         if op == Command.PING:
             return "here"
         if op == Command.STOP:
+            self._told = True
             self._stopping.set()
             return "stopping"
         if op == Command.OPEN_L2:
@@ -410,6 +421,8 @@ class Feed:
         lib.aats_host_stop(self.host)
         if self._thread is not None:
             self._thread.join()
+        if self.net is not None:  # last of all: what the feed published while it left goes out, then the goodbye
+            self.net.close()
         self._pool.shutdown(wait=True, cancel_futures=True)
         self.serve(0)
         self.client.close()
@@ -422,6 +435,7 @@ class Feed:
         try:
             while not self._stopping.is_set():
                 self.serve()
+            control.note_end(self.config.name, self.member.identity, told=self._told)
         finally:
             self.close()
 

@@ -17,14 +17,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from aats import config
+from aats import config, shm
 from aats._ffi import lib
 from aats.errors import AatsError, ControlError, LayoutMismatch, PeerDead, SegmentMissing
 from aats.layout import Command, Role, State
 from aats.roster import command, entry_of_pid
 from aats.table import Entry, Table, tidy
 
-__all__ = ["Child", "bind_to_parent", "kill", "spawn"]
+__all__ = ["Child", "bind_to_parent", "end_of", "kill", "note_end", "spawn"]
 
 _STOP_ANSWER_S = 1.0
 _KILL_S = 2.0
@@ -71,6 +71,9 @@ def kill(pid: int, *, wait_s: float = 8.0, force: bool = True, ns: str | None = 
             raise PeerDead(f"pid {pid} is gone", pid=pid) from None
         if uid != entry.uid or uid != os.getuid():
             raise ControlError(f"pid {pid} belongs to uid {uid}, not to uid {os.getuid()}: left alone")
+        for one in _entries(ns):
+            if one.identity == entry.identity and one.role == Role.FEED:
+                note_end(one.name, one.identity, told=True, ns=ns)
         ended = _stop(entry, pidfd, wait_s, force, ns)
     finally:
         os.close(pidfd)
@@ -102,7 +105,36 @@ def _stop(entry: Entry, pidfd: int, wait_s: float, force: bool, ns: str | None) 
 
 
 def _ended(pidfd: int, timeout_s: float) -> bool:
-    return bool(select.select([pidfd], [], [], timeout_s)[0])
+    poll = select.poll()  # not select(): that takes no descriptor above 1023
+    poll.register(pidfd, select.POLLIN)
+    return bool(poll.poll(timeout_s * 1000))
+
+
+def note_end(name: str, identity: int, *, told: bool, ns: str | None = None) -> None:
+    """Write down that this feed ends on purpose: it was told to, or (``told=False``) got a signal.  Without it, its end is a death.
+
+    Notes
+    -----
+    For whoever keeps feeds running (``aats.control_keep``), which may not be there at that moment.  A folder that cannot be written is no reason to go on.
+    """
+    if not told and end_of(name, identity, ns=ns):
+        return
+    with contextlib.suppress(OSError, AatsError):
+        with open(os.open(_end_file(name, ns), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as out:
+            out.write(f"{identity:x} {shm.boot_id()} {'told' if told else 'signal'}\n")
+
+
+def end_of(name: str, identity: int, *, ns: str | None = None) -> str:
+    """Return ``told`` or ``signal`` if the feed of this name and identity has ended on purpose, "" if nothing says so."""
+    with contextlib.suppress(OSError, AatsError, ValueError):
+        word, _, why = _end_file(name, ns).read_text(encoding="ascii").split()
+        if int(word, 16) == identity:
+            return why
+    return ""
+
+
+def _end_file(name: str, ns: str | None) -> Path:
+    return config.run_dir() / f"feed-{name}.{ns or shm.namespace()}.end"
 
 
 # ---------------------------------------------------------------------------------------------------------- starting
@@ -215,9 +247,9 @@ def spawn(
     return Child(process, entry, log)
 
 
-def _entries() -> list[Entry]:
+def _entries(ns: str | None = None) -> list[Entry]:
     with contextlib.suppress(SegmentMissing, LayoutMismatch):
-        return Table.open().entries()
+        return Table.open(ns).entries()
     return []
 
 

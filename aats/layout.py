@@ -33,6 +33,7 @@ __all__ = [
     "NAME_MAX",
     "OEV",
     "ORDER",
+    "PATH",
     "POS",
     "REC",
     "SEG",
@@ -45,6 +46,7 @@ __all__ = [
     "TOP",
     "Command",
     "DirState",
+    "FanCounter",
     "Flag",
     "Kind",
     "Liquidity",
@@ -56,6 +58,8 @@ __all__ = [
     "OrderSide",
     "OrderState",
     "OrderTif",
+    "PathKind",
+    "PathState",
     "RecKind",
     "Role",
     "Side",
@@ -171,6 +175,7 @@ LINK = dtype_of("aats_link_t")
 HIST = dtype_of("aats_hist_t")
 ORDER = dtype_of("aats_order_t")
 OEV = dtype_of("aats_oev_t")
+PATH = dtype_of("aats_path_t")
 POS = dtype_of("aats_pos_t")
 FEE = dtype_of("aats_fee_t")
 
@@ -291,6 +296,7 @@ class Why(IntEnum):
     HORIZON = lib.AATS_WHY_HORIZON
     NUMBER = lib.AATS_WHY_NUMBER
     LEVELS = lib.AATS_WHY_LEVELS
+    LOSS = lib.AATS_WHY_LOSS
     FEED_STALE = lib.AATS_WHY_FEED_STALE
     FEED_DOWN = lib.AATS_WHY_FEED_DOWN
     VENUE_MUTE = lib.AATS_WHY_VENUE_MUTE
@@ -337,6 +343,46 @@ class MdCounter(IntEnum):
     UTF8 = lib.AATS_MDC_UTF8
 
 
+class FanCounter(IntEnum):
+    """Counters of a feed's fan-out thread."""
+
+    SUBS = lib.AATS_FAN_SUBS
+    PEERS = lib.AATS_FAN_PEERS
+    ACCEPTED = lib.AATS_FAN_ACCEPTED
+    REFUSED = lib.AATS_FAN_REFUSED
+    SLOW = lib.AATS_FAN_SLOW
+    GONE = lib.AATS_FAN_GONE
+    RECORDS = lib.AATS_FAN_RECORDS
+    LAPS = lib.AATS_FAN_LAPS
+    MISSED = lib.AATS_FAN_MISSED
+    BYTES = lib.AATS_FAN_BYTES
+    RESENT = lib.AATS_FAN_RESENT
+    TOO_LATE = lib.AATS_FAN_TOO_LATE
+    SNAPSHOTS = lib.AATS_FAN_SNAPSHOTS
+    DEEP = lib.AATS_FAN_DEEP
+    NET_ERRORS = lib.AATS_FAN_NET_ERRORS
+    COMPAT = lib.AATS_FAN_COMPAT
+
+
+class PathKind(IntEnum):
+    """By what a path brings records; the numbers of ``NetWorkType``."""
+
+    NONE = lib.AATS_PATH_NONE
+    P2P = lib.AATS_PATH_P2P
+    BROADCAST = lib.AATS_PATH_BROADCAST
+    MULTIBROAD = lib.AATS_PATH_MULTIBROAD
+
+
+class PathState(IntEnum):
+    """State of a receiver's path."""
+
+    SEARCHING = lib.AATS_PATH_SEARCHING
+    JOINING = lib.AATS_PATH_JOINING
+    LIVE = lib.AATS_PATH_LIVE
+    REPAIRING = lib.AATS_PATH_REPAIRING
+    SILENT = lib.AATS_PATH_SILENT
+
+
 class TdCounter(IntEnum):
     """Counters of a trade process."""
 
@@ -374,10 +420,12 @@ class TdCounter(IntEnum):
 
 
 class MdHist(IntEnum):
-    """Histograms of a feed: a hop is named by its two stamps."""
+    """Histograms of a feed or receiver: a hop is named by its two stamps; WIRE: sent to arrived, a path each."""
 
     RECV_PUB = lib.AATS_HIST_MD_RECV_PUB
     EXCH_RECV = lib.AATS_HIST_MD_EXCH_RECV
+    WIRE_A = lib.AATS_HIST_MD_WIRE_A
+    WIRE_B = lib.AATS_HIST_MD_WIRE_B
 
 
 class TdHist(IntEnum):

@@ -58,21 +58,28 @@ class MarketService:
         Parameters
         ----------
         ip, port
-            MULTIBROAD: a group of 224.0.0.0 to 239.255.255.255 and the receivers' port.
+            P2P: where the market server listens (TCP); 0.0.0.0 for every address of its host.  BROADCAST: 255.255.255.255, or the broadcast
+            address of a card's network.  MULTIBROAD: a group of 224.0.0.0 to 239.255.255.255.  For the last two `port` is the receivers' (UDP).
         send_type : NetWorkType
             A member, its name or its value; SHM: shared memory only.
         netcard_name : str
-            The card that sends, by name or address; default: the system's choice.
+            The card that sends, by name or address; default: the system's choice, for 255.255.255.255 the default route's card.
 
         Raises
         ------
         ConfigError
-            The address is not of its kind's range, there is no such card (the text lists them), or the send type is not available yet.
+            The address is not of its kind's range, or not of this host, or there is no such card (the text lists them).
+
+        Notes
+        -----
+        The market server runs on the control server's host: addresses and cards are looked for here if that is this host, so call
+        `set_control_server` before.
         """
         kind = member(NetWorkType, send_type, "set_network_cfg: send_type", error=ConfigError)
         if config.environment()["AATS_MD"][0] == "shm":
             kind = NetWorkType.SHM
-        self._net = check_network(ip, port, kind, netcard_name, "set_network_cfg")
+        here = kind == NetWorkType.SHM or control_client.on_this_host(self._host)
+        self._net = check_network(ip, port, kind, netcard_name, "set_network_cfg", here=here)
 
     def open_l2_data(self) -> None:
         """Have single level changes published too, as ``onL2`` events."""

@@ -39,6 +39,7 @@ def entry_of_pid(pid: int, *, ns: str | None = None) -> Entry:
         The table has none of that pid, or the process that had the pid is gone.
     """
     found = [entry for entry in _entries(ns) if entry.pid == pid and entry.state != State.REAP]
+    found.sort(key=lambda entry: entry.foreign)  # a container has pids of its own: ours is meant, where both have the number
     for entry in found:
         if entry.alive():
             return entry
@@ -55,7 +56,7 @@ def processes(*, ns: str | None = None) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        From the table: ``pid, role, name, state, mode, alive, generation, segment, port, started_ns, heartbeat_ms`` (age; None before the first),
+        From the table: ``pid, role, name, state, mode, alive, foreign, generation, segment, port, started_ns, heartbeat_ms`` (age; None before the first),
         ``passes, wait, detail, counters``.  From the operating system, None where it does not say: ``cpu_s, rss, threads, status, cmdline``.
     """
     now_ns = time.monotonic_ns()
@@ -75,6 +76,7 @@ def _facts(entry: Entry, now_ns: int) -> dict[str, Any]:
         "state": entry.state.name if alive else "DEAD",
         "mode": entry.mode.name.lower(),
         "alive": alive,
+        "foreign": entry.foreign,
         "generation": entry.generation,
         "segment": str(segment) if segment is not None else None,
         "port": entry.port,
@@ -114,6 +116,8 @@ class Feed:
         State of each symbol by ``SYMBOL.EXCHANGE``.
     level_max : int
         Deepest book that it can publish.
+    received : bool
+        Whether it is a receiver, which writes here what a feed on another host sends.
     """
 
     name: str
@@ -127,6 +131,7 @@ class Feed:
     venue: str
     level_max: int
     symbols: Mapping[str, DirState] = field(default_factory=dict)
+    received: bool = False
 
     def attach(self, *, writable: bool = False) -> Segment:
         """Map its market-data segment.
@@ -202,6 +207,7 @@ def _feed(entry: Entry, ns: str | None) -> Feed:
         venue=text(view.md.venue),
         level_max=int(view.level_max),
         symbols=symbols,
+        received=shm.path_cnt(segment) > 0,
     )
 
 

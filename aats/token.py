@@ -8,7 +8,7 @@ command line.
     1  AATS_TOKEN                                  the environment
     2  ~/.config/aats/token (or $AATS_HOME/token)  a file of the user's own, mode 0600; `aats token --new` makes one
 
-On loopback none is needed, and none is asked for unless one is set.  It keeps strangers out; it does not hide anything from who can read the wire: between
+On loopback none is needed: a control server goes by the user's id there and takes no token, a feed asks for one if it is set.  It keeps strangers out; it does not hide anything from who can read the wire: between
 hosts that do not trust their network use a tunnel (docs/deployments.md).
 """
 
@@ -17,13 +17,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+import secrets
 import stat
 from pathlib import Path
 
 from aats.config import config_home
 from aats.errors import ConfigError
 
-__all__ = ["proof", "same", "token", "token_file"]
+__all__ = ["make", "proof", "same", "token", "token_file"]
 
 _SHORTEST = 16
 _PROOF_OF = b"aats p2p"
@@ -63,6 +64,29 @@ def _of_file(path: Path) -> str:
         return ""
     except (OSError, UnicodeDecodeError) as exc:
         raise ConfigError(f"{path}: the token cannot be read: {getattr(exc, 'strerror', None) or 'it is not text'}") from None
+
+
+def make() -> str:
+    """Make a new token, put it into its file in place of what is there, and return it.
+
+    Raises
+    ------
+    ConfigError
+        The file cannot be written.
+    """
+    path = token_file()
+    value = secrets.token_urlsafe(32)
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+            file.write(value + "\n")
+        part.replace(path)
+    except OSError as exc:
+        raise ConfigError(f"{path}: the token cannot be written: {exc.strerror}") from None
+    finally:
+        part.unlink(missing_ok=True)
+    return value
 
 
 def proof(value: str) -> bytes:

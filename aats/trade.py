@@ -30,7 +30,7 @@ from aats.base_strategy import BaseStrategy
 from aats.config import Limits
 from aats.control import Feed
 from aats.errors import AatsError, ConfigError, OrderError, ShmError
-from aats.layout import HIST, TD_OFFSET, Command, Mode, Role, State, TdHist, Wait
+from aats.layout import HIST, TD_OFFSET, Command, DirState, Mode, Role, State, TdHist, Wait
 from aats.shm import Segment
 from aats.trade_leave import Leaving, Presses
 from aats.trade_money import Money
@@ -77,6 +77,8 @@ def modes_for(mode: Mode) -> tuple[Mode, ...]:
 def choose(symbol: Symbol, feeds: Sequence[Feed], *, named: str | None = None) -> Feed | None:
     """Return the feed that serves `symbol`: the one `named`, else the oldest of the best mode that has it; None without one.
 
+    What is received from another host serves only a symbol that no feed of this host has.
+
     Parameters
     ----------
     feeds : sequence of Feed
@@ -84,10 +86,12 @@ def choose(symbol: Symbol, feeds: Sequence[Feed], *, named: str | None = None) -
     """
     if named is not None:
         feeds = [feed for feed in feeds if feed.name == named]
-    for mode in modes_for(symbol.mode):
-        for feed in feeds:
-            if feed.mode == mode and symbol.port in feed.symbols and feed.symbols[symbol.port].name != "GONE":
-                return feed
+    having = [feed for feed in feeds if feed.symbols.get(symbol.port, DirState.GONE) != DirState.GONE]
+    for received in (False, True):
+        for mode in modes_for(symbol.mode):
+            for feed in having:
+                if feed.mode == mode and feed.received == received:
+                    return feed
     return None
 
 
@@ -147,6 +151,8 @@ class Session:
         Addresses of ``aats_host_t`` that the loop steps itself (``feed='inline'``).
     wait : Wait
         NONE: adaptive.
+    missed : callable
+        Called with the name of a feed that is gone, every 20 ms as long as no other has its name.
 
     Attributes
     ----------
@@ -173,12 +179,14 @@ class Session:
         mode: Mode,
         hosts: Sequence[int] = (),
         wait: Wait = Wait.NONE,
+        missed: Callable[[str], None] = lambda name: None,
     ) -> None:
         self.symbols = list(symbols)
         self.strategies = list(strategies)
         self.desk: Desk | None = None
         self.stop_reason = ""
         self.begun = False
+        self._missed = missed
         self._leaving: Leaving | None = None
         self.si: dict[Any, SymbolInfo] = {}
         self._feeds: list[str] = []
@@ -382,6 +390,7 @@ class Session:
         try:
             found = [feed for feed in control.find_feeds(name=name) if have is None or feed.generation != have.generation]
             if not found:
+                self._missed(name)
                 return
             if found[0].mode != self._modes[name]:
                 was, now = self._modes[name].name.lower(), found[0].mode.name.lower()

@@ -6,6 +6,7 @@ For: ``TradeService.run``.  Not for following a feed once it is found (``aats.tr
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 
 from aats import config, control, control_client, shm
@@ -17,6 +18,7 @@ from aats.feed import Feed as InlineFeed
 from aats.layout import Mode
 from aats.table import Table
 from aats.trade import Symbol, choose, modes_for, wait_for
+from aats.trade_receiver import Receiver
 
 __all__ = ["FeedFinder"]
 
@@ -35,9 +37,11 @@ class FeedFinder:
     named : str, optional
         Name of the feed that serves all symbols, or ``'inline'``.
     control_at : tuple
-        Address of the control server.
+        Address of this host's control server.
     data_port : int, optional
         Port of the market server to prefer.
+    receiver : Receiver, optional
+        What receives the market server's data: all symbols come from there, and nobody is asked for a feed.
     say : callable
         What logs lines for people.
     """
@@ -50,6 +54,7 @@ class FeedFinder:
         named: str | None,
         control_at: tuple[str, int],
         data_port: int | None,
+        receiver: Receiver | None = None,
         say: Callable[..., None],
     ) -> None:
         self.name = name
@@ -57,6 +62,7 @@ class FeedFinder:
         self._named = named
         self._control = control_at
         self._data_port = data_port
+        self._receiver = receiver
         self._say = say
         self._inline: list[tuple[InlineFeed, threading.Thread]] = []
 
@@ -85,22 +91,33 @@ class FeedFinder:
         ConfigError
             A symbol is still without a feed after the feed-ready time-out; the text lists the feeds that run.
         """
+        ready_s = config.limits().feed_ready_ms / 1000
+        if self._receiver is not None:
+            begun = time.monotonic()
+            self._receiver.wait_ready(ready_s)
+            ready_s = max(_MARGIN_S, begun + ready_s - time.monotonic())
         chosen: Mapping[str, Feed] = self.chosen()
         missing = [symbol for symbol in self._symbols if symbol.port not in chosen]
         if missing:
-            if self._named is None:
+            asked = self._named is None and self._receiver is None
+            if asked:
                 self._require_feed(missing)
-            chosen = wait_for(self.chosen, self._symbols, 0.0 if self._named is None else config.limits().feed_ready_ms / 1000)
+            chosen = wait_for(self.chosen, self._symbols, 0.0 if asked else ready_s)
         for symbol in self._symbols:
             if symbol.port not in chosen:
-                raise ConfigError(f"{symbol.port} ({symbol.mode.name.lower()}): no feed has it{self._running_feeds()}")
+                raise ConfigError(f"{symbol.port} ({symbol.mode.name.lower()}): {self._nowhere()}")
             feed = chosen[symbol.port]
             self._say("%s: %s from feed %s (%s, pid %d)", self.name, symbol.port, feed.name, feed.mode.name.lower(), feed.pid)
         return chosen
 
+    def missed(self, name: str) -> None:
+        """Hear from the loop that feed `name` is gone and no other has its name; what receives for us is started again."""
+        if self._receiver is not None and name == self._receiver.name:
+            self._receiver.revive()
+
     def chosen(self) -> dict[str, Feed]:
         """Return the feed of each symbol that one serves now, by port."""
-        feeds = control.find_feeds()
+        feeds = control.find_feeds() if self._receiver is None else self._receiver.feeds()
         if self._inline:
             own = {feed.config.venue: feed.config.name for feed, _ in self._inline}
             by_name = {feed.name: feed for feed in feeds}
@@ -111,13 +128,12 @@ class FeedFinder:
         found = {symbol.port: choose(symbol, feeds, named=self._named) for symbol in self._symbols}
         return {port: feed for port, feed in found.items() if feed is not None}
 
-    def _running_feeds(self) -> str:
-        feeds = control.find_feeds()
-        if not feeds:
-            return "; no feed runs: start one with `aats feed FILE.toml` or MarketService"
-        return "; feeds that run: " + ", ".join(
-            f"{one.name} ({one.mode.name.lower()}: {' '.join(one.symbols) or 'no symbols'})" for one in feeds
-        )
+    def _nowhere(self) -> str:
+        if self._receiver is not None:
+            return f"{self._receiver} does not have it; what comes from there: {_told(self._receiver.feeds()) or 'nothing'}"
+        told = _told(control.find_feeds())
+        hint = f"feeds that run: {told}" if told else "no feed runs: start one with `aats feed FILE.toml` or MarketService"
+        return f"no feed has it; {hint}"
 
     def _require_feed(self, missing: Sequence[Symbol]) -> None:
         """Ask the control server, started where none listens, for feeds with these symbols; returns when their books are synchronised."""
@@ -142,6 +158,10 @@ class FeedFinder:
                 server.join()  # it works on what close() frees
             feed.close()
         self._inline.clear()
+
+
+def _told(feeds: Sequence[Feed]) -> str:
+    return ", ".join(f"{one.name} ({one.mode.name.lower()}: {' '.join(one.symbols) or 'no symbols'})" for one in feeds)
 
 
 def _serve(feed: InlineFeed) -> None:

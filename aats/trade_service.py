@@ -26,11 +26,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from aats import config, keys, shm
+from aats import config, control_client, keys, shm
 from aats.base.const import NetWorkType, TradeType, member
 from aats.base_strategy import BaseStrategy
 from aats.control import Feed
-from aats.control_address import check_address, check_symbol_map
+from aats.control_address import check_address, check_receiving, check_symbol_map
+from aats.control_remote import Registration
 from aats.errors import ConfigError, OrderError
 from aats.layout import Mode, Wait
 from aats.trade import Session, Symbol
@@ -38,11 +39,13 @@ from aats.trade_feeds import FeedFinder
 from aats.trade_leave import Presses
 from aats.trade_orders import Desk, Market
 from aats.trade_policy import policy_of
+from aats.trade_receiver import Receiver
 
 __all__ = ["TradeService"]
 
 log = logging.getLogger("aats.trade")
 
+_LOOPBACK = "127.0.0.1"
 _STRATEGIES_MAX = 255  # an order's record has a byte for whose it is
 _WITHOUT_PASSWORD = ("BINANCE", "BINANCE_SWAP", "BINANCEUS")
 
@@ -129,8 +132,9 @@ class TradeService:
         if wait != "adaptive" and wait.upper() not in Wait.__members__:
             raise ConfigError(f"TradeService: wait must be 'adaptive', 'spin', 'yield' or 'sleep'; it is {wait!r}")
         self._wait = Wait.NONE if wait == "adaptive" else Wait[wait.upper()]
-        self._control = ("127.0.0.1", config.DEFAULT_CONTROL_PORT)
-        self._md: tuple[str, int, NetWorkType] | None = None
+        self._control = (_LOOPBACK, config.DEFAULT_CONTROL_PORT)
+        self._md: config.Net | None = None
+        self._md_port: int | None = None
         self._exchanges: dict[str, _Exchange] = {}
         self._symbols: dict[str, tuple[str, str, int, bool]] = {}
         self._session: Session | None = None
@@ -142,13 +146,34 @@ class TradeService:
     # ------------------------------------------------------------------------------------------------------ settings
 
     def set_ts_connection(self, ip: str, port: int) -> None:
-        """Name the control server; default: 127.0.0.1, port 8060."""
+        """Name the control server; default: 127.0.0.1, port 8060.
+
+        One on another host lists this process and may end it.  What has to be done here (a feed to start, a supervisor) is asked of this host's own.
+        """
         self._control = check_address(ip, port, "set_ts_connection")
 
-    def set_md_connection(self, ip: str, port: int, send_type: NetWorkType | str | int) -> None:
-        """Say where market data comes from; not called: shared memory of this host."""
-        host, number = check_address(ip, port, "set_md_connection")
-        self._md = (host, number, member(NetWorkType, send_type, "set_md_connection: send_type", error=ConfigError))
+    def set_md_connection(self, ip: str, port: int, send_type: NetWorkType | str | int, netcard_name: str = "") -> None:
+        """Say where market data comes from; not called: shared memory of this host.
+
+        Parameters
+        ----------
+        ip, port
+            P2P: where the market server listens.  BROADCAST, MULTIBROAD: the address that it sends to, and our port.  SHM: of the feeds of this
+            host the one that serves this port is preferred.
+        send_type : NetWorkType
+            A member, its name or its value.  ``AATS_MD=shm`` in the environment makes SHM of any other.
+        netcard_name : str
+            The card that datagrams come in by, by name or address; default: the system's choice.
+
+        Raises
+        ------
+        ConfigError
+            The address is not of its kind's range, its name cannot be resolved, or there is no such card.
+        """
+        call = "set_md_connection"
+        host, self._md_port = check_address(ip, port, call)
+        kind = member(NetWorkType, send_type, f"{call}: send_type", error=ConfigError)
+        self._md = None if kind == NetWorkType.SHM or _shared() else check_receiving(host, port, kind, netcard_name, call)
 
     def config_exchange(self, exchange: str, trade_type: TradeType | str) -> None:
         """Say where the orders of an exchange go: ``'direct'``, ``'sandbox'``, ``'paper'`` or ``'sim'``."""
@@ -245,12 +270,14 @@ class TradeService:
         if self._session is not None:
             raise RuntimeError(f"{self!r}: run() was called already")
         symbols = self._checked()
+        about = f"{', '.join(type(one).__name__ for one in self.strategies)}: {' '.join(symbol.port for symbol in symbols)}"
+        elsewhere = self._control_here() != self._control
         credentials = self._credentials(symbols)
         collecting = gc.isenabled()
         session = self._session = self._open(symbols)
         reason, started, clean = "", False, False
         failure: BaseException | None = None
-        with self._terminated_by_signal(session):
+        with self._terminated_by_signal(session), self._listed(session, about) if elsewhere else contextlib.nullcontext():
             try:
                 assert self._feeds is not None
                 chosen = self._feeds.find()
@@ -264,8 +291,7 @@ class TradeService:
                     started = True
                     for strategy in self.strategies:
                         strategy.onStart()
-                    classes = ", ".join(type(one).__name__ for one in self.strategies)
-                    session.ready(f"{classes}: {' '.join(symbol.port for symbol in symbols)}")
+                    session.ready(about)
                     session.run()
                 reason = session.stop_reason or "stop"
             except (KeyboardInterrupt, SystemExit) as exc:  # asked for, not a fault
@@ -296,14 +322,25 @@ class TradeService:
             session.stop("stop")
 
     def _finder(self, symbols: Sequence[Symbol]) -> FeedFinder:
-        data_port = self._md[1] if self._md is not None else None
-        return FeedFinder(self.name, symbols, named=self._feed, control_at=self._control, data_port=data_port, say=self._say)
+        return FeedFinder(
+            self.name,
+            symbols,
+            named=self._feed,
+            control_at=self._control_here(),
+            data_port=self._md_port,
+            receiver=Receiver(self._md, self._say) if self._md is not None and not _shared() else None,
+            say=self._say,
+        )
+
+    def _control_here(self) -> tuple[str, int]:
+        """Return the control server of this host: what has to be done here is not asked of another one."""
+        return self._control if control_client.on_this_host(self._control[0]) else (_LOOPBACK, config.DEFAULT_CONTROL_PORT)
 
     def _open(self, symbols: Sequence[Symbol]) -> Session:
         feeds = self._finder(symbols)
         hosts = feeds.hosts()
         try:
-            session = Session(self.name, symbols, self.strategies, mode=symbols[0].mode, hosts=hosts, wait=self._wait)
+            session = Session(self.name, symbols, self.strategies, mode=symbols[0].mode, hosts=hosts, wait=self._wait, missed=feeds.missed)
         except BaseException:
             feeds.close()
             raise
@@ -383,7 +420,7 @@ class TradeService:
                     session.segment,
                     markets,
                     policy=self.policy,
-                    control_at=self._control,
+                    control_at=self._control_here(),
                     meanwhile=session.still_wanted,
                     say=self._say,
                 )
@@ -407,6 +444,11 @@ class TradeService:
         finally:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
+    def _listed(self, session: Session, about: str) -> Registration:
+        """Stand in the list of another host's control server, which may end us."""
+        mode = session.symbols[0].mode.name.lower()
+        return Registration(*self._control, name=self.name, mode=mode, detail=about, on_kill=lambda: session.stop("kill_server"))
+
     # --------------------------------------------------------------------------------------------------- whole checks
 
     def _checked(self) -> list[Symbol]:
@@ -417,13 +459,12 @@ class TradeService:
             raise ConfigError("run: no symbol: call add_md_symbol or add_trade_symbol first")
         if len(self.strategies) > _STRATEGIES_MAX:
             raise ConfigError(f"run: {len(self.strategies)} strategies; one process runs at most {_STRATEGIES_MAX}")
-        environment = config.environment()
-        if self._md is not None and self._md[2] != NetWorkType.SHM and environment["AATS_MD"][0] != "shm":
+        if self._md is not None and self._feed is not None and not _shared():
             raise ConfigError(
-                f"set_md_connection: send_type {self._md[2].name} is not available yet: leave the call out, give NetWorkType.SHM, or set AATS_MD=shm to "
-                "take the feed of this host through shared memory"
+                f"run: all symbols come from feed {self._feed!r} (TradeService) or from {self._md.send_type.upper()} {self._md.ip}:{self._md.port} "
+                "(set_md_connection): leave one of them out"
             )
-        default = environment["AATS_MODE"][0] or "direct"
+        default = config.environment()["AATS_MODE"][0] or "direct"
         cids = {port: cid for cid, port in self.sym_cid_map.items()}
         out = []
         for port, (symbol, exchange, level_num, trade) in self._symbols.items():
@@ -435,6 +476,11 @@ class TradeService:
             mode = Mode[(kind.value if kind is not None else default).upper()]
             out.append(Symbol(cids[port], symbol, exchange, level_num, trade, mode))
         return out
+
+
+def _shared() -> bool:
+    """Whether the environment overrides the network by this host's shared memory."""
+    return bool(config.environment()["AATS_MD"][0] == "shm")
 
 
 def _script_name() -> str:

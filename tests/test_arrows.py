@@ -43,7 +43,7 @@ C_SYSTEM = {
 }
 
 #: The files of app that give the step functions real time and real sockets; to them C_SYSTEM does not apply.
-C_HOSTS = ("app/host.c", "app/wait.c")
+C_HOSTS = ("app/host.c", "app/fan_host.c", "app/recv_host.c", "app/wait.c")
 
 #: The header that base/atomics.h takes its operations from in the race tests; it stands with them.
 C_OUTSIDE = {("base/atomics.h", "weak.h")}
@@ -52,6 +52,7 @@ C_OUTSIDE = {("base/atomics.h", "weak.h")}
 PYTHON_UNITS = {
     "aats.errors": (),
     "aats.config": ("aats.errors",),
+    "aats.token": ("aats.config",),
     # The C core and what lies in shared memory.
     "aats._ffi": ("aats.errors",),
     "aats.layout": ("aats._ffi",),
@@ -65,7 +66,13 @@ PYTHON_UNITS = {
     "aats.roster": ("aats.table",),
     "aats.launch": ("aats.roster", "aats.config"),
     "aats.control": ("aats.member", "aats.launch"),
-    "aats.control_client": ("aats.control",),
+    "aats.control_client": ("aats.control", "aats.token"),
+    "aats.control_wire": ("aats.control_client",),
+    "aats.control_peers": ("aats.control_wire",),
+    "aats.control_connections": ("aats.control_peers",),
+    "aats.control_guests": ("aats.control_connections",),
+    "aats.control_logs": ("aats.config",),
+    "aats.control_remote": ("aats.control_client",),
     # What a venue is, and what is traded there.
     "aats.base": ("aats._ffi",),
     "aats.venue": ("aats.base", "aats.config"),
@@ -74,6 +81,7 @@ PYTHON_UNITS = {
     "aats.keys": ("aats.config",),
     "aats.journal": ("aats.layout", "aats.config"),
     "aats.money": (),
+    "aats.control_address": ("aats.base", "aats.config", "aats.token"),
     # The processes.
     "aats.supervisor": ("aats.orders", "aats.journal", "aats.keys", "aats.control_client"),
     "aats.base_strategy": ("aats.base", "aats.layout", "aats.money"),
@@ -81,21 +89,25 @@ PYTHON_UNITS = {
         *("aats.books", "aats.orders", "aats.journal", "aats.keys", "aats.control", "aats.stats", "aats.risk", "aats.base_strategy"),
         "aats.supervisor",
     ),
-    "aats.feed": ("aats.control", "aats.stats", "aats.instruments", "aats.budget"),
-    "aats.net": ("aats.control", "aats.stats", "aats.config"),
+    "aats.feed": ("aats.control", "aats.stats", "aats.instruments", "aats.budget", "aats.control_address", "aats.token"),
+    "aats.net": ("aats.control", "aats.stats", "aats.token"),
     # The public face over them, and what stands beside it.
-    "aats.control_address": ("aats.base", "aats.config"),
-    "aats.control_server": ("aats.feed", "aats.trade", "aats.net", "aats.supervisor"),
+    "aats.control_feeds": ("aats.control", "aats.control_address"),
+    "aats.control_keep": ("aats.control_feeds",),
+    "aats.control_requests": ("aats.control_keep", "aats.control_guests", "aats.control_logs", "aats.supervisor"),
+    "aats.control_server": ("aats.feed", "aats.trade", "aats.net", "aats.control_requests"),
     "aats.control_service": ("aats.control_server", "aats.control_address"),
     "aats.market_service": ("aats.control_server", "aats.control_address"),
-    "aats.trade_feeds": ("aats.trade", "aats.feed", "aats.control_client"),
-    "aats.trade_service": ("aats.trade_feeds", "aats.control_server", "aats.control_address"),
+    "aats.trade_receiver": ("aats.control", "aats.net"),
+    "aats.trade_feeds": ("aats.trade", "aats.trade_receiver", "aats.feed", "aats.control_client"),
+    "aats.trade_service": ("aats.trade_feeds", "aats.control_server", "aats.control_address", "aats.control_remote"),
+    "aats.compat": ("aats.trade_service", "aats.control_server", "aats.control_address"),
     "aats.tape": ("aats.venue", "aats.stats"),
     "aats.demo": ("aats.trade_service", "aats.market_service", "aats.control_service", "aats.tape"),
     "aats.bench": ("aats.trade_service", "aats.market_service", "aats.control_service", "aats.tape"),
     # The simulated exchange knows nothing of its client.
     "aats.sim": ("aats._ffi",),
-    "aats.cli": ("aats.demo", "aats.bench", "aats.sim"),
+    "aats.cli": ("aats.demo", "aats.bench", "aats.compat", "aats.sim"),
     # The package itself only names what others import; it is imported by users, examples and the command line.
     "aats": ("aats.cli",),
 }
@@ -115,7 +127,7 @@ EXAMPLES_MAY = (
 
 #: What tools may import: what they show, and each other.  Two drive the tests and may see them.
 TOOLS_MAY = ("aats.layout", "aats.shm", "aats.errors", "aats.journal", "tools")
-TOOLS_THAT_DRIVE_TESTS = ("tools.faults", "tools.sabotage")
+TOOLS_THAT_DRIVE_TESTS = ("tools.faults", "tools.netfaults", "tools.sabotage")
 
 # ------------------------------------------------------------------------------------------------------------- C
 

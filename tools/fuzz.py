@@ -212,6 +212,42 @@ def _session_seeds() -> Iterator[bytes]:
     yield _frame(b'{"event":{"e":"serverShutdown","E":1770123456789}}') + _frame((1001).to_bytes(2, "big") + b"bye", 0x88)
 
 
+def wire_message(
+    kind: int, payload: bytes, *, seq: int = 1, cnt: int = 1, part: int = 0, parts: int = 1, stream: int = 0, layout_hash: int = 7
+) -> bytes:
+    """Return a message of the network (csrc/proto/wire.h): head and payload."""
+    sizes = struct.pack("<I4HI", len(payload), part, parts, stream, cnt, 5)
+    return struct.pack("<IHHQQQqQ", 0x57544141, 2, kind, 77, 5, seq, 1_785_312_000_000_000_000, layout_hash) + sizes + payload
+
+
+def _wire_record(kind: int, number: int, bids: int = 0, asks: int = 0) -> bytes:
+    head = struct.pack("<QqqqQQHBBHHI", 0, 1, 2, 3, number, number, 0, kind, 1, bids, asks, 1)
+    return head.ljust(96, b"\0") + struct.pack("<qq", 6_420_010, 1_000) * (bids + asks)
+
+
+def _wire_seeds() -> Iterator[bytes]:
+    """Yield messages of each kind of the network, alone and as one stream."""
+    book = _wire_record(1, 9, 100, 100)
+    messages = [
+        wire_message(
+            1, b"".join(_wire_record(kind, n, *([5, 4] if kind == 1 else ())) for n, kind in enumerate((1, 2, 3, 4, 5, 6))), cnt=6
+        ),
+        wire_message(2, b"one".ljust(392, b"\0"), seq=7),
+        wire_message(3, (b"\0" * 8 + (1).to_bytes(8, "little") + b"BTCUSDT.BINANCE").ljust(264, b"\0")),
+        wire_message(4, book),
+        wire_message(5, bytes(136)),
+        wire_message(6, b""),
+        wire_message(7, b""),
+        wire_message(8, struct.pack("<QQ", 3, 4)),
+        wire_message(9, struct.pack("<qqq", 1, 2, 3)),
+        wire_message(10, b"the feed ends"),
+    ]
+    yield from messages
+    yield b"".join(messages)
+    parts = [book[at : at + 1400] for at in range(0, len(book), 1400)]
+    yield b"".join(wire_message(4, part, seq=20 + i, part=i, parts=len(parts), stream=1) for i, part in enumerate(parts))
+
+
 #: What a target's name asks for; every other target gets payloads.
 SEEDS: dict[str, Callable[[], Iterator[bytes]]] = {
     "session": _session_seeds,
@@ -220,6 +256,7 @@ SEEDS: dict[str, Callable[[], Iterator[bytes]]] = {
     "http": _http_seeds,
     "num": _number_seeds,
     "journal": _journal_seeds,
+    "wire": _wire_seeds,
 }
 
 

@@ -141,12 +141,18 @@ def md(segment: Segment, levels: int) -> dict[str, Any]:
             }
             for link in links
         ],
+        "fan": {name: count for name, count in shm.fan(segment).items() if count},
+        "paths": [path(one) for one in shm.net_paths(segment)],
         "directory": [{**asdict(one), "state": one.state.name.lower()} for one in found],
         "books": [book(segment, one.index, table, levels) for one in found],
         "records": [record(one) for one in shm.records(segment, 5)],
         "histograms": hists(segment),
         "stale_ns": int(view.stale_ns),
     }
+
+
+def path(one: shm.NetPath) -> dict[str, Any]:
+    return {**asdict(one), "kind": one.kind.name.lower(), "state": one.state.name.lower()}
 
 
 def td(segment: Segment) -> dict[str, Any]:

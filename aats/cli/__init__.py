@@ -16,7 +16,7 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 
-from aats.cli import book, budget, doctor, journal, orders, positions, processes, risk, settings, trade
+from aats.cli import book, budget, compat, control, doctor, journal, net, orders, positions, processes, receive, risk, settings, trade
 from aats.errors import AatsError
 
 __all__ = ["main"]
@@ -43,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
     )
     feed.add_argument("file", metavar="FILE.toml", help="see `aats config show FILE.toml` for all settings")
     feed.set_defaults(run=_feed)
-    for module in (trade, processes, book, orders, risk, budget, positions, journal, doctor, settings):
+    for module in (trade, control, compat, processes, receive, net, book, orders, risk, budget, positions, journal, doctor, settings):
         module.add_commands(commands)
     for name, (_, purpose) in PASSED_ON.items():
         commands.add_parser(name, help=purpose, add_help=False)

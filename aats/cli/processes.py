@@ -1,14 +1,14 @@
-"""``aats control``, ``ps``, ``stop``, ``kill``: the processes of this user and namespace."""
+"""``aats ps``, ``stop``, ``kill``: the processes of this user and namespace, or those that a control server elsewhere lists."""
 
 from __future__ import annotations
 
 import argparse
-import logging
 import time
 from typing import Any
 
 from aats import config, control
 from aats.cli import output
+from aats.cli.control import add_server, asked
 from aats.errors import ControlError
 
 Commands = Any  # argparse keeps the type of its sub-parsers to itself
@@ -16,25 +16,10 @@ Commands = Any  # argparse keeps the type of its sub-parsers to itself
 
 def add_commands(commands: Commands) -> None:
     """Add the commands of this module to the parser."""
-    server = commands.add_parser(
-        "control",
-        help="run the control server in the foreground",
-        description="Run the control server: it starts, lists and stops feeds for scripts of this user on this host. Feeds outlive it.",
-    )
-    server.add_argument("--host", default="127.0.0.1", help="a loopback address (default: %(default)s)")
-    server.add_argument("--port", type=int, default=config.DEFAULT_CONTROL_PORT, help="TCP port, 0 for any free one (default: %(default)s)")
-    server.add_argument("--keys-from", type=int, default=None, help=argparse.SUPPRESS)  # a descriptor for the supervisor
-    server.set_defaults(run=_control)
-
-    supervisor = commands.add_parser(  # without help: it is not for people to start
-        "supervisor", description="Watch trade processes and cancel the orders of those that are dead or hung. `aats control` starts it."
-    )
-    supervisor.add_argument("--keys-from", type=int, default=None, help=argparse.SUPPRESS)
-    supervisor.set_defaults(run=_supervisor)
-
     ps = commands.add_parser(
         "ps", help="list the processes", description="List feeds, trade processes and tools of this user and namespace."
     )
+    add_server(ps)
     ps.add_argument("--json", action="store_true", help="all that is known, as a JSON list")
     ps.set_defaults(run=_ps)
 
@@ -59,24 +44,12 @@ def _whom(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--wait", metavar="S", type=float, default=config.limits().stop_ms / 1000, help="seconds that each has (default: %(default)g)"
     )
+    add_server(parser)
     parser.add_argument("--json", action="store_true", help="a JSON list of what became of each")
 
 
-def _control(args: argparse.Namespace) -> int:
-    from aats import control_server
-
-    return control_server.main(args.host, args.port, keys_from=args.keys_from)
-
-
-def _supervisor(args: argparse.Namespace) -> int:
-    from aats import supervisor_process
-
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(name)s %(message)s")
-    return supervisor_process.main(args.keys_from)
-
-
 def _ps(args: argparse.Namespace) -> int:
-    found = control.processes()
+    found = control.processes() if args.control is None else asked(args.control, {"op": "list"})["processes"]
     if args.json:
         output.as_json(found)
         return 0
@@ -87,7 +60,7 @@ def _ps(args: argparse.Namespace) -> int:
         (
             one["pid"],
             one["role"],
-            one["name"],
+            one["name"] if not one.get("remote") else f"{one['name']}@{one['host']}",
             one["state"],
             one["mode"],
             output.ago(time.time() - one["started_ns"] / 1e9),
@@ -100,7 +73,8 @@ def _ps(args: argparse.Namespace) -> int:
         for one in sorted(found, key=lambda one: one["started_ns"])
     ]
     output.as_table(("PID", "ROLE", "NAME", "STATE", "MODE", "UP", "BEAT ms", "WAIT", "CPU s", "MB", "DETAIL"), rows)
-    control.tidy()
+    if args.control is None:
+        control.tidy()
     return 0
 
 
@@ -111,6 +85,8 @@ _ORDER = ("view", "trade", "other", "feed", "control", "sim")
 def _stop(args: argparse.Namespace) -> int:
     if not args.whom and not args.all:
         raise ControlError("name what to stop: a pid, a name, or --all (aats ps lists them)")
+    if args.control is not None:
+        return _stop_there(args)
     living = [one for one in control.processes() if one["alive"] and one["state"] != "REAP"]
     chosen = living if args.all else [_find(living, word) for word in args.whom]
     chosen.sort(key=lambda one: _ORDER.index(one["role"]) if one["role"] in _ORDER else 0)
@@ -128,6 +104,25 @@ def _stop(args: argparse.Namespace) -> int:
         output.as_json(results)
     control.tidy()
     return 1 if any(one["result"].startswith("failed") for one in results) else 0
+
+
+def _stop_there(args: argparse.Namespace) -> int:
+    """Have a control server elsewhere end them; it forces what does not obey."""
+    if args.all or not args.force:
+        raise ControlError(
+            "another host's control server ends one process after the other, by force if need be: aats kill PID|NAME --control HOST:PORT"
+        )
+    living = asked(args.control, {"op": "list"})["processes"]
+    results = []
+    for one in [_find(living, word) for word in args.whom]:
+        who = {"entry": one["entry"]} if one.get("remote") else {"pid": one["pid"]}
+        ended = asked(args.control, {"op": "kill", **who})["result"]
+        results.append({"pid": one["pid"], "role": one["role"], "name": one["name"], "result": ended})
+        if not args.json:
+            print(f"{one['role']} {one['name']} (pid {one['pid']}): {ended}")
+    if args.json:
+        output.as_json(results)
+    return 0
 
 
 def _find(living: list[dict[str, Any]], word: str) -> dict[str, Any]:

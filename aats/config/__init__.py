@@ -31,9 +31,9 @@ from aats.config.model import (
     SymbolLevel,
     limits,
 )
+from aats.config.network import check_network
 from aats.config.paths import cache_home, config_home, log_dir, run_dir, state_home
 from aats.config.read import dump, feed_config, load
-from aats.config.rules import check_multicast
 
 __all__ = [
     "DEFAULT_CONTROL_PORT",
@@ -49,7 +49,7 @@ __all__ = [
     "Net",
     "SymbolLevel",
     "cache_home",
-    "check_multicast",
+    "check_network",
     "config_home",
     "dump",
     "environment",

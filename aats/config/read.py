@@ -14,6 +14,7 @@ from typing import Any
 
 from aats.config import rules
 from aats.config.model import Endpoints, FeedConfig, Limits, Net, SymbolLevel
+from aats.config.network import check_table
 from aats.config.rules import ENDPOINT_KEYS, FEED_KEYS, SECTIONS, Rule, apply, near
 from aats.errors import ConfigError
 
@@ -66,7 +67,7 @@ def feed_config(data: Mapping[str, Any], *, where: str = "feed config") -> FeedC
     for key in ("rest", "stream", "wsapi"):
         _take(tables["endpoints"], "endpoints", key, prefix + key.upper(), ENDPOINT_KEYS[key][0], origins)
     _take(tables["endpoints"], "endpoints", "cafile", "AATS_CAFILE", ENDPOINT_KEYS["cafile"][0], origins)
-    _check_net(tables["net"], where)
+    check_table(tables["net"], [one.symbol for one in feed["symbols"]], where)
     return FeedConfig(
         where=where,
         net=Net(**tables["net"]),
@@ -114,14 +115,6 @@ def _symbols(feed: dict[str, Any], where: str) -> tuple[SymbolLevel, ...]:
     if len(found) > 1024:
         raise ConfigError(f"{where}: feed.symbols has {len(found)} symbols, a feed holds 1024: use several feeds")
     return tuple(found)
-
-
-def _check_net(net: dict[str, Any], where: str) -> None:
-    kind = net["send_type"]
-    if kind in ("p2p", "broadcast"):
-        raise ConfigError(f"{where}: net.send_type {kind!r} is not available yet: use 'shm' or 'multibroad'")
-    if kind == "multibroad":
-        rules.check_multicast(net["ip"], net["port"], f"{where}: net.")
 
 
 def dump(config: FeedConfig) -> str:

@@ -6,7 +6,6 @@ A rule takes a value as TOML gives it and returns the one to use, or raises Valu
 from __future__ import annotations
 
 import difflib
-import ipaddress
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -169,15 +168,3 @@ def apply(rule: Rule, value: Any, what: str) -> Any:
         return rule(value)
     except ValueError as exc:
         raise ConfigError(f"{what} {exc}; it is {value!r}") from None
-
-
-def check_multicast(ip: Any, port: Any, what: str) -> None:
-    """Raise ConfigError unless `ip` is a multicast group and `port` a UDP port; `what` begins the text."""
-    try:
-        good = isinstance(ip, str) and ipaddress.IPv4Address(ip).is_multicast
-    except ValueError:
-        good = False
-    if not good:
-        raise ConfigError(f"{what}ip must be from 224.0.0.0 to 239.255.255.255 with send_type MULTIBROAD; it is {ip!r}")
-    if type(port) is not int or not 1 <= port <= 65535:
-        raise ConfigError(f"{what}port must be a whole number from 1 to 65535; it is {port!r}")

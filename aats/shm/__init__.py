@@ -8,6 +8,7 @@ For: everything that creates or maps a segment, and the tools that look at one. 
     create.py   create, create_md, create_td, create_ctl: reserved before mapped, magic last
     header.py   the part of a header that every version has: for segments of other layouts
     look.py     a book with its validity, a symbol list, histograms, slots: consistent copies
+    paths.py    NetPath, fan: the network as a feed's and a receiver's segment tell it
     td.py       Trading: orders, order events, positions and fees of a trade process: consistent copies
     risk.py     Host: the risk segment that all trade processes write; risk_state.py: what of it survives a reboot, and the audit
 """
@@ -30,6 +31,7 @@ from aats.shm.look import (
     symbols,
 )
 from aats.shm.names import SHM_DIR, SegmentName, boot_id, label_of, names, namespace, unlink
+from aats.shm.paths import NetPath, fan, net_paths, path_cnt
 from aats.shm.segment import Segment, attach
 from aats.shm.td import Trading
 
@@ -38,6 +40,7 @@ __all__ = [
     "Book",
     "Header",
     "HistSummary",
+    "NetPath",
     "Segment",
     "SegmentName",
     "Symbol",
@@ -50,11 +53,14 @@ __all__ = [
     "create_ctl",
     "create_md",
     "create_td",
+    "fan",
     "histograms",
     "label_of",
     "names",
     "namespace",
+    "net_paths",
     "open_fd",
+    "path_cnt",
     "process_alive",
     "process_word",
     "records",

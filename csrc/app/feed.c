@@ -154,6 +154,7 @@ char const *aats_feed_address(aats_feed_t const *f, int64_t *since_mono_ns)
 
 void aats_feed_forget_address(aats_feed_t *f) { f->address[0] = 0; }
 aats_md_view_t const *aats_feed_view(aats_feed_t const *f) { return &f->view; }
+aats_slot_t const *aats_feed_slot(aats_feed_t const *f) { return f->slot; }
 
 void aats_feed_set_clock(aats_feed_t *f, int64_t (*clock)(void)) { f->clock = clock; }
 

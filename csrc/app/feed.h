@@ -131,11 +131,13 @@ int aats_feed_stopped(aats_feed_t const *f);
 char const *aats_feed_address(aats_feed_t const *f, int64_t *since_mono_ns);
 void aats_feed_forget_address(aats_feed_t *f);
 
-/* The feed's own view of its segment. */
+/* The feed's own view of its segment, and its slot in the control table (NULL: none). */
 aats_md_view_t const *aats_feed_view(aats_feed_t const *f);
+aats_slot_t const *aats_feed_slot(aats_feed_t const *f);
 
-/* The sink gets each record after it is in shared memory; bytes: head and levels, as aats_rec_t with the ring's cap. */
-typedef void (*aats_feed_sink_t)(void *arg, aats_rec_t const *rec, size_t bytes);
+/* The sink gets each record after it is in shared memory, as aats_md_publish has left it, with its levels; and after each venue message a NULL for all
+ * three: a point at which what it holds may be due (app/out.h). */
+typedef void (*aats_feed_sink_t)(void *arg, aats_rec_t const *rec, aats_level_t const *bids, aats_level_t const *asks);
 /* aats_feed_set_clock gives the clock of pub_ns; without one it is the time of the pass. */
 void aats_feed_set_clock(aats_feed_t *f, int64_t (*clock)(void));
 void aats_feed_set_sink(aats_feed_t *f, aats_feed_sink_t sink, void *arg);

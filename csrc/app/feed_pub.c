@@ -13,9 +13,7 @@ static void publish(aats_feed_t *f, aats_rec_t *r, aats_level_t const *bids, aat
     aats_md_publish(&f->writer, r, bids, asks);
     if (r->recv_ns) aats_hist_record(&f->view.hists[AATS_HIST_MD_RECV_PUB], r->pub_ns - r->recv_ns);
     if (r->recv_ns && r->exch_ns) aats_hist_record(&f->view.hists[AATS_HIST_MD_EXCH_RECV], r->recv_ns - r->exch_ns);
-    if (!f->sink) return;
-    aats_rec_t const *slot = aats_md_slot(&f->view, r->rec);
-    f->sink(f->sink_arg, slot, f->view.slot_sz);
+    if (f->sink) f->sink(f->sink_arg, r, bids, asks);
 }
 
 static aats_rec_t head_of(aats_feed_t *f, sym_t const *s, int kind, int64_t exch_ns, int64_t recv_ns)

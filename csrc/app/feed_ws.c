@@ -227,6 +227,7 @@ int link_process(aats_feed_t *f, link_t *l, int64_t recv_ns)
         feed_count(f, AATS_MDC_FRAMES, 1);
         aats_add_relaxed(&f->view.md->links[l->index].frames, 1);
         take_message(f, l, &m, recv_ns);
+        if (f->sink) f->sink(f->sink_arg, NULL, NULL, NULL);
         cnt++;
     }
     if (l->phase != LINK_OPEN && l->phase != LINK_UPGRADING) at = l->rx_len;

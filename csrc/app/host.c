@@ -6,12 +6,12 @@
 #include <string.h>
 
 #include "app/conn.h"
+#include "app/out.h"
 #include "base/atomics.h"
 #include "base/clock.h"
 #include "base/errors.h"
 #include "io/udp.h"
 #include "shm/md.h"
-#include "shm/ring.h"
 #include "shm/segment.h"
 
 #define STOP_NS  2000000000
@@ -31,9 +31,7 @@ struct aats_host {
 
     aats_udp_t udp;
     int net;
-    uint64_t net_seq;
-    aats_md_view_t const *view;
-    uint8_t datagram[sizeof(aats_wire_t) + 1024];
+    aats_out_t out;
 };
 
 /* ---- the feed, as a connection sees it ---- */
@@ -52,35 +50,45 @@ static aats_conn_face_t const FACE = {f_want, f_connecting, f_opened, f_closed, 
 
 /* ---- network: step 6 ---- */
 
-/* The record as it stands in the slot; for readers of the wire as for those of the ring, levels beyond the lengths are not there. */
-static void send_record(void *arg, aats_rec_t const *rec, size_t bytes)
+static int send_datagram(void *arg, void const *bytes, size_t n) { return aats_udp_send(arg, bytes, n); }
+
+static void sink(void *arg, aats_rec_t const *rec, aats_level_t const *bids, aats_level_t const *asks)
 {
     aats_host_t *h = arg;
-    if (bytes > sizeof h->datagram - sizeof(aats_wire_t)) return;
-    aats_wire_t *w = (aats_wire_t *)(void *)h->datagram;
-    w->kind = AATS_WIRE_RECORDS;
-    w->seq = ++h->net_seq;
-    w->sent_ns = rec->pub_ns;
-    w->payload_sz = (uint32_t)bytes;
-    aats_words_load(h->datagram + sizeof *w, rec, bytes / 8);
-    uint64_t *counters = h->view->md->counters;
-    int e = aats_udp_send(&h->udp, h->datagram, sizeof *w + bytes);
-    aats_add_relaxed(&counters[e == AATS_OK ? AATS_MDC_NET_SENT : AATS_MDC_NET_ERRORS], 1);
+    if (rec) aats_out_record(&h->out, rec, bids, asks);
+    else if (h->out.cnt) aats_out_due(&h->out, aats_now_ns());
+}
+
+static void flush_net(aats_host_t *h)
+{
+    if (h->net && h->out.cnt) aats_out_flush(&h->out, aats_now_ns());
+}
+
+static void tick_net(aats_host_t *h)
+{
+    if (!h->net || !aats_out_wants_tick(&h->out, h->mono_ns)) return;
+    int64_t const now_ns = aats_now_ns(), mono_ns = aats_mono_ns(); /* in this order */
+    aats_out_tick(&h->out, now_ns, mono_ns);
 }
 
 static int open_net(aats_host_t *h, char *why, size_t why_sz)
 {
-    aats_udp_cfg_t cfg = {.kind = AATS_UDP_MULTICAST, .addr = h->opts.net_addr, .card = h->opts.net_card,
-                          .port = (uint16_t)h->opts.net_port, .ttl = (uint8_t)h->opts.net_ttl};
+    aats_host_opts_t const *o = &h->opts;
+    aats_udp_cfg_t cfg = {.kind = o->net_kind ? (int32_t)o->net_kind : AATS_UDP_MULTICAST, .addr = o->net_addr, .card = o->net_card,
+                          .port = (uint16_t)o->net_port, .ttl = (uint8_t)o->net_ttl, .no_loop = o->net_no_loop != 0};
     if (aats_udp_sender(&h->udp, &cfg) != AATS_OK) {
         snprintf(why, why_sz, "%s", aats_udp_error(&h->udp));
         return 0;
     }
-    aats_wire_t *w = (aats_wire_t *)(void *)h->datagram;
-    *w = (aats_wire_t){.magic = AATS_WIRE_MAGIC, .version = AATS_WIRE_VERSION, .feed_id = h->view->md->feed_id, .generation = h->view->generation,
-                       .layout_hash = aats_seg_layout_hash(), .parts = 1, .rec_cap = h->view->ring_levels};
-    aats_feed_set_sink(h->feed, send_record, h);
     h->net = 1;
+    aats_out_opts_t out = {.repair_port = o->repair_port, .datagram = o->datagram};
+    snprintf(out.name, sizeof out.name, "%s", o->name);
+    snprintf(out.repair_ip, sizeof out.repair_ip, "%s", o->repair_ip);
+    if (aats_out_init(&h->out, &out, aats_feed_view(h->feed), aats_feed_slot(h->feed), aats_seg_layout_hash(), send_datagram, &h->udp) != AATS_OK) {
+        snprintf(why, why_sz, "datagrams of %u bytes do not hold a whole record", o->datagram);
+        return 0;
+    }
+    aats_feed_set_sink(h->feed, sink, h);
     return 1;
 }
 
@@ -97,7 +105,6 @@ aats_host_t *aats_host_new(aats_feed_t *feed, aats_host_opts_t const *opts, char
     h->feed = feed;
     h->opts = *opts;
     h->wait = opts->wait ? opts->wait : AATS_WAIT_SLEEP;
-    h->view = aats_feed_view(feed);
     h->udp.fd = -1;
     for (int i = 0; i < AATS_LINK_MAX; i++) h->conns[i] = (aats_conn_t){.face = &FACE, .self = feed, .link = i};
     aats_feed_set_clock(feed, aats_now_ns);
@@ -123,6 +130,7 @@ void aats_host_free(aats_host_t *h)
 }
 
 aats_feed_t *aats_host_feed(aats_host_t *h) { return h->feed; }
+char const *aats_host_net_card(aats_host_t const *h) { return h->net ? h->udp.card : ""; }
 void aats_host_set_wait(aats_host_t *h, uint32_t wait) { aats_store_release(&h->wait, wait); }
 void aats_host_stop(aats_host_t *h) { aats_store_release(&h->stop, 1); }
 
@@ -147,8 +155,12 @@ int aats_host_step(aats_host_t *h)
 {
     h->mono_ns = aats_mono_ns();
     int work = aats_feed_begin(h->feed, aats_now_ns(), h->mono_ns);
-    for (int i = 0; i < AATS_LINK_MAX; i++) work += step_conn(h, i);
+    for (int i = 0; i < AATS_LINK_MAX; i++) {
+        work += step_conn(h, i);
+        flush_net(h);
+    }
     aats_feed_end(h->feed);
+    tick_net(h);
     return work;
 }
 
@@ -182,6 +194,7 @@ void aats_host_run(aats_host_t *h)
             if (!stop_by) {
                 stop_by = h->mono_ns + STOP_NS;
                 aats_feed_stop(h->feed);
+                flush_net(h); /* it has told that no book is good */
             }
             if (aats_feed_stopped(h->feed) || h->mono_ns > stop_by) return;
         }

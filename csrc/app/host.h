@@ -19,11 +19,17 @@ typedef struct {
     uint32_t plain;     /* 1: ws://, no TLS */
     uint32_t busy_poll_us;
     uint32_t wait;      /* AATS_WAIT_*; NONE: adaptive, by what aats_host_set_wait says */
-    /* multicast of every record after the shared-memory write; addr "" = none */
-    char net_addr[48];
-    char net_card[48];
+    /* datagrams (app/out.h) after the shared-memory write; addr "" = none */
+    uint32_t net_kind;    /* AATS_UDP_MULTICAST (also 0) or AATS_UDP_BROADCAST */
     uint32_t net_port;
-    uint32_t net_ttl;
+    uint32_t net_ttl;     /* 0: 1 */
+    uint32_t net_no_loop; /* 1: receivers on this host get none (multicast) */
+    char net_addr[48];    /* a group, 255.255.255.255, or the broadcast address of a network of this host */
+    char net_card[48];    /* see io/udp.h; aats_host_net_card tells which one it is */
+    char repair_ip[48];   /* of the feed's fan-out, for the beats */
+    uint32_t repair_port; /* 0: none */
+    uint32_t datagram;    /* bytes of the largest; 0: AATS_WIRE_DATAGRAM */
+    char name[48];        /* of the feed, for the beats; "": as its segment */
 } aats_host_opts_t;
 
 /* aats_host_new gives `feed` (owned by the host from now on, also after a failure) its outside.  NULL and a sentence in why: a CA file that is
@@ -31,6 +37,9 @@ typedef struct {
 aats_host_t *aats_host_new(aats_feed_t *feed, aats_host_opts_t const *opts, char *why, size_t why_sz);
 void aats_host_free(aats_host_t *h);
 aats_feed_t *aats_host_feed(aats_host_t *h);
+
+/* aats_host_net_card returns the name of the card that datagrams leave by; "": none, or as the routing table says. */
+char const *aats_host_net_card(aats_host_t const *h);
 
 /* aats_host_step makes one pass.  Returns the messages, mails and socket events it dealt with; 0: nothing was to be done. */
 int aats_host_step(aats_host_t *h);

@@ -315,7 +315,8 @@ typedef struct {
     aats_link_t links[8];  /* of a receiver: one a path, by its index */
     uint64_t fan[16];      /* AATS_FAN_*; the fan-out thread alone */
     uint64_t path_cnt;     /* 0: this is a feed; else a receiver's segment, and so many paths lead to it */
-    uint64_t pad2[7];
+    uint64_t deep_seq;     /* of a feed: next datagram of stream 1; the fan-out thread alone */
+    uint64_t pad2[6];
     aats_path_t paths[2];  /* AATS_PATH_MAX */
 } aats_md_t;
 

@@ -23,8 +23,9 @@
 #define AATS_COMPAT_MAX       3213 /* bytes of the largest record with its size before it */
 enum { AATS_COMPAT_TCP = 0, AATS_COMPAT_UDP = 1 };
 
-/* aats_compat_tick and aats_compat_book write one record (with its size before it on TCP) and return its bytes, or AATS_E_FULL.  A book of which one side
- * is empty has length 0.  px_exp, qty_exp are of the symbol's directory entry. */
+/* aats_compat_tick and aats_compat_book write one record (with its size before it on TCP) and return its bytes, or AATS_E_FULL with nothing written.  A book
+ * of which one side is empty has length 0.  bids and asks hold rec->bid_len and rec->ask_len levels; at most `depth` of them go out.  px_exp, qty_exp are of
+ * the symbol's directory entry; a double is the one that the decimal text of the number would give (base/scale.h). */
 int aats_compat_tick(uint8_t *out, size_t cap, int form, int32_t cid, aats_rec_t const *rec, int px_exp, int qty_exp);
 int aats_compat_book(uint8_t *out, size_t cap, int form, int32_t cid, uint32_t depth, aats_rec_t const *rec, aats_level_t const *bids,
                      aats_level_t const *asks, int px_exp, int qty_exp);

@@ -22,6 +22,7 @@
 #include "layout/layout.h"
 
 /* cdef-begin */
+#define AATS_WIRE_PARTS_MAX 64 /* of one book; 1000 levels a side are 23 */
 
 /* aats_wire_from_t -- what all heads of one sender say. */
 typedef struct {
@@ -38,9 +39,11 @@ void aats_wire_head(aats_wire_t *out, aats_wire_from_t const *from, uint32_t kin
 /* aats_wire_read looks at the beginning of n bytes for one message and copies its head.
  *
  * Returns the bytes of the whole message (head and payload, at most n); AATS_E_MORE: not all of it is there (*head is filled once 64 bytes are);
- * AATS_E_PROTO: another magic or version, an unknown kind, a stream above 1, part >= parts, cnt 0, a payload that its kind cannot have;
- * AATS_E_LAYOUT: another layout hash than `layout_hash`; AATS_E_TOO_BIG: longer than AATS_WIRE_MSG_MAX.  magic and version are judged first, then the
- * layout, so a message of another version is told from a broken one. */
+ * AATS_E_PROTO: another magic or version (seen from the first 6 bytes on), an unknown kind, a stream above 1 or 1 for anything but BOOK, part >= parts,
+ * parts of anything but a BOOK of stream 1, cnt 0, a rec_cap that is 0 or above AATS_RING_LEVELS, a payload that its kind cannot have (see PAYLOAD in
+ * wire.c: the sizes are exact but for RECORDS, BOOK and BYE); AATS_E_LAYOUT: another layout hash than `layout_hash`; AATS_E_TOO_BIG: longer than
+ * AATS_WIRE_MSG_MAX.  magic and version are judged first, then the layout, so a message of another version is told from a broken one: *head is filled then
+ * too, where 64 bytes are there. */
 int aats_wire_read(uint8_t const *bytes, size_t n, uint64_t layout_hash, aats_wire_t *head);
 
 /* aats_wire_rec_sz returns the packed size of a record with these lengths. */
@@ -57,17 +60,18 @@ int aats_wire_unpack(uint8_t const *bytes, size_t n, uint32_t cap, aats_rec_t *r
 /* aats_wire_parts_t -- one deep book being put together from its parts; the latest one begun, parts of older ones are dropped. */
 typedef struct {
     uint64_t first_seq; /* sequence of its part 0 */
-    uint32_t parts;     /* 0: none begun */
-    uint32_t have;
+    uint32_t parts;     /* 0: none begun (all zero: a fresh one, as after a change of the generation, whose numbers begin anew) */
+    uint32_t have;      /* = parts: it was complete and is done */
     uint32_t sz;
     uint32_t pad;
-    uint64_t got[1];    /* bit i: part i is here; a book of 1000 levels a side has 23 */
-    uint8_t bytes[89600];   /* 64 parts */
+    uint64_t got[1];    /* bit i: part i is here */
+    uint8_t bytes[89600];   /* AATS_WIRE_PARTS_MAX parts */
 } aats_wire_parts_t;
 
 /* aats_wire_join takes one BOOK datagram (head, payload).  Parts may come in any order, twice, or never: part i of a book has sequence first + i.
- * Returns the bytes of the packed book in parts->bytes when the last one has come; 0: more are missing; AATS_E_STALE: of an older book than the one
- * begun; AATS_E_SHAPE: sizes that do not fit.  A newer book that begins while one is unfinished replaces it (the caller sees the hole by sequence). */
+ * Returns the bytes of the packed book in parts->bytes when the last one has come (its lengths agree with its size: aats_wire_unpack takes just so many);
+ * 0: more are missing; AATS_E_STALE: of an older book than the one begun, or of one that is done; AATS_E_SHAPE: sizes that do not fit.  A newer book that
+ * begins while one is unfinished replaces it (the caller sees the hole by sequence). */
 int aats_wire_join(aats_wire_parts_t *parts, aats_wire_t const *head, uint8_t const *payload);
 /* cdef-end */
 

@@ -32,6 +32,17 @@ static int until_recv(aats_udp_t *u, void *out, size_t cap, int64_t *ns)
     return rc;
 }
 
+/* own_ip tells from which address and port a socket sends. */
+static char const *own_ip(aats_udp_t const *u, uint16_t *out)
+{
+    static char text[INET_ADDRSTRLEN];
+    struct sockaddr_in me = {0};
+    socklen_t sz = sizeof me;
+    getsockname(u->fd, (struct sockaddr *)&me, &sz);
+    *out = ntohs(me.sin_port);
+    return inet_ntop(AF_INET, &me.sin_addr, text, sizeof text);
+}
+
 /* refused checks both kinds of socket. */
 static void refused(aats_udp_cfg_t cfg, int code, char const *part)
 {
@@ -78,10 +89,8 @@ TEST(port_and_kind_are_checked)
     cfg.port = 0;
     refused(cfg, AATS_E_ARG, "port 0");
     cfg = on_lo();
-    cfg.kind = AATS_UDP_BROADCAST;
-    refused(cfg, AATS_E_ARG, "UDP broadcast is not there yet");
     cfg.kind = AATS_UDP_UNICAST;
-    refused(cfg, AATS_E_ARG, "UDP unicast is not there yet");
+    refused(cfg, AATS_E_ARG, "P2P goes by TCP");
     cfg.kind = 9;
     refused(cfg, AATS_E_ARG, "9 is not a kind");
 }
@@ -128,10 +137,12 @@ TEST(every_receiver_of_the_group_gets_the_datagram)
     aats_udp_t tx, a, b;
     char buf[64];
     int64_t ns = -1;
+    uint16_t own_port = 0;
     REQUIRE(aats_udp_receiver(&a, &cfg) == AATS_OK);
     REQUIRE(aats_udp_receiver(&b, &by_addr) == AATS_OK);
     REQUIRE(aats_udp_sender(&tx, &cfg) == AATS_OK);
     CHECK_STR(b.card, "lo");
+    CHECK_STR(b.source, "");
     CHECK_EQ_I64(aats_udp_recv(&a, buf, sizeof buf, NULL), AATS_E_MORE);
     int64_t const before = aats_now_ns();
     CHECK_EQ_I64(aats_udp_send(&tx, "record", 6), AATS_OK);
@@ -139,6 +150,8 @@ TEST(every_receiver_of_the_group_gets_the_datagram)
     CHECK_MEM(buf, "record", 6);
     CHECK_EQ_I64(ns, 0); /* not asked for */
     CHECK_EQ_I64(until_recv(&b, buf, sizeof buf, &ns), 6);
+    CHECK_STR(b.source, own_ip(&tx, &own_port)); /* not 127.0.0.1, where the host has an address of wider scope */
+    CHECK_EQ_U64(b.source_port, own_port);
     CHECK(ns > before - 1000000000 && ns < aats_now_ns() + 1000000000);
     CHECK_EQ_U64(b.datagrams, 1);
     CHECK_EQ_U64(b.bytes, 6);

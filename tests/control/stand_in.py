@@ -82,8 +82,10 @@ def serve(args: argparse.Namespace, me: control.Member) -> None:
                 add(segment, symbol, int(level))
             me.reply(lib.AATS_E_UNKNOWN if arg == "NOSUCH" else 0, f"{op.name} {arg}")
             if op == Command.STOP:
+                control.note_end(args.name, me.identity, told=True)
                 return
         time.sleep(0.005)
+    control.note_end(args.name, me.identity, told=False)
 
 
 def me_mode(args: argparse.Namespace) -> Mode:
@@ -102,6 +104,7 @@ def main() -> int:
     }.items():
         parser.add_argument(f"--{option}", default=default)
     parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("words", nargs="*")  # "feed FILE", as a real one is started
     args = parser.parse_args()
     control.bind_to_parent()
     if args.behave == "exit":

@@ -25,6 +25,14 @@ def feed(**changes: Any) -> dict[str, Any]:
     return {"feed": {**GOOD["feed"], **changes}}
 
 
+MULTI = {"send_type": "multibroad", "ip": "239.1.2.3", "port": 15004}
+COMPAT = {"BTCUSDT": {"cid": 1001, "level": 5}}
+
+
+def net(**table: Any) -> dict[str, Any]:
+    return {**GOOD, "net": table}
+
+
 # --------------------------------------------------------------------------------------------------------- refusals
 
 
@@ -57,13 +65,33 @@ def feed(**changes: Any) -> dict[str, Any]:
         (feed(open_l2=1), ["feed.open_l2 must be true or false", "1"]),
         (feed(streams=["depht"]), ["feed.streams", "'depth'", "depht"]),
         (feed(streams=[]), ["feed.streams must be a list"]),
-        ({**GOOD, "net": {"send_type": "p2p"}}, ["net.send_type 'p2p' is not available yet", "multibroad"]),
-        (
-            {**GOOD, "net": {"send_type": "multibroad", "ip": "10.0.0.1", "port": 5}},
-            ["net.ip", "224.0.0.0 to 239.255.255.255", "'10.0.0.1'"],
-        ),
-        ({**GOOD, "net": {"send_type": "multibroad", "ip": "239.1.2.3"}}, ["net.port", "1 to 65535", "0"]),
-        ({**GOOD, "net": {"port": 70000}}, ["net.port", "70000"]),
+        (net(send_type="carrier pigeon"), ["net.send_type must be one of shm, multibroad, p2p, broadcast", "'carrier pigeon'"]),
+        (net(send_type="multibroad", ip="10.0.0.1", port=5), ["net.ip", "224.0.0.0 to 239.255.255.255", "'10.0.0.1'"]),
+        (net(send_type="multibroad", ip="ff02::1", port=5), ["net.ip", "224.0.0.0 to 239.255.255.255", "'ff02::1'"]),
+        (net(send_type="multibroad", ip="239.1.2.3"), ["net.port", "1 to 65535", "0"]),
+        (net(port=70000), ["net.port", "70000"]),
+        (net(send_type="p2p", port=5), ["net.ip must be an address or the name of a host", "P2P", "''"]),
+        (net(send_type="p2p", ip="300.1.1.1", port=5), ["net.ip must be an address or the name of a host", "'300.1.1.1'"]),
+        (net(send_type="p2p", ip="239.1.2.3", port=5), ["net.ip must be the address of one host", "'239.1.2.3'"]),
+        (net(send_type="p2p", ip="255.255.255.255", port=5), ["net.ip must be the address of one host"]),
+        (net(send_type="p2p", ip="127.0.0.1"), ["net.port", "1 to 65535", "0"]),
+        (net(send_type="broadcast", ip="eth0", port=5), ["net.ip must be 255.255.255.255 or the broadcast address", "BROADCAST", "'eth0'"]),
+        (net(send_type="broadcast", ip="239.1.2.3", port=5), ["net.ip must be 255.255.255.255 or", "'239.1.2.3'"]),
+        (net(send_type="broadcast", ip="0.0.0.0", port=5), ["net.ip must be 255.255.255.255 or", "'0.0.0.0'"]),
+        (net(send_type="broadcast", ip="255.255.255.255"), ["net.port", "1 to 65535", "0"]),
+        (net(ttl=0), ["net.ttl must be a whole number from 1 to 255", "0"]),
+        (net(loop=1), ["net.loop must be true or false", "1"]),
+        (net(**MULTI, repair_port=70000), ["net.repair_port", "0 to 65535", "70000"]),
+        (net(**MULTI, repair_ip="224.0.0.1"), ["net.repair_ip must be the address of one host", "'224.0.0.1'"]),
+        (net(send_type="p2p", ip="127.0.0.1", port=5, repair_port=6), ["net.repair_port is for datagrams", "'p2p'"]),
+        (net(repair_ip="127.0.0.1"), ["net.repair_ip is for datagrams", "'shm'"]),
+        (net(**MULTI, compat={"BTCUSDT": 1001}), ["net.compat must be a table of symbols", "{cid = 1001, level = 5}"]),
+        (net(**MULTI, compat={"BTCUSDT": {"cid": 1 << 31, "level": 5}}), ["net.compat must be a table of symbols"]),
+        (net(**MULTI, compat={"BTCUSDT": {"cid": True, "level": 5}}), ["net.compat must be a table of symbols"]),
+        (net(**MULTI, compat={"BTCUSDT": {"cid": 1, "level": 0}}), ["net.compat must be a table of symbols"]),
+        (net(compat=COMPAT), ["net.compat is for clients over the network", "'shm'"]),
+        (net(**MULTI, compat={"XRPUSDT": {"cid": 1, "level": 5}}), ["net.compat names XRPUSDT", "not in feed.symbols"]),
+        (net(**MULTI, compat={**COMPAT, "ETHUSDT": {"cid": 1001, "level": 1}}), ["net.compat gives cid 1001 to BTCUSDT and to ETHUSDT"]),
         ({**GOOD, "limits": {"feed_stale": 5}}, ["limits.feed_stale is not a setting", "'feed_stale_ms'"]),
         ({**GOOD, "limits": {"feed_stale_ms": 0.5}}, ["limits.feed_stale_ms must be a whole number", "0.5"]),
         ({**GOOD, "endpoints": {"rest": "localhost:9443"}}, ["endpoints.rest must be https://HOST", "'localhost:9443'"]),
@@ -128,6 +156,47 @@ def test_whatever_the_tables_hold_only_a_config_error_comes_back(data: Any) -> N
         )
 
 
+_WORDS = st.sampled_from(
+    [
+        "",
+        "p2p",
+        "broadcast",
+        "multibroad",
+        "shm",
+        "127.0.0.1",
+        "localhost",
+        "0.0.0.0",
+        "::1",
+        "255.255.255.255",
+        "239.1.2.3",
+        "x y",
+        "BTCUSDT",
+        "cid",
+    ]
+)
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-1, 70_000) | _WORDS,
+    lambda one: st.lists(one, max_size=2) | st.dictionaries(_WORDS | st.just("level"), one, max_size=2),
+    max_leaves=5,
+)
+
+
+@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.fixed_dictionaries({}, optional=dict.fromkeys(("send_type", "ip", "port", "netcard", "ttl", "loop", "repair_ip", "compat"), _VALUES))
+)
+def test_a_network_is_taken_and_read_back_the_same_or_refused_with_its_key(tmp_path: Path, table: dict[str, Any]) -> None:
+    try:
+        got = config.feed_config(net(**table), where="x")
+    except ConfigError as exc:
+        assert str(exc).startswith("x: net.")
+        return
+    assert got.net.send_type == "shm" or 1 <= got.net.port <= 65535
+    file = tmp_path / "again.toml"
+    file.write_text(config.dump(got), encoding="utf-8")
+    assert config.load(file).values() == got.values()
+
+
 # ---------------------------------------------------------------------------------------------------------- values
 
 
@@ -152,12 +221,41 @@ def test_a_symbol_may_carry_its_venue_and_more_symbols_make_room() -> None:
     assert got.dir_cap >= 100
 
 
-def test_what_is_dumped_is_read_back_the_same(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("table", "ip"),
+    [
+        ({"send_type": "p2p", "ip": "localhost", "port": 1}, "localhost"),
+        ({"send_type": "P2P", "ip": "Feed-1.Example.org", "port": 65535}, "feed-1.example.org"),
+        ({"send_type": "p2p", "ip": "0.0.0.0", "port": 15004}, "0.0.0.0"),
+        ({"send_type": "p2p", "ip": "0:0::1", "port": 15004}, "::1"),
+        ({"send_type": "broadcast", "ip": "255.255.255.255", "port": 15004, "netcard": "eth0"}, "255.255.255.255"),
+        ({"send_type": "Broadcast", "ip": "192.0.2.255", "port": 15004}, "192.0.2.255"),
+        ({"send_type": "multibroad", "ip": "224.0.0.1", "port": 15004, "ttl": 255, "loop": False}, "224.0.0.1"),
+        ({**MULTI, "repair_ip": "127.0.0.1", "repair_port": 15005, "compat": COMPAT}, "239.1.2.3"),
+    ],
+)
+def test_an_address_of_each_kind_is_taken_as_it_is_usually_spelled(table: dict[str, Any], ip: str) -> None:
+    got = config.feed_config(net(**table)).net
+    assert (got.send_type, got.ip, got.port) == (table["send_type"].lower(), ip, table["port"])
+    assert {key: getattr(got, key) for key in table if key not in ("send_type", "ip")} == {
+        key: value for key, value in table.items() if key not in ("send_type", "ip")
+    }
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        {"send_type": "MULTIBROAD", "ip": "239.1.2.3", "port": 15004, "netcard": 'e"th0\\'},
+        {**MULTI, "ttl": 3, "loop": False, "repair_ip": "::1", "repair_port": 9},
+        {"send_type": "p2p", "ip": "localhost", "port": 15004, "compat": {**COMPAT, "LTCUSDT": {"cid": -7, "level": 1000}}},
+    ],
+)
+def test_what_is_dumped_is_read_back_the_same(tmp_path: Path, table: dict[str, Any]) -> None:
     ca = tmp_path / "ca.pem"
     ca.touch()
     data = {
         **feed(open_l2=True, mode="sim", name="x-1"),
-        "net": {"send_type": "MULTIBROAD", "ip": "239.1.2.3", "port": 15004, "netcard": 'e"th0\\'},
+        "net": table,
         "limits": {"feed_stale_ms": 700},
         "endpoints": {"rest": "http://localhost:1/x/", "stream": "ws://[::1]:2", "cafile": str(ca)},
     }

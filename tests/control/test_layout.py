@@ -65,6 +65,7 @@ def test_bytes_written_by_c_are_read_by_numpy(name: str) -> None:
         (layout.Why, "AATS_WHY_"),
         (layout.DirState, "AATS_DIR_"),
         (layout.MdCounter, "AATS_MDC_"),
+        (layout.FanCounter, "AATS_FAN_"),
         (layout.TdCounter, "AATS_TDC_"),
         (layout.MdHist, "AATS_HIST_MD_"),
         (layout.TdHist, "AATS_HIST_TD_"),
@@ -81,6 +82,12 @@ def test_an_enum_lists_all_constants_of_its_prefix(kind: type[enum.IntEnum], pre
     header = {name: getattr(lib, prefix + name) for name in map("".join, named) if name != "CNT"}
     assert header
     assert {one.name: one.value for one in kind} == header
+
+
+def test_kinds_and_states_of_a_path_are_all_listed() -> None:
+    named = re.findall(r"\bAATS_PATH_(\w+) *=", HEADER.read_text(encoding="utf-8"))
+    header = {name: getattr(lib, f"AATS_PATH_{name}") for name in named}
+    assert {one.name: one.value for one in (*layout.PathKind, *layout.PathState)} == header
 
 
 def test_a_record_dtype_puts_the_levels_behind_the_head() -> None:

@@ -13,17 +13,19 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from aats import config, control, control_client, control_server, shm
+from aats import control, control_client, control_connections, control_feeds, control_peers, control_server, shm
 from aats.control_service import ControlService
 from aats.errors import ConfigError, ControlError, PeerDead, SlotTaken
 from aats.layout import Role
 from aats.market_service import MarketService, NetWorkType
 
-from .conftest import STAND_IN, eventually
+from .conftest import eventually
+from .served import Served, launch
 
 Start = Callable[..., control.Child]
 SYMBOLS = {1001: "BTCUSDT.BINANCE", 1002: "ETHUSDT.BINANCE", 1003: "LTCUSDT.BINANCE"}
@@ -32,45 +34,9 @@ SYMBOLS = {1001: "BTCUSDT.BINANCE", 1002: "ETHUSDT.BINANCE", 1003: "LTCUSDT.BINA
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """Run a server in a thread, whose feeds are stand-ins, and give its port."""
-
-    def start_feed(wanted: config.FeedConfig) -> control.Child:
-        symbols = ",".join(f"{one.symbol}:{one.level_num}" for one in wanted.symbols)
-        words = [
-            sys.executable,
-            str(STAND_IN),
-            "--name",
-            wanted.name,
-            "--mode",
-            wanted.mode,
-            "--symbols",
-            symbols,
-            "--port",
-            str(wanted.net.port),
-        ]
-        if "HANG" in symbols:
-            words += ["--behave", "hang"]
-        return control.spawn(Role.FEED, [], command_line=words, wait_s=wanted.limits.feed_ready_ms / 1000)
-
-    monkeypatch.setattr(control_server, "start_feed", start_feed)
-    box: dict[str, Any] = {}
-
-    def run() -> None:
-        async def serve() -> None:
-            box["server"], box["loop"] = control_server.ControlServer("127.0.0.1", 0), asyncio.get_running_loop()
-            await box["server"].serve()
-
-        asyncio.run(serve())
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    eventually(lambda: any(one["role"] == "control" and one["state"] == "RUN" for one in control.processes()))
-    yield box["server"].port
-    for one in control.processes():
-        if one["role"] == "feed" and one["alive"]:
-            control.kill(one["pid"])
-    box["loop"].call_soon_threadsafe(box["server"].stop)
-    thread.join()
-    control.tidy()
+    monkeypatch.setattr(control_feeds, "launch", launch)
+    with Served() as served:
+        yield served.port
 
 
 def lines(port: int, sent: bytes) -> list[dict[str, Any]]:
@@ -94,7 +60,7 @@ def lines(port: int, sent: bytes) -> list[dict[str, Any]]:
         (b"[]\n", "request", "op"),
         (b"{}\n", "request", "op"),
         (b'{"op":7}\n', "request", "op"),
-        (b'{"op":"restart"}\n', "request", "start_market, supervise, list, state, kill"),
+        (b'{"op":"reboot"}\n', "request", "start_market, supervise, list, state, kill, stop, restart, keep"),
         (b'{"op":"list","role":"feeds"}\n', "request", "role must be one of"),
         (b'{"op":"kill"}\n', "request", "pid must be a whole number"),
         (b'{"op":"kill","pid":true}\n', "request", "pid"),
@@ -126,13 +92,13 @@ def test_half_a_line_is_no_request(server: int) -> None:
 
 
 def test_a_silent_connection_is_ended(server: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(control_server, "IDLE_S", 0.2)
+    monkeypatch.setattr(control_connections, "FIRST_BYTE_S", 0.2)
     with socket.create_connection(("127.0.0.1", server), timeout=10) as sock:
         assert json.loads(sock.makefile("rb").readline())["error"]["code"] == "timeout"
 
 
 def test_another_user_is_refused(server: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(control_server, "uid_of_peer", lambda own, peer: 12345)
+    monkeypatch.setattr(control_peers, "uid_of_peer", lambda own, peer: 12345)
     answer = lines(server, b'{"op":"list"}\n')[0]
     assert answer["error"] == {"code": "refused", "text": f"only uid {os.getuid()} may ask, this connection is of uid 12345"}
 
@@ -149,15 +115,18 @@ def test_the_uid_of_a_loopback_peer_is_found(family: socket.AddressFamily) -> No
         with socket.create_connection(listener.getsockname()[:2]) as sock:
             accepted, peer = listener.accept()
             with accepted:
-                assert control_server.uid_of_peer(accepted.getsockname(), peer) == os.getuid()
-                assert control_server.uid_of_peer(accepted.getsockname(), (host, 1)) is None
+                assert control_peers.uid_of_peer(accepted.getsockname(), peer) == os.getuid()
+                assert control_peers.uid_of_peer(accepted.getsockname(), (host, 1)) is None
             del sock
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1"])
-def test_the_server_listens_on_loopback_only(host: str) -> None:
-    with pytest.raises(ConfigError, match="loopback addresses only"):
-        control_server.loopback(host)
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])
+def test_a_server_beyond_loopback_needs_a_token_and_says_how_to_make_one(host: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AATS_TOKEN", raising=False)
+    with pytest.raises(ConfigError, match=f"`aats token --new` makes one in {home}/token"):
+        asyncio.run(control_server.ControlServer(host, 0).serve())
+    assert control.processes() == []
+    assert control_peers.addresses("localhost") == ["127.0.0.1"], "none is needed there"
 
 
 def test_a_port_in_use_is_named(server: int) -> None:
@@ -201,8 +170,16 @@ def test_nobody_there_and_strangers_are_told_apart() -> None:
     [
         (lambda m: m.set_control_server("", 8060), "set_control_server: ip"),
         (lambda m: m.set_control_server("127.0.0.1", 0), "port must be a whole number from 1 to 65535; it is 0"),
-        (lambda m: m.set_network_cfg("127.0.0.1", 15004), "P2P is not available yet"),
-        (lambda m: m.set_network_cfg("255.255.255.255", 15004, "broadcast"), "BROADCAST is not available yet"),
+        (lambda m: m.set_network_cfg("127.0.0.1", 0), "set_network_cfg: port must be a whole number from 1 to 65535; it is 0"),
+        (
+            lambda m: m.set_network_cfg("203.0.113.7", 15004),
+            r"ip must be an address of this host, or 0\.0\.0\.0 .*this host has .*127\.0\.0\.1",
+        ),
+        (lambda m: m.set_network_cfg("no-such-host.invalid", 15004), "'no-such-host.invalid' cannot be resolved"),
+        (lambda m: m.set_network_cfg("239.1.1.1", 15004), "must be the address of one host with send_type P2P"),
+        (lambda m: m.set_network_cfg("203.0.113.255", 15004, "broadcast"), r"255\.255\.255\.255 or the broadcast .* lo 127\.255\.255\.255"),
+        (lambda m: m.set_network_cfg("203.0.113.255", 15004, 2, "lo"), "broadcast address of card lo with send_type BROADCAST"),
+        (lambda m: m.set_network_cfg("255.255.255.255", 15004, 2, "nocard0"), "no network card 'nocard0'; there are .*lo"),
         (lambda m: m.set_network_cfg("10.0.0.1", 15004, NetWorkType.MULTIBROAD), "224.0.0.0 to 239.255.255.255"),
         (lambda m: m.set_network_cfg("239.1.1.1", 0, NetWorkType.MULTIBROAD), "port"),
         (lambda m: m.set_network_cfg("239.1.1.1", 5, NetWorkType.MULTIBROAD, "nocard0"), "no network card 'nocard0'; there are .*lo"),
@@ -290,7 +267,7 @@ def test_the_mode_is_the_askers(server: int, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_feed_that_does_not_come_up_gives_its_reason(server: int, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ControlError, match=r"not ready after 0\.5 s"):
-        tables = {"feed": {"venue": "BINANCE", "symbols": ["HANG"]}, "limits": {"feed_ready_ms": 500}}
+        tables = {"feed": {"venue": "BINANCE", "symbols": ["BHANG"]}, "limits": {"feed_ready_ms": 500}}
         control_client.ask("127.0.0.1", server, {"op": "start_market", "config": tables})
 
 

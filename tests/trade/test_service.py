@@ -80,13 +80,31 @@ def test_a_strategy_is_added_once() -> None:
         made.add_strategy(strategy)
 
 
-@pytest.mark.parametrize("kind", ["P2P", "broadcast", NetWorkType.MULTIBROAD])
-def test_network_receivers_are_refused_at_run(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (("0.0.0.0", 15004, "P2P"), "set_md_connection: ip must be the market server's own address with send_type P2P"),
+        (("no-such-host.invalid", 15004, 1), "set_md_connection: 'no-such-host.invalid' cannot be resolved"),
+        (("127.0.0.1", 15004, "broadcast"), r"255\.255\.255\.255 or the broadcast address of a card .* BROADCAST; it is '127\.0\.0\.1'"),
+        (("127.0.0.1", 15004, NetWorkType.MULTIBROAD), r"from 224\.0\.0\.0 to 239\.255\.255\.255 with send_type MULTIBROAD"),
+        (("239.1.2.3", 15004, 3, "nocard0"), "no network card 'nocard0'; there are .*lo"),
+    ],
+)
+def test_market_data_from_an_address_that_cannot_be_is_refused(words: tuple[Any, ...], text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AATS_MD", raising=False)
-    made = service()
+    with pytest.raises(ConfigError, match=text):
+        service().set_md_connection(*words)
+    monkeypatch.setenv("AATS_MD", "shm")
+    service().set_md_connection(*words)
+
+
+@pytest.mark.parametrize("feed", ["binance", "inline"])
+def test_a_named_feed_and_a_network_exclude_each_other(feed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AATS_MD", raising=False)
+    made = service(feed=feed)
     made.add_md_symbol("BTCUSDT", "BINANCE")
-    made.set_md_connection("127.0.0.1", 15004, kind)
-    with pytest.raises(ConfigError, match=r"is not available yet: .* AATS_MD=shm"):
+    made.set_md_connection("127.0.0.1", 15004, "P2P")
+    with pytest.raises(ConfigError, match=rf"feed '{feed}' \(TradeService\) or from P2P 127\.0\.0\.1:15004 \(set_md_connection\)"):
         made.run()
 
 
@@ -149,9 +167,9 @@ def test_secrets_stand_in_no_repr(caplog: pytest.LogCaptureFixture) -> None:
 # ------------------------------------------------------------------------------------------------------ what is chosen
 
 
-def _feed(name: str, mode: Mode, started_ns: int, symbols: tuple[str, ...] = (BTC,)) -> control.Feed:
+def _feed(name: str, mode: Mode, started_ns: int, symbols: tuple[str, ...] = (BTC,), *, received: bool = False) -> control.Feed:
     states = dict.fromkeys(symbols, DirState.LIVE)
-    return control.Feed(name, 1, 0, 1, mode, State.RUN, started_ns, 0.0, "BINANCE", 5, states)
+    return control.Feed(name, 1, 0, 1, mode, State.RUN, started_ns, 0.0, "BINANCE", 5, states, received=received)
 
 
 @pytest.mark.parametrize(
@@ -172,6 +190,17 @@ def test_the_oldest_feed_of_the_best_mode_is_taken(mode: Mode, chosen: str) -> N
 def test_a_sim_feed_never_serves_a_direct_strategy(mode: Mode, have: Mode, taken: bool) -> None:
     found = choose(Symbol(1, "BTCUSDT", "BINANCE", 5, False, mode), [_feed("one", have, 1)])
     assert (found is not None) == taken
+
+
+@pytest.mark.parametrize("mode", [Mode.DIRECT, Mode.PAPER, Mode.SANDBOX])
+def test_a_feed_of_this_host_goes_before_one_that_is_received(mode: Mode) -> None:
+    symbol, there = Symbol(1, "BTCUSDT", "BINANCE", 5, False, mode), _feed("rx-192-0-2-1-15004", Mode.DIRECT, 1, received=True)
+    for feeds in ([there, _feed("here", Mode.DIRECT, 2)], [_feed("here", Mode.DIRECT, 2), there]):
+        found = choose(symbol, feeds)
+        assert found is not None and found.name == "here"
+    found = choose(symbol, [there, _feed("here", Mode.DIRECT, 2, (ETH,))])
+    assert found is not None and found.received, "no feed here has the symbol"
+    assert choose(symbol, [_feed("here", Mode.DIRECT, 2), there], named=there.name) is there
 
 
 def test_a_missing_feed_is_asked_for(namespace: str, monkeypatch: pytest.MonkeyPatch) -> None:
