@@ -37,8 +37,6 @@ __all__ = ["Book", "BookCopy", "BookEvent", "Books", "attach"]
 
 _LOOK_EVERY = 64  # quiet polls between two looks at the clock
 _NAP_S = 50e-6
-#: Reasons after which there may be another generation of the segment to look at.
-_GONE = (Why.FEED_DOWN, Why.FEED_STALE, Why.REPLACED, Why.NO_BOOK)
 
 
 # ------------------------------------------------------------------------------------------------------------- books
@@ -209,7 +207,7 @@ class Book:
     def why(self) -> Why:
         """Why the book may not be called good; NONE if it may."""
         why = self._judge(self._rec, ffi.NULL, ffi.NULL, 0)
-        if why in _GONE and self._look():
+        if why != Why.NONE and self._look():  # whatever is wrong with this generation, there may be another
             why = self._judge(self._rec, ffi.NULL, ffi.NULL, 0)
         return why
 
@@ -234,7 +232,7 @@ class Book:
         """
         rec = ffi.new("aats_rec_t *")
         why, sides = self._copy(rec)
-        if why in _GONE and self._look():
+        if why != Why.NONE and self._look():
             why, sides = self._copy(rec)
         if self._index < 0:
             return BookCopy(self.symbol, why, Flag(0), 0, 0, 0, 0, 0, 0, sides[0], sides[1])

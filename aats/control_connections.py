@@ -132,14 +132,14 @@ class Connection:
     async def frame(self) -> bytes:
         """Return a frame, header included: a 4-byte big-endian length, then as many bytes; `Refused` if it is too big or does not come."""
         deadline = time.monotonic() + LINE_S
-        size = 4
-        while len(self._raw) < size:
-            if not await self._more(deadline - time.monotonic(), f"no whole request within {LINE_S:g} s"):
-                raise ConnectionResetError("it left in the middle of a frame")
-            if size == 4 and len(self._raw) >= 4:
-                size += int.from_bytes(self._raw[:4], "big")
+        size = 0
+        while not size or len(self._raw) < size:
+            if not size and len(self._raw) >= 4:
+                size = 4 + int.from_bytes(self._raw[:4], "big")
                 if size > LINE_MAX:
                     raise Refused("too_big", f"a request may have {LINE_MAX} bytes")
+            elif not await self._more(deadline - time.monotonic(), f"no whole request within {LINE_S:g} s"):
+                raise ConnectionResetError("it left in the middle of a frame")
         return self._take(size)
 
     async def _begin(self) -> bool:

@@ -96,6 +96,7 @@ class ControlServer:
 
     async def serve(self) -> None:
         """Listen, enter the control table, and answer until `stop` is called."""
+        manager = os.environ.pop("NOTIFY_SOCKET", "")  # ours alone: a child that found it there could speak for us
         places = addresses(self.host)
         if self._compat is not None and not self._compat_insecure and not all(map(control_peers.is_loopback, places)):
             raise ControlError(
@@ -113,14 +114,14 @@ class ControlServer:
                 accepting = [asyncio.create_task(self._accept(one)) for one in listeners]
                 me.ready(f"listens on {where}")
                 print(f"aats control: listens on {where}, namespace {me.table.namespace}", flush=True)
-                notify("READY=1")
+                notify(manager, "READY=1")
                 try:
                     while not self._stopped.is_set():
                         await self._tick(me)
                         with contextlib.suppress(asyncio.TimeoutError):
                             await asyncio.wait_for(self._stopped.wait(), _TICK_S)
                 finally:
-                    notify("STOPPING=1")
+                    notify(manager, "STOPPING=1")
                     await self._end(accepting)
         finally:
             for one in listeners:
@@ -304,9 +305,8 @@ class ControlServer:
 # --------------------------------------------------------------------------------------------------------------- run
 
 
-def notify(state: str) -> None:
-    """Tell the service manager, where one asks for it (sd_notify)."""
-    where = os.environ.get("NOTIFY_SOCKET", "")
+def notify(where: str, state: str) -> None:
+    """Tell the service manager that listens at this socket, where there is one (sd_notify)."""
     if where:
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
             sock.sendto(state.encode(), "\0" + where[1:] if where.startswith("@") else where)

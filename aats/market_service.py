@@ -129,10 +129,13 @@ class MarketService:
         if not self._symbols:
             raise ConfigError("run: no symbol to listen to: call add_listen_symbol first")
         feeds = [self.feed(venue) for venue in self._symbols]
+        here = control_client.on_this_host(self._host)
         control_client.ensure(self._host, self._port)
         self.servers = []
         for feed in feeds:
-            request = {"op": "start_market", "namespace": shm.namespace(), "config": feed.tables()}
+            request: dict[str, Any] = {"op": "start_market", "config": feed.tables()}
+            if here:  # another host's shared memory has namespaces of its own
+                request["namespace"] = shm.namespace()
             answer = control_client.ask(self._host, self._port, request, timeout_s=feed.limits.feed_ready_ms / 1000 + _MARGIN_S)
             self.servers.append({key: value for key, value in answer.items() if key not in ("id", "ok")})
             what = "started" if answer["started"] else "runs"

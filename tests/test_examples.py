@@ -83,6 +83,8 @@ def test_every_example_is_tested_here() -> None:
         "simple_taker",
         "strategy",
         "trade_numpy",
+        "two_hosts_market",
+        "two_hosts_strategy",
     ]
 
 
@@ -233,5 +235,23 @@ def test_market_service(monkeypatch: pytest.MonkeyPatch) -> None:
             pid = first.split()[5].rstrip(",")
             assert second == f"active market server list:  [{{'pid': {pid}, 'port': 15004}}]"
             eventually(lambda: aats.attach().book("ETHUSDT.BINANCE").valid, why="the server does not go on")
+        finally:
+            assert tool("kill", "--all").returncode == 0
+
+
+def test_two_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Sim("--symbols", "BTCUSDT") as sim:
+        for name, value in {**sim.env, "AATS_MODE": "sim"}.items():
+            monkeypatch.setenv(name, value)
+        words = ("127.0.0.1", str(free_port()), str(free_port()))
+        try:
+            with Example("two_hosts_market.py", *words) as market:
+                assert re.fullmatch(r"market server binance-sim started: pid \d+, 1 symbols, books synchronised", market.end().strip())
+            with Example("two_hosts_strategy.py", *words) as far:
+                for line in far.lines(5):
+                    assert re.fullmatch(r"quote [\d.]+ [\d.]+", line), line
+                shown = json.loads(tool("net", "--json").stdout)
+                assert f"rx-127-0-0-1-{words[2]}" in json.dumps(shown)
+                assert far.end(signal.SIGINT).splitlines()[-1] == "closing"
         finally:
             assert tool("kill", "--all").returncode == 0

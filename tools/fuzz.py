@@ -225,6 +225,43 @@ def _wire_record(kind: int, number: int, bids: int = 0, asks: int = 0) -> bytes:
     return head.ljust(96, b"\0") + struct.pack("<qq", 6_420_010, 1_000) * (bids + asks)
 
 
+def _fan_seeds() -> Iterator[bytes]:
+    """Yield what receivers say: a hello (of the layout that a C test is built with) and questions, for each way in which the target sets things up."""
+    hello = [struct.pack("<IHHQ16x", 0x48544141, 2, flags, 1) for flags in (0, 1)]
+    asks = b"".join(
+        struct.pack("<IIQQQ", 0x51544141, kind, a, b, 0)
+        for kind, a, b in [(4, 7, 0), (1, 60, 9), (1, 0, 2**64 - 1), (2, 0, 0), (3, 0, 0), (3, 9, 0)]
+    )
+    for how in range(128):
+        yield bytes((how, 31 * how % 97)) + (asks if how & 1 else hello[how >> 3 & 1] + asks)
+        yield bytes((how, 96)) + asks * 20
+
+
+def _recv_seeds() -> Iterator[bytes]:
+    """Yield what reaches a receiver: a byte that says how, then pieces of two length bytes, one that says by which way, and a message."""
+    book = _wire_record(1, 3, 2, 1)
+    entry = struct.pack("<QQ48s48sqqiiII", 0, 2, b"BTCUSDT.BINANCE", b"BTCUSDT", 1, 1, -2, -8, 5, 0).ljust(264, b"\0")
+    beat = struct.pack("<48s32sIIIIII", b"binance", b"BINANCE", 4, 5, 5, 8, 1, 15004).ljust(128 + 48 - 24, b"\0")
+    beat += struct.pack("<QqQQ", 500_000_000, 1_000, 0, 2) + struct.pack("<QqQ", 1, 5, 0) * 8 + bytes(16)
+    says = [
+        wire_message(2, beat),
+        wire_message(6, b"", seq=3),
+        wire_message(3, entry),
+        wire_message(4, book),
+        wire_message(5, struct.pack("<QQQ", 0, 2, 1).ljust(136, b"\1")),
+        wire_message(7, b"", seq=3),
+        wire_message(1, b"".join(_wire_record(kind, 3 + at, kind == 1, kind == 1) for at, kind in enumerate((1, 2, 5, 6))), seq=3, cnt=4),
+        wire_message(1, _wire_record(1, 9, 5, 5), seq=9),
+        wire_message(8, struct.pack("<QQ", 7, 2)),
+        wire_message(4, book, seq=1, stream=1),
+        wire_message(9, struct.pack("<qqq", 7, 8, 9)),
+        wire_message(10, b"bye"),
+    ]
+    for how in range(16):
+        for way in (0, 2, 8, 10, 11):
+            yield bytes((how,)) + b"".join(struct.pack("<HB", len(say), way | how << 4 & 0xF0) + say for say in says)
+
+
 def _wire_seeds() -> Iterator[bytes]:
     """Yield messages of each kind of the network, alone and as one stream."""
     book = _wire_record(1, 9, 100, 100)
@@ -257,6 +294,8 @@ SEEDS: dict[str, Callable[[], Iterator[bytes]]] = {
     "num": _number_seeds,
     "journal": _journal_seeds,
     "wire": _wire_seeds,
+    "fan": _fan_seeds,
+    "recv": _recv_seeds,
 }
 
 

@@ -42,7 +42,9 @@ def add_commands(commands: Any) -> None:
         ("set-level", "have more levels published by"),
     ):
         one = commands.add_parser(
-            word, help=f"{purpose} a running feed", description=f"{purpose.capitalize()} a running feed, until it is restarted and after."
+            word,
+            help=f"{purpose} a running feed",
+            description=f"{purpose.capitalize()} a running feed. One that a control server has started goes on so after a restart.",
         )
         one.add_argument("feed", metavar="FEED", help="its pid or name")
         one.add_argument("symbol", metavar={"subscribe": "SYMBOL[:LEVELS]", "unsubscribe": "SYMBOL", "set-level": "SYMBOL:LEVELS"}[word])
@@ -62,7 +64,7 @@ def add_commands(commands: Any) -> None:
         description="Tell where the token is that control servers and P2P feeds ask of other hosts. It is not shown.",
     )
     secret.add_argument(
-        "--new", action="store_true", help="make a new one, in place of the old; processes that run take it at their next look"
+        "--new", action="store_true", help="make a new one, in place of the old: control servers ask for it at once, feeds from their next start"
     )
     secret.add_argument("--show", action="store_true", help="show it")
     secret.add_argument("--json", action="store_true", help='{"file": ..., "set": true, "from": ...}')

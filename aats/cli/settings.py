@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import json
+from collections.abc import Mapping
 from typing import Any
 
 from aats import config
@@ -81,4 +83,6 @@ def _show(args: argparse.Namespace) -> int:
 def _plain(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value))
+    if isinstance(value, Mapping):
+        return json.dumps(value) if value else "-"
     return "-" if value in ("", None) else str(value).lower() if isinstance(value, bool) else str(value)

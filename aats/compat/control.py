@@ -162,7 +162,8 @@ class CompatControl:
 
     @staticmethod
     def _show(kind: str, role: str, line: Callable[[Mapping[str, Any]], str]) -> bytes:
-        found = [one for one in control.processes() if one["alive"] and one["role"] == role]
+        receivers = [feed.pid for feed in control.find_feeds() if feed.received] if role == "feed" else []
+        found = [one for one in control.processes() if one["alive"] and one["role"] == role and one["pid"] not in receivers]
         lines = [line(one) for one in sorted(found, key=lambda one: -one["started_ns"])]
         answer, left_out = wire.fitting(kind, lines)
         if left_out:

@@ -204,6 +204,8 @@ class Markets:
         if entry.role != Role.FEED or not entry.alive() or entry.state == State.FAIL:
             return self._failed(f"market server {pid}: it has ended" if entry.role == Role.FEED else f"pid {pid} is no market server")
         feeds = [one for one in control.find_feeds() if one.pid == pid]
+        if feeds and feeds[0].received:
+            return self._failed(f"pid {pid} receives a market server's data, it is none itself")
         asked = self._asked.get(pid)
         states = feeds[0].symbols if feeds else {}
         symbols = asked.symbols if asked is not None else tuple(symbol for symbol, state in states.items() if state != DirState.GONE)

@@ -71,7 +71,7 @@ class Receiver:
         self._ended: list[int] = []
         self._next_look = 0.0
         self._detail = ""
-        self._complaint = ""
+        self._complaints: dict[str, str] = {}  # by address
         self._alone_since: float | None = None
         self.member = control.join(Role.FEED, self.name, detail=f"{self._paths()}: waiting for a feed")
         try:
@@ -212,17 +212,14 @@ class Receiver:
         if self.segment is not None:
             count = lib.aats_dir_cnt(self.segment.md)
             parts.append(f"{count} symbol{'' if count == 1 else 's'}")
-        elif self._complaint:
-            parts.append(self._complaint)
         return ", ".join(parts)
 
     def _about_path(self, at: int) -> str:
         path, now = self.config.paths[at], lib.aats_recv_path(self._recv, at)
         if not now.feed_id:
-            heard = [
-                f"{count} {what}" for count, what in ((now.foreign, "foreign"), (now.damaged, "damaged or of another layout")) if count
-            ]
-            return f"{path}: waiting for a feed ({', '.join(heard) or 'nothing heard'})"
+            counts = (now.foreign, "foreign"), (now.damaged, "damaged or of another layout")
+            heard = [f"{int(count)} {what}" for count, what in counts if count] + [self._complaints.get(path.where, "")]
+            return f"{path}: waiting for a feed ({', '.join(filter(None, heard)) or 'nothing heard'})"
         state = PathState(now.state)
         source = text(now.source) or text(now.repair)
         return f"{path} <- {text(now.feed)} at {source.rpartition(':')[0]}{'' if state == PathState.LIVE else f': {state.name.lower()}'}"
@@ -236,9 +233,15 @@ class Receiver:
             lib.aats_mail_free(mail[0])
             log.log(level, "%s: %s", self.name, line)
             if level >= logging.WARNING:
-                self._complaint = line
+                self._complain(line)
             worked += 1
         return worked
+
+    def _complain(self, line: str) -> None:
+        """Keep for the slot what is wrong with a path; that a connection ended says less than why, which the feed may have said just before."""
+        where, _, what = line.partition(": ")
+        if where not in self._complaints or not what.startswith("connection to "):
+            self._complaints[where] = what
 
     def _commands(self) -> int:
         command = self.member.poll_command()

@@ -156,9 +156,13 @@ class HistSummary:
 
 
 def hist_pointers(segment: Segment) -> list[Any]:
-    """Return ``aats_hist_t *`` of each histogram of a market-data or trade segment, the unused included; each holds the mapping."""
+    """Return ``aats_hist_t *`` of each histogram of a market-data or trade segment, the unused included; each holds the mapping.
+
+    Those of the wire are a receiver's, one a path.
+    """
     if segment.name.kind == "md":
-        offset, count = int(segment.md.md.stats_off), int(lib.AATS_MD_HISTS)
+        offset = int(segment.md.md.stats_off)
+        count = int(lib.AATS_HIST_MD_WIRE_A) + min(int(segment.md.md.path_cnt), int(lib.AATS_PATH_MAX))
     elif segment.name.kind == "td":
         offset, count = int(segment.array(TD, TD_OFFSET)[0]["stats_off"]), int(lib.AATS_TD_HISTS)
     else:

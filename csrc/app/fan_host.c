@@ -272,8 +272,8 @@ static int rest(aats_fan_host_t *h, int worked)
         return 0;
     }
     if (!aats_fan_follows(h->fan)) {
-        int64_t const ms = (aats_fan_next_mono_ns(h->fan) - h->mono_ns) / 1000000;
-        return ms < 0 ? 0 : ms < IDLE_MS ? (int)ms : IDLE_MS;
+        int64_t const ns = aats_fan_next_mono_ns(h->fan) - h->mono_ns;
+        return ns <= 0 ? 0 : ns < IDLE_MS * 1000000 ? (int)(ns / 1000000) + 1 : IDLE_MS;
     }
     if (wait == AATS_WAIT_SPIN) {
         aats_spin_hint();

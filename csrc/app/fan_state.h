@@ -1,8 +1,8 @@
 /* fan_state.h -- what the files of the fan-out share: its memory and who does what.  See fan.h.
  *
- *   fan.c         life, the step, deadlines            fan_peer.c    hello, questions, answers, what goes out next
- *   fan_log.c     the ring into the log                fan_snap.c    a snapshot of everything
- *   fan_compat.c  the published client
+ *   fan.c         life, the step, deadlines            fan_peer.c    hello, questions, what goes out next
+ *   fan_log.c     the ring into the log                fan_answer.c  answers to questions
+ *   fan_compat.c  the published client                 fan_snap.c    the longest of them: a snapshot of everything
  *
  * A place in the log is a number of bytes since its beginning; it lies at that number modulo log_sz.  A peer moves from message to message: `pos` is its next
  * byte and `msg_end` the end of the message that pos stands in (pos == msg_end: between two).  Only between two do its own answers or a snapshot come in.
@@ -123,8 +123,11 @@ int      fan_book(aats_fan_t *f, uint32_t sym, uint64_t seq, uint8_t *out, size_
 size_t   fan_dir(aats_fan_t *f, uint32_t const *which, uint32_t cnt, uint64_t seq, uint8_t *out);
 size_t   fan_bye(aats_fan_t const *f, uint64_t seq, char const *text, uint8_t *out, size_t cap);
 
-/* fan_peer.c */
+/* fan_answer.c */
 int  peer_answer(aats_fan_t *f, int peer, int may_snap);             /* works on a peer's questions; bytes made */
+
+/* fan_peer.c */
+int  peer_room(aats_fan_t const *f, peer_t *p, size_t n);            /* makes n bytes free behind what waits in own; 0: there are not so many */
 int  peer_ask(aats_fan_t *f, peer_t *p, aats_ask_t const *q);        /* AATS_OK, AATS_E_PROTO, AATS_E_FULL */
 void peer_end(aats_fan_t *f, peer_t *p, char const *why);            /* BYE, then LAST */
 void peer_drop(aats_fan_t *f, peer_t *p);                            /* reset at once */

@@ -220,18 +220,24 @@ static void map_directory(aats_reader_t *r, int feed)
 }
 
 /* judge notes why each connection that we live on is bad, and why the feed as a whole is: its process, else the worst
- * connection.  1 if any of it is other than it was. */
+ * connection.  The connections of a receiver are its paths, and one that is good carries the books: only without any is it
+ * down.  1 if any of it is other than it was. */
 static int judge(feed_t *f, int64_t now_mono_ns)
 {
     uint32_t worst = (uint32_t)aats_pulse_why(&f->pulse, now_mono_ns);
-    int changed = 0;
+    uint64_t const paths = aats_load_acquire(&f->md.md->path_cnt);
+    uint32_t worst_link = AATS_WHY_NONE;
+    int changed = 0, carried = 0;
     for (uint32_t link = 0; link < AATS_LINK_MAX; link++) {
-        if (!(f->links >> link & 1)) continue;
+        if (!(f->links >> link & 1) && link >= paths) continue;
         uint8_t const why = (uint8_t)aats_valid_why(AATS_F_VALID, 0, &f->pulse, link, now_mono_ns);
+        if (link < paths && why == AATS_WHY_NONE) carried = 1;
+        if (!(f->links >> link & 1)) continue;
         changed |= why != f->link_why[link];
         f->link_why[link] = why;
-        if (worst == AATS_WHY_NONE) worst = why;
+        if (worst_link == AATS_WHY_NONE) worst_link = why;
     }
+    if (worst == AATS_WHY_NONE && !carried) worst = worst_link;
     changed |= worst != f->why;
     f->why = worst;
     return changed;
@@ -274,6 +280,7 @@ static int take_book(aats_reader_t *r, feed_t *f, aats_reader_sub_t *s, int64_t 
         return 0;
     }
     int const why = aats_valid_why(r->head.flags, r->head.why, &f->pulse, r->head.link, now_mono_ns);
+    if (r->head.link < AATS_LINK_MAX) s->link = r->head.link, f->links |= 1u << s->link;
     int const news = r->head.rec >= s->book_next;
     if (news) s->book_next = r->head.rec + 1;
     if (why != AATS_WHY_NONE) return s->valid ? give_invalid(r, out, s, (uint32_t)why) : 0;

@@ -91,8 +91,7 @@ aats_recv_t *aats_recv_new(aats_recv_opts_t const *opts, char *why, size_t why_s
         path_t *p = &r->paths[i];
         p->index = i;
         p->opts = r->opts.path[i];
-        p->best_rtt_ns = -1;
-        for (int c = 0; c < CLOCKS; c++) p->clock_rtt_ns[c] = -1;
+        recv_pulse_host(p);
         p->pub.kind = p->opts.kind;
         memcpy(p->pub.addr, p->opts.addr, sizeof p->pub.addr);
         p->syms = calloc(AATS_DIR_MAX, sizeof *p->syms);
@@ -163,6 +162,7 @@ int aats_recv_attach(aats_recv_t *r, void *mem, size_t size, aats_slot_t *slot, 
         return AATS_E_ARG;
     }
     for (int i = 0; i < r->path_cnt; i++) {
+        recv_path_reset(&r->paths[i]);
         if (recv_path_room(&r->paths[i], r->view.ring_levels, r->opts.hold_max)) continue;
         snprintf(why, why_sz, "no memory to hold records");
         return AATS_E_NOMEM;
@@ -341,6 +341,7 @@ void recv_lock(aats_recv_t *r, path_t *p, aats_wire_t const *head, char const *s
     p->locked = 1;
     p->has_beat = 0;
     p->said = 0;
+    if (strcmp(p->source, source) != 0) recv_pulse_host(p);
     p->pub.feed_id = head->feed_id;
     p->pub.generation = head->generation;
     snprintf(p->source, sizeof p->source, "%s", source);

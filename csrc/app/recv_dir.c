@@ -109,7 +109,7 @@ uint8_t recv_dir_why(path_t const *p, rsym_t const *s)
 static void tell(aats_recv_t *r, path_t *p, uint32_t local, uint8_t why)
 {
     lsym_t *l = &r->syms[local];
-    aats_rec_t rec = {.recv_ns = r->now_ns + p->offset_ns, .seq = l->book_seq, .sym = (uint16_t)local, .kind = AATS_REC_STATE, .epoch = l->epoch,
+    aats_rec_t rec = {.recv_ns = r->now_ns + p->offset_ns, .seq = l->word_seq, .sym = (uint16_t)local, .kind = AATS_REC_STATE, .epoch = l->epoch,
                       .flags = why ? 0 : AATS_F_VALID, .why = why};
     l->book_by = (int8_t)p->index;
     recv_merge_publish(r, p, &rec, NULL, NULL);
@@ -126,11 +126,12 @@ void recv_dir_judge(aats_recv_t *r, uint32_t local)
         rsym_t const *s = &p->syms[l->there[p->index]];
         why = recv_dir_why(p, s);
         if (!why && s->seq != l->book_seq) p->want_snap = 1, why = l->shown_why ? l->shown_why : AATS_WHY_LOSS; /* its book is not the one shown */
+        if (!why && s->deep_first && !l->shown) why = l->shown_why ? l->shown_why : AATS_WHY_LOSS; /* levels of a newer one are on their way */
     }
     if (why && r->path_cnt > 1) {
         path_t *q = &r->paths[1 - p->index];
         rsym_t const *o = l->there[q->index] >= 0 ? &q->syms[l->there[q->index]] : NULL;
-        if (o && !recv_dir_why(q, o)) {
+        if (o && !recv_dir_why(q, o) && !o->deep_first) {
             if (o->seq == l->book_seq) {
                 tell(r, q, local, 0);
                 return;

@@ -75,12 +75,13 @@ static void show_book(aats_recv_t *r, path_t *p, rsym_t *s, aats_rec_t *rec, aat
         return;
     }
     uint8_t const bad = rec->flags & AATS_F_VALID ? p->link_why[s->link % AATS_LINK_MAX] : rec->why ? rec->why : AATS_WHY_SYNCING;
-    if (bad) rec->flags &= (uint8_t)~AATS_F_VALID, rec->why = bad;
+    if (bad) rec->flags &= (uint8_t)~AATS_F_VALID;
+    rec->why = bad;
     rec->sym = (uint16_t)local;
     if (recv_merge_publish(r, p, rec, bids, asks) != AATS_OK) return;
     if (r->path_cnt > 1) p->pub.wins++;
     l->book_by = (int8_t)p->index;
-    l->book_seq = rec->seq;
+    l->book_seq = l->word_seq = rec->seq;
     l->epoch = rec->epoch;
     if (l->shown != !bad || bad) recv_dir_shown(r, local, !bad, bad);
 }
@@ -143,11 +144,13 @@ static void state(aats_recv_t *r, path_t *p, rsym_t *s, uint64_t n, aats_rec_t *
         recv_dir_judge(r, local); /* perhaps the other path has it good */
         if (l->book_by != p->index || !l->shown) return;
     }
-    uint8_t const bad = s->valid ? s->lossy ? AATS_WHY_LOSS : p->link_why[s->link] : s->why ? s->why : AATS_WHY_SYNCING;
-    if (bad) rec->flags &= (uint8_t)~AATS_F_VALID, rec->why = bad;
+    uint8_t const bad = s->valid ? s->lossy || (s->deep_first && !l->shown) ? AATS_WHY_LOSS : p->link_why[s->link] : s->why ? s->why : AATS_WHY_SYNCING;
+    if (bad) rec->flags &= (uint8_t)~AATS_F_VALID;
+    rec->why = bad;
     rec->sym = (uint16_t)local;
     if (recv_merge_publish(r, p, rec, NULL, NULL) != AATS_OK) return;
     l->book_by = (int8_t)p->index;
+    l->word_seq = rec->seq;
     l->epoch = rec->epoch;
     recv_dir_shown(r, local, !bad, bad);
 }

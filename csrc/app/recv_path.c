@@ -27,6 +27,10 @@ int recv_path_room(path_t *p, uint32_t ring_levels, uint32_t hold_max)
 
 void recv_path_reset(path_t *p)
 {
+    if (p->joined) { /* what was missing is never had, and what was held behind it is lost with it */
+        p->pub.lost += p->held;
+        p->pub.given_up += p->top - p->next;
+    }
     if (p->hold_no) memset(p->hold_no, 0, (p->hold_mask + 1) * sizeof *p->hold_no);
     p->joined = 0;
     p->next = p->top = p->join_seq = 0;

@@ -25,7 +25,15 @@ void recv_pulse_reset(path_t *p)
     p->pulse_mono_ns = 0;
     p->feed_state = AATS_STATE_FREE;
     memset(p->link_why, 0, sizeof p->link_why);
+}
+
+/* Another host: its clock is another one, and so is the way. */
+void recv_pulse_host(path_t *p)
+{
     p->has_quick = 0;
+    p->best_rtt_ns = -1;
+    p->offset_ns = p->pub.offset_ns = p->pub.offset_err_ns = 0;
+    for (int i = 0; i < CLOCKS; i++) p->clock_rtt_ns[i] = -1;
 }
 
 int64_t recv_pulse_stale_ns(aats_recv_t const *r, path_t const *p)
@@ -163,7 +171,10 @@ void recv_pulse_beat(aats_recv_t *r, path_t *p, aats_wire_t const *head, int64_t
     int64_t age = said->feed_age_ns;
     if (age < 0) age = 0;
     if (age > AGE_MAX_NS) age = AGE_MAX_NS;
-    beat_t const b = {.seq = seq, .sent_ns = head->sent_ns, .pulse_mono_ns = arrival(r, arrived_ns) - age - late_by(p, head->sent_ns, arrived_ns), .said = *said};
+    beat_t b = {.seq = seq, .sent_ns = head->sent_ns, .said = *said};
+    b.pulse_mono_ns = arrival(r, arrived_ns) - age - late_by(p, head->sent_ns, arrived_ns);
+    /* A snapshot may have waited for us, and of its way nothing else may be known yet; but it was made after it was asked for. */
+    if (p->snap == SNAP_COMING && b.pulse_mono_ns > p->snap_mono_ns - age) b.pulse_mono_ns = p->snap_mono_ns - age;
     if (!p->joined) {
         if (p->snap == SNAP_COMING) p->beats[0] = b, p->beat_cnt = 1; /* it counts when the snapshot has ended */
         return;

@@ -50,7 +50,7 @@ void aats_recv_connecting(aats_recv_t *r, int path)
     p->phase = SIDE_CONNECTING;
     p->phase_mono_ns = r->mono_ns;
     p->in_at = p->in_sz = p->out_sz = 0;
-    p->heard_here = 0;
+    p->heard_here = p->bye = 0;
     p->snap = SNAP_NONE;
     if (aats_recv_address(r, path, ip, sizeof ip, &port)) snprintf(p->pub.repair, sizeof p->pub.repair, strchr(ip, ':') ? "[%s]:%u" : "%s:%u", ip, port);
     p->dirty = 1;
@@ -97,7 +97,7 @@ void aats_recv_closed(aats_recv_t *r, int path, char const *why)
     p->out_sz = 0;
     if (p->opts.kind == AATS_PATH_P2P) p->ended = 1;
     if (p->heard_here) p->fails = 0;
-    if (p->fails < 3 || p->heard_here) recv_say(r, 1, "%s: connection to %s: %s", p->pub.addr, p->pub.repair, why && why[0] ? why : "closed");
+    if (!p->bye && (p->fails < 3 || p->heard_here)) recv_say(r, 1, "%s: connection to %s: %s", p->pub.addr, p->pub.repair, why && why[0] ? why : "closed");
     backoff(r, p);
     p->dirty = 1;
 }
@@ -211,7 +211,9 @@ static void bye(aats_recv_t *r, path_t *p, aats_wire_t const *head, uint8_t cons
     size_t n = head->payload_sz < sizeof text - 1 ? head->payload_sz : sizeof text - 1;
     for (size_t i = 0; i < n; i++) text[i] = payload[i] >= ' ' && payload[i] <= '~' ? (char)payload[i] : '?';
     text[n] = 0;
-    if (p->fails < 3) recv_say(r, 1, "%s: the feed at %s ends the connection: %s", p->pub.addr, p->pub.repair, text);
+    p->bye = 1;
+    if (!(p->said & SAID_BYE)) recv_say(r, 1, "%s: the feed at %s ends the connection: %s", p->pub.addr, p->pub.repair, text);
+    p->said |= SAID_BYE;
     recv_side_close(r, p, 1);
 }
 
@@ -336,7 +338,7 @@ int aats_recv_received(aats_recv_t *r, int path, size_t n, int64_t recv_ns)
         p->in_at += (size_t)got;
         done++;
         p->phase_mono_ns = r->mono_ns;
-        p->heard_here = p->heard_here || head.kind != AATS_WIRE_BYE;
+        if (head.kind != AATS_WIRE_BYE) p->heard_here = 1, p->said &= ~SAID_BYE;
         p->dirty = 1;
         if (head.kind != AATS_WIRE_BYE && !right_feed(r, p, &head)) {
             recv_side_close(r, p, 1);

@@ -54,6 +54,7 @@ typedef struct {
     uint8_t l2_open;     /* the changes of a venue message are not all here yet */
     uint32_t epoch;
     uint64_t book_seq, tick_seq, bbo_seq, l2_seq;
+    uint64_t word_seq;   /* of the last word on the book, a QUOTE or a STATE */
     uint64_t l2_skip[AATS_PATH_MAX]; /* newest message of a path whose changes were passed over before the other path had brought them */
     int32_t there[AATS_PATH_MAX];    /* index on each path, NONE */
 } lsym_t;
@@ -131,6 +132,7 @@ typedef struct {
     /* TCP: recv_side.c */
     int phase;
     int heard_here;          /* a message came over this connection */
+    int bye;                 /* its end was announced, with the reason */
     int64_t phase_mono_ns;   /* since when; of an open one: since something came */
     int64_t try_mono_ns;
     uint32_t fails;
@@ -160,7 +162,7 @@ typedef struct {
 #define SAID_EXP     16u
 #define SAID_ALONE   32u
 #define SAID_MODE    64u
-#define SAID_CAP     128u
+#define SAID_BYE     128u
 
 struct aats_recv {
     aats_recv_opts_t opts;
@@ -204,6 +206,7 @@ size_t recv_path_piece(uint8_t const *at, size_t n, uint32_t cap, aats_rec_t *he
 
 /* recv_pulse.c */
 void recv_pulse_reset(path_t *p);
+void recv_pulse_host(path_t *p);
 void recv_pulse_delay(aats_recv_t *r, path_t *p, int64_t sent_ns, int64_t arrived_ns);
 void recv_pulse_beat(aats_recv_t *r, path_t *p, aats_wire_t const *head, int64_t arrived_ns, aats_wire_beat_t const *said, int by);
 void recv_pulse_reached(aats_recv_t *r, path_t *p); /* next has moved: beats that waited */

@@ -6,6 +6,7 @@
 #define AATS_TESTS_FAN_FIXTURE_H
 
 #include "app/fan.h"
+#include "base/atomics.h"
 #include "proto/wire.h"
 #include "shm/directory.h"
 #include "shm/publish.h"
@@ -72,7 +73,7 @@ __attribute__((unused)) static void fan_close(fan_t *t)
     free(t->view.seg);
 }
 
-__attribute__((unused)) static uint64_t fan_counter(fan_t const *t, int which) { return t->view.md->fan[which]; }
+__attribute__((unused)) static uint64_t fan_counter(fan_t const *t, int which) { return aats_load_relaxed(&t->view.md->fan[which]); }
 
 __attribute__((unused)) static int fan_symbol(fan_t *t, char const *name, uint32_t level_num)
 {

@@ -365,24 +365,32 @@ __attribute__((unused)) static int net_why(net_t *x, unsigned sym)
     return aats_valid_latest(&x->view, &x->slot, sym, &rec, NULL, NULL, 0, x->mono_ns);
 }
 
+/* net_here: our index of a feed's symbol: entries come in the order in which the network lets them. */
+__attribute__((unused)) static unsigned net_here(net_t *x, net_feed_t *f, unsigned sym)
+{
+    int const here = aats_dir_find(&x->view, f->view.dir[sym].symbol);
+    return here < 0 ? AATS_DIR_MAX : (unsigned)here;
+}
+
 /* net_same: book, tops and entry of a symbol are those of the feed. */
 __attribute__((unused)) static int net_same(net_t *x, net_feed_t *f, unsigned sym)
 {
     static aats_level_t a[2][AATS_LEVEL_MAX], b[2][AATS_LEVEL_MAX];
     aats_rec_t there = {0}, here = {0};
+    unsigned const ours = net_here(x, f, sym);
     int const rc = aats_latest_read(&f->view, sym, &there, a[0], a[1], AATS_LEVEL_MAX);
-    if (rc != aats_latest_read(&x->view, sym, &here, b[0], b[1], AATS_LEVEL_MAX)) return 0;
+    if (rc != aats_latest_read(&x->view, ours, &here, b[0], b[1], AATS_LEVEL_MAX)) return 0;
     if (rc == AATS_OK) {
         if (there.seq != here.seq || there.bid_len != here.bid_len || there.ask_len != here.ask_len) return 0;
         if ((there.flags & AATS_F_VALID) != (here.flags & AATS_F_VALID) || there.why != here.why) return 0;
         if (memcmp(a[0], b[0], there.bid_len * sizeof *a[0]) || memcmp(a[1], b[1], there.ask_len * sizeof *a[1])) return 0;
     }
     aats_top_t t = {0}, u = {0};
-    if (aats_top_read(&f->view, sym, &t) != aats_top_read(&x->view, sym, &u)) return 0;
+    if (aats_top_read(&f->view, sym, &t) != aats_top_read(&x->view, ours, &u)) return 0;
     if (t.bbo_seq != u.bbo_seq || t.bid_px_i != u.bid_px_i || t.ask_qty_i != u.ask_qty_i || t.tick_seq != u.tick_seq || t.tick_px_i != u.tick_px_i ||
         t.tick_qty_i != u.tick_qty_i || t.tick_side != u.tick_side) return 0;
     aats_dir_t d, e;
-    if (aats_dir_read(&f->view, sym, &d) != AATS_OK || aats_dir_read(&x->view, sym, &e) != AATS_OK) return 0;
+    if (aats_dir_read(&f->view, sym, &d) != AATS_OK || aats_dir_read(&x->view, ours, &e) != AATS_OK) return 0;
     return !strcmp(d.symbol, e.symbol) && !strcmp(d.native, e.native) && d.state == e.state && d.px_exp == e.px_exp && d.level_num == e.level_num;
 }
 

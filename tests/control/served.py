@@ -66,10 +66,13 @@ class Served:
         return self
 
     def __exit__(self, *exc: object) -> None:
+        self.stop()
+        for thread in threading.enumerate():
+            if thread.name.startswith("aats-keep-"):
+                thread.join(20)
         for one in control.processes():
             if one["role"] in ("feed", "other") and one["alive"]:
                 control.kill(one["pid"])
-        self.stop()
         control.tidy()
 
     @property

@@ -51,7 +51,7 @@ def test_a_wrong_command_line_is_status_2(capsys: pytest.CaptureFixture[str], wo
         (["stop", "12"], "'12' is neither a pid nor a name"),
         (["kill", "binance"], "'binance' is neither a pid nor a name"),
         (["book", "BTCUSDT"], "no feed runs here"),
-        (["control", "--host", "192.0.2.1"], "loopback addresses only"),
+        (["control", "--host", "192.0.2.1"], "aats token --new"),
     ],
 )
 def test_what_cannot_be_done_is_one_line_and_status_1(capsys: pytest.CaptureFixture[str], words: list[str], part: str) -> None:
@@ -168,6 +168,14 @@ def test_config_check_and_show(capsys: pytest.CaptureFixture[str], tmp_path: Pat
     assert shown["feed.symbols"] == {"value": ["BTCUSDT:20"], "from": str(file)}
     assert shown["limits.feed_stale_ms"] == {"value": 500, "from": "default"}
     assert "limits.stop_ms" in aats(capsys, "config", "show")[1]
+    with file.open("a") as more:
+        more.write('[net]\nsend_type = "p2p"\nip = "localhost"\nport = 15004\ncompat = {BTCUSDT = {cid = 1001, level = 5}}\n')
+    shown = json.loads(aats(capsys, "config", "show", str(file), "--json")[1])
+    assert {key: shown[f"net.{key}"]["value"] for key in ("send_type", "ip", "port", "ttl", "loop", "repair_ip", "repair_port", "compat")} == {
+        **{"send_type": "p2p", "ip": "localhost", "port": 15004, "ttl": 1, "loop": True, "repair_ip": "", "repair_port": 0},
+        "compat": {"BTCUSDT": {"cid": 1001, "level": 5}},
+    }
+    assert '{"BTCUSDT": {"cid": 1001, "level": 5}}' in aats(capsys, "config", "show", str(file))[1]
 
 
 def test_doctor_names_what_is_left_over(capsys: pytest.CaptureFixture[str], namespace: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import json
 import os
 import random
@@ -18,7 +20,7 @@ import orjson
 import psutil
 import pytest
 
-from aats import control, control_connections, control_feeds
+from aats import control, control_connections, control_feeds, control_peers
 from aats._ffi import lib
 from aats.errors import ControlError
 from aats.layout import Role
@@ -316,8 +318,83 @@ def test_a_pid_that_another_process_has_by_now_is_left_alone(served: Served, sta
 
 
 def test_deep_tables_and_foreign_files_start_nothing(served: Served) -> None:
-    for wrong in ({"feed": {"venue": "BINANCE", "name": "../x", "symbols": ["BTCUSDT"]}}, {"feed": {"symbols": [[]]}}, {"exec": {}}):
+    bad: list[dict[str, Any]] = [
+        {"feed": {"venue": "BINANCE", "name": "../x", "symbols": ["BTCUSDT"]}},
+        {"feed": {"symbols": [[]]}},
+        {"exec": {}},
+    ]
+    for wrong in bad:
         with pytest.raises(Exception, match="start_market"):
             served.ask({"op": "start_market", "config": wrong})
     assert [one["role"] for one in served.ask({"op": "list"})["processes"]] == ["control"]
     assert served.ask({"op": "start_market", "config": tables()})["started"]
+
+
+def test_an_accept_that_fails_is_tried_again_after_a_pause(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[float] = []
+
+    async def fail(listener: object) -> None:
+        calls.append(time.monotonic())
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    waiting = socket.create_connection(("127.0.0.1", served.port), timeout=10)  # this one is accepted still, or was
+    monkeypatch.setattr(served._loop, "sock_accept", fail)
+    with socket.create_connection(("127.0.0.1", served.port), timeout=10) as sock:
+        deadline = time.monotonic() + 10
+        while len(calls) < 4 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert len(calls) >= 4, "it has given up"
+        assert calls[-1] - calls[0] >= (len(calls) - 1) * 0.01, "it spins"
+        monkeypatch.undo()
+        sock.sendall(b'{"op":"state"}\n')
+        assert b'"ok":true' in sock.recv(65536), "what waited in the queue is served afterwards"
+    waiting.close()
+
+
+class Face:
+    """Stands for the face of the published client."""
+
+    def __init__(self) -> None:
+        self.port, self.ticks, self.closed = 0, 0, False
+        self.frames: list[bytes] = []
+
+    async def connection(self, first: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.frames.append(first)
+        if b"fault" in first:
+            raise RuntimeError("a fault of the face")
+        writer.write(b"answer")
+        await writer.drain()
+
+    def tick(self) -> None:
+        self.ticks += 1
+        raise RuntimeError("a fault of the face")
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_frames_of_the_published_client_reach_its_face_whole_and_its_faults_end_nothing() -> None:
+    face = Face()
+    frames = [len(body).to_bytes(4, "big") + body for body in (b"{}", b'{"type":"x"}' * 5000, b'{"fault":1}')]
+    with Served(compat=face) as served:
+        assert face.port == served.port
+        for frame, step in ((frames[0], 1), (frames[1], 30_000), (frames[2], 100)):
+            with socket.create_connection(("127.0.0.1", served.port), timeout=10) as sock:
+                for at in range(0, len(frame), step):
+                    sock.sendall(frame[at : at + step])
+                said = sock.recv(100)
+                assert said == (b"" if b"fault" in frame else b"answer")
+        with socket.create_connection(("127.0.0.1", served.port), timeout=10) as sock:
+            sock.sendall((8 << 20).to_bytes(4, "big") + b"x" * 100)
+            assert b"too_big" in sock.recv(1000)
+        assert served.ask({"op": "list"})["processes"]
+    assert face.frames == frames and face.ticks > 0 and face.closed
+
+
+def test_the_face_of_the_published_client_is_this_users_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control_peers, "uid_of_peer", lambda own, peer: 12345)
+    face = Face()
+    with Served(compat=face) as served, socket.create_connection(("127.0.0.1", served.port), timeout=10) as sock:
+        sock.sendall(b"\x00\x00\x00\x02{}")
+        assert json.loads(sock.makefile("rb").readline())["error"]["code"] == "refused"
+    assert face.frames == []

@@ -39,7 +39,8 @@ LISTER, MARKET, TAKER, MAKER, PRINTER = (
     "tc4_run_simple_maker_strategy.py",
     "tc5_run_simple_data_printer_strategy.py",
 )
-EXAMPLE = "demo_main.py"
+EXAMPLE, EXAMPLE_MARKET = "demo_main.py", "demo_run_market_instance.py"
+LISTERS_ADDRESS = "54.199.162.238"  # a far control server that tc1 and the demo have in them
 MOVER = ("published-mover", "published-mover")
 BEGIN = {"BTC": Decimal(100_000), "ETH": Decimal(100_000), "USDT": Decimal(10_000_000_000)}
 FAR = Decimal(7)  # further than the maker quotes: 0.0001 of the price of 61,000

@@ -24,18 +24,20 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from unittest import mock
 
 import pytest
 
 from tests.live.looks import READY_S, ROOT, end_all, line_of
+from tests.live.procs import Proc
 
 RELAY = Path(__file__).with_name("relay.py")
 NET = "10.77.0"
 CARD = "eth0"
+T = TypeVar("T", bound=Proc)
 
 
 class Talk:
@@ -112,7 +114,7 @@ class Host:
         self.python = self.home / "python"
         self.python.write_text(f'#!/bin/sh\nexec {shlex.join([*inside, sys.executable])} "$@"\n')
         self.python.chmod(0o700)
-        self._entered = contextlib.ExitStack()
+        self._entered: list[contextlib.ExitStack] = []
 
     @property
     def env(self) -> dict[str, str]:
@@ -143,12 +145,14 @@ class Host:
 
     def __enter__(self) -> Host:
         """From here on: `sys.executable` starts there, AATS_NS and AATS_HOME are its own."""
-        self._entered.enter_context(mock.patch.dict(os.environ, self.env))
-        self._entered.enter_context(mock.patch.object(sys, "executable", str(self.python)))
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(mock.patch.dict(os.environ, self.env))
+            stack.enter_context(mock.patch.object(sys, "executable", str(self.python)))
+            self._entered.append(stack.pop_all())
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._entered.close()
+        self._entered.pop().close()
 
     def end_all(self) -> list[str]:
         """Kill every process of its table; return who was still there."""
@@ -249,3 +253,15 @@ def on(host: Host | None) -> Iterator[None]:
     """Be on a host for a while; None: on this machine."""
     with host or contextlib.nullcontext():
         yield
+
+
+@contextlib.contextmanager
+def living_on(host: Host | None, make: Callable[[], T]) -> Iterator[T]:
+    """Start a process there, one of ``tests/live/procs.py``, and end it there."""
+    with on(host):
+        proc = make()
+    try:
+        yield proc
+    finally:
+        with on(host):
+            proc.end()

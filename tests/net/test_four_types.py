@@ -18,7 +18,6 @@ import pytest
 
 from aats import control
 from aats.layout import Role
-from tests.live.conftest import own_world  # noqa: F401  (a fixture)
 from tests.live.looks import READY_S, ROOT, eventually, free_port, tool
 from tests.live.procs import FeedProc, Proc, Sim
 

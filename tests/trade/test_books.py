@@ -178,6 +178,19 @@ def test_books_follow_a_feed_into_its_next_life(start_feed: Callable[..., FeedPr
     assert book.view["bids"]["px_i"][0] == MID + 49_000_000
 
 
+@pytest.mark.parametrize("why", [Why.LOSS, Why.LINK_DOWN, Why.GAP])
+def test_books_follow_a_feed_whose_last_word_was_that_the_book_is_bad(why: Why, make_feed: Callable[..., SyntheticFeed]) -> None:
+    feed = make_feed()
+    feed.book(0, MID)
+    book, copied = (aats.attach().book(BTC) for _ in range(2))
+    feed.invalid(0, why)
+    assert book.why == copied.copy().why == why
+    feed.generation()
+    feed.book(0, MID)
+    eventually(lambda: book.valid)
+    eventually(lambda: copied.copy().valid)
+
+
 def test_a_symbol_missing_from_the_next_life_is_no_book(make_feed: Callable[..., SyntheticFeed]) -> None:
     feed = make_feed()
     feed.book(0, MID)

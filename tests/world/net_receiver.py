@@ -322,7 +322,7 @@ class Receiver:
             return
         again = rec.kind == lib.AATS_REC_QUOTE and symbol in reading.fallen  # the same book once more says that it is good again
         if rec.kind == lib.AATS_REC_QUOTE:
-            reading.fallen.discard(symbol)
+            (reading.fallen.discard if rec.flags & lib.AATS_F_VALID else reading.fallen.add)(symbol)
         if number <= 0:
             return
         if number > len(self.events):

@@ -231,9 +231,11 @@ class Sender:
         if sym is None:
             return
         if event.kind == lib.AATS_REC_QUOTE:
+            if not self.valid[event.symbol]:
+                return  # what has queued up meanwhile proves nothing: see quote_again
             level_num = self.view.dir[sym].level_num
             sides = event.bids[: level_num * LEVEL_SZ], event.asks[: level_num * LEVEL_SZ]
-            if self.valid[event.symbol] and self.last.get(event.symbol) == sides:
+            if self.last.get(event.symbol) == sides:
                 return
             self._quote(event.symbol, event.seq, sides, event.number, now_ns)
         else:

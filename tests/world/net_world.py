@@ -83,6 +83,7 @@ class NetWorld:
                 self.receiver.pipes[number] = pipe
         longest = max(max(calm.longest_ns(), faulty.longest_ns()) for calm, faulty in zip(plan.calm, plan.faulty))
         stale_ns = max(one.stale_ns for one in plan.geometry)
+        self.under_way_ns = longest + plan.hold_ns + 3 * max(plan.step_ms) * MS
         self.receiver.allowed_ns = stale_ns + plan.hold_ns + longest + 3 * max(plan.step_ms) * MS
         self._later: list[tuple[int, Callable[[], None]]] = []
 
@@ -146,10 +147,11 @@ class NetWorld:
     def _behind(self) -> list[str]:
         """Return what is not as good here as at some feed."""
         told = []
+        as_of_ns = self.now_ns - self.under_way_ns if self.trading else self.now_ns
         for sender in self.senders:
             for symbol in sender.index:
                 why = self.receiver.good.get(symbol, -1)
-                newest = max(sender.told.books.get(symbol, {0: []}))
+                newest = next((seq for when_ns, seq in reversed(sender.told.seen.get(symbol, ())) if when_ns <= as_of_ns), 0)
                 if not sender.valid[symbol]:
                     told.append(f"{symbol} of feed {sender.number} is not good itself")
                 elif why:
@@ -274,8 +276,8 @@ class NetWorld:
     def rest(self) -> None:
         """End the faults; wait until everything is good again, then look at what was counted."""
         self.heal()
+        self.sleep(self.under_way_ns + SECOND // 4)  # by now the last hole is known
         self.until(self.all_good, HEAL_NS, "good again after the faults")
-        self.sleep(SECOND // 4)
         self.trading = False
         self.until(self.all_good, HEAL_NS, "good in silence")
         self.sleep(SECOND)
@@ -297,11 +299,14 @@ class NetWorld:
                 raise Wrong(f"{missing} trades and level changes were never told, {given_up} records given up")
 
     def _missing(self, numbers: dict[int, tuple[int, int, str]]) -> int:
-        """Return the trades and level changes of a generation that were not told, between the first and the last that were."""
+        """Return the trades and level changes of a generation that were not told, of each symbol between the first and the last that were."""
         kinds = (lib.AATS_REC_TICK, lib.AATS_REC_L2)  # books and bests may come from a snapshot, whose records before are not told
-        flow = [number for number, (_, kind, _) in numbers.items() if kind in kinds]
-        told = [number for number in flow if number in self.receiver.told]
-        return sum(min(told) < number < max(told) for number in flow if number not in self.receiver.told) if told else 0
+        missing = 0
+        for symbol in {symbol for _, _, symbol in numbers.values()}:  # one that is not in the directory yet cannot be told of
+            flow = [number for number, (_, kind, name) in numbers.items() if kind in kinds and name == symbol]
+            told = [number for number in flow if number in self.receiver.told]
+            missing += sum(min(told) < number < max(told) for number in flow if number not in self.receiver.told) if told else 0
+        return missing
 
     def run(self) -> NetWorld:
         """Live through the plan; raise `Wrong` with the seed at the first thing that is not so."""

@@ -1,0 +1,294 @@
+"""Measure the network: one way by each type of sending, and what a hundred subscribers do to the feed that serves them.
+
+    python -m tools.bench_net latency [--samples N] [--ordinary] [--json]
+    python -m tools.bench_net subscribers [--tape FILE ...] [--subscribers 100] [--window 6] [--pairs 8] [--json]
+
+``latency``: tests/bench/bench_net.c, built as the product is (gcc -O3): a quote from before its publication in a feed's segment to after its publication in a
+receiver's, beside a plain C loop of the same size in the same run (tests/bench/ref/net_plain.c).  Its two threads spin, a second or so for each type, with
+SCHED_FIFO where that is allowed and not ``--ordinary``: on a busy host the scheduler is measured otherwise.
+
+``subscribers``: real processes. ``aats sim`` plays a tape at its recorded pace, ``aats feed`` sends P2P, and a process of N subscribers comes and goes, one of
+which never reads.  Windows with and without them take turns in the one run; received -> published (the feed's own histogram) of both is compared, and the
+feed's memory.  The first window with subscribers lasts until the one that does not read has been cut.
+
+Needs the repository; ``subscribers`` also recorded traffic (AATS_DATA).  Exit status: 0, or 1 where a target is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import selectors
+import shlex
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tools.bench_orders import cpu
+from tools.cbuild import _COMMON, ROOT, VARIANTS, Build, BuildError
+
+#: How much of the plain loop's median one way may take; how much of the median and p99 without subscribers a hundred may cost.
+WAY_RATIO, FAN_RATIO = 1.3, 1.1
+TYPES = ("multibroad", "broadcast", "p2p")
+TAPE = ("binance-spot/hftbacktest/btcusdt_20240808.gz", "binance-spot/hftbacktest/btcusdt_20240809.gz")
+CUT_S = 300.0
+
+
+# ------------------------------------------------------------------------------------------------------- one way
+
+
+def _fifo() -> list[str]:
+    """Return what puts a command under SCHED_FIFO, [] where this user may not."""
+    words = ["chrt", "-f", "10"]
+    with contextlib.suppress(OSError):
+        if subprocess.run([*words, "true"], capture_output=True).returncode == 0:
+            return words
+    return []
+
+
+def latency(options: argparse.Namespace) -> tuple[dict[str, Any], bool]:
+    """Return what was measured, and whether every type met its target."""
+    words = [] if options.ordinary else _fifo()
+    exe = Build("plain").executable(ROOT / "tests/bench/bench_net.c")
+    done = subprocess.run([*words, str(exe), str(options.samples)], text=True, stdout=subprocess.PIPE, check=True)
+    head, rows = "", {}
+    for line in done.stdout.splitlines():
+        if line.startswith("#"):
+            head = line[1:].strip()
+            continue
+        name, *numbers = line.split("\t")
+        rows[name] = dict(zip(("p50", "p99", "p99_9", "max", "count"), map(int, numbers), strict=True))
+    ratios = {name: round(rows[name]["p50"] / max(1, rows[f"{name} plain"]["p50"]), 3) for name in TYPES}
+    flags = shlex.join([*(flag for flag in _COMMON if not flag.startswith("-W")), *VARIANTS["plain"].flags])
+    about = {"machine": head, "cpu": cpu(), "flags": flags, "scheduling": "SCHED_FIFO" if words else "ordinary"}
+    return {**about, "unit": "ns", "rows": rows, "ratio_p50": ratios, "target": WAY_RATIO}, max(ratios.values()) <= WAY_RATIO
+
+
+def print_latency(found: dict[str, Any]) -> None:
+    """Print it as a table."""
+    print(f"\n{'one way over lo, ns':30}{'p50':>9}{'p99':>9}{'p99.9':>10}{'max':>11}{'count':>9}")
+    for name, row in found["rows"].items():
+        print(f"{name:30}{row['p50']:9}{row['p99']:9}{row['p99_9']:10}{row['max']:11}{row['count']:9}")
+    for name, ratio in found["ratio_p50"].items():
+        print(f"{name + ': p50 over plain':30}{ratio:9.2f}  <= {WAY_RATIO}: {'yes' if ratio <= WAY_RATIO else 'NO'}")
+
+
+# -------------------------------------------------------------------------------------------------- subscribers
+
+
+def subscribe(where: str, cnt: int) -> None:
+    """Be so many subscribers, until killed: all but one read and throw away.  A line when the last is connected."""
+    from aats._ffi import ffi, lib
+
+    host, _, port = where.rpartition(":")
+    hello = ffi.new("aats_hello_t *", {"magic": lib.AATS_HELLO_MAGIC, "version": lib.AATS_WIRE_VERSION, "flags": lib.AATS_HELLO_STREAM})
+    hello.layout_hash = lib.aats_seg_layout_hash()
+    ready = selectors.DefaultSelector()
+    kept = []
+    for number in range(cnt):
+        one = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        if number == 0:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # the one that never reads
+        one.connect((host, int(port)))
+        one.sendall(bytes(ffi.buffer(hello)))
+        kept.append(one)
+        if number:
+            one.setblocking(False)
+            ready.register(one, selectors.EVENT_READ)
+    print("ready", flush=True)
+    room = bytearray(1 << 20)
+    os.nice(5)
+    while True:
+        for key, _ in ready.select(1):
+            with contextlib.suppress(BlockingIOError):
+                if not key.fileobj.recv_into(room):  # type: ignore[union-attr]
+                    return
+        time.sleep(0.002)  # one pass of all rather than a wake-up for each: it is the feed that is measured
+
+
+@contextlib.contextmanager
+def subscribers(where: str, cnt: int) -> Iterator[None]:
+    """Run a process of subscribers."""
+    with subprocess.Popen([sys.executable, "-m", "tools.bench_net", "be", where, str(cnt)], cwd=ROOT, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        try:
+            if process.stdout.readline().strip() != b"ready":
+                raise RuntimeError("the subscribers did not get in")
+            yield
+        finally:
+            process.kill()
+
+
+class Window:
+    """Sums of one histogram over the windows of one kind."""
+
+    def __init__(self) -> None:
+        self.buckets: Any = 0
+        self.rss = 0
+
+    def add(self, before: Any, after: Any, rss: int) -> None:
+        """Take what came between two copies of the histogram."""
+        self.buckets = self.buckets + (after - before)
+        self.rss = max(self.rss, rss)
+
+    def at(self, part: float) -> int:
+        """Return a percentile in ns."""
+        from aats._ffi import ffi, lib
+
+        hist = ffi.new("aats_hist_t *", {"min_ns": 1, "max_ns": 1 << 62})
+        for number in np.flatnonzero(self.buckets):
+            hist.bucket[int(number)] = int(self.buckets[number])
+        return int(lib.aats_hist_percentile(hist, part))
+
+    def row(self) -> dict[str, int]:
+        """Return its figures."""
+        return {"p50": self.at(0.5), "p99": self.at(0.99), "p99_9": self.at(0.999), "count": int(np.sum(self.buckets)), "rss": self.rss}
+
+
+class FeedLook:
+    """What is looked at in a running feed."""
+
+    def __init__(self, feed: Any) -> None:
+        import psutil
+
+        self.segment = feed.segment()
+        self.process = psutil.Process(feed.pid)
+
+    def buckets(self) -> Any:
+        """Copy the buckets of received -> published."""
+        from aats._ffi import ffi, lib
+        from aats.shm.look import hist_pointers
+
+        copy = ffi.new("aats_hist_t *")
+        lib.aats_hist_copy(copy, list(hist_pointers(self.segment))[lib.AATS_HIST_MD_RECV_PUB])
+        return np.frombuffer(ffi.buffer(copy.bucket), np.uint64).astype(np.int64)
+
+    def fan(self, counter: int) -> int:
+        """Return a counter of the fan-out."""
+        return int(self.segment.md.md.fan[counter])
+
+    def rss(self) -> int:
+        """Return the memory of the feed's process."""
+        return int(self.process.memory_info().rss)
+
+
+def watch(look: FeedLook, into: Window, seconds: float) -> None:
+    """Let a window pass."""
+    before = look.buckets()
+    time.sleep(seconds)
+    into.add(before, look.buckets(), look.rss())
+
+
+def measure(look: FeedLook, where: str, options: argparse.Namespace) -> dict[str, Any]:
+    """Let windows with and without subscribers take turns."""
+    from aats.layout import FanCounter
+
+    without, with_them, slow_s = Window(), Window(), 0.0
+    for pair in range(options.pairs):
+        watch(look, without, options.window)
+        with subscribers(where, options.subscribers):
+            time.sleep(1)  # their snapshots
+            watch(look, with_them, options.window)
+            began = time.monotonic()
+            while pair == 0 and look.fan(FanCounter.SLOW) == 0 and time.monotonic() - began < CUT_S:
+                time.sleep(0.5)
+                slow_s = time.monotonic() - began + options.window + 1
+            if pair == 0:
+                others = look.fan(FanCounter.SUBS)
+        time.sleep(0.5)
+    found = {"none": without.row(), "all": with_them.row()}
+    fan = {one.name.lower(): look.fan(one) for one in FanCounter}
+    grown = with_them.rss - without.rss
+    ratios = {key: round(found["all"][key] / max(1, found["none"][key]), 3) for key in ("p50", "p99", "p99_9")}
+    return {"rows": found, "ratio": ratios, "slow_cut_after_s": round(slow_s, 1), "others_then": others, "memory_grown": grown, "fan": fan}
+
+
+def run_subscribers(options: argparse.Namespace) -> tuple[dict[str, Any], bool]:
+    """Return what was measured, and whether the targets were met."""
+    data = Path(os.environ.get("AATS_DATA") or ROOT.parent / "shared" / "data")
+    tapes = options.tape or [data / name for name in TAPE]
+    missing = [str(tape) for tape in tapes if not Path(tape).is_file()]
+    if missing:
+        raise FileNotFoundError(f"no recorded traffic at {', '.join(missing)}: set AATS_DATA, or name files with --tape")
+    with tempfile.TemporaryDirectory(prefix="aats-bench-") as home:
+        os.environ.update(AATS_HOME=home, AATS_NS=f"bench{os.getpid()}", AATS_SUPERVISOR="off")
+        from tests.live.looks import end_all, free_port
+        from tests.live.procs import FeedProc, Sim
+
+        port = free_port()
+        words = [word for tape in tapes for word in ("--tape", str(tape))]
+        try:
+            with Sim(*words) as sim:
+                symbols = [symbol.split(".")[0] for symbol in sim.ready["symbols"]]
+                with FeedProc(sim, symbols, net={"send_type": "p2p", "ip": "127.0.0.1", "port": port}) as feed:
+                    feed.wait_live()
+                    found = measure(FeedLook(feed), f"127.0.0.1:{port}", options)
+        finally:
+            end_all()
+    about = {"cpu": cpu(), "cores": len(os.sched_getaffinity(0)), "wait": os.environ.get("AATS_WAIT", "by itself")}
+    about |= {"tape": [str(tape) for tape in tapes], "subscribers": options.subscribers, "target": FAN_RATIO}
+    met = found["ratio"]["p50"] <= FAN_RATIO and found["ratio"]["p99"] <= FAN_RATIO and found["fan"]["slow"] >= 1
+    return {**about, **found}, met
+
+
+def print_subscribers(found: dict[str, Any]) -> None:
+    """Print it as a table."""
+    print(f"\n{'received -> published, ns':30}{'p50':>9}{'p99':>9}{'p99.9':>10}{'count':>9}{'memory':>12}")
+    for name, row in (("no subscribers", found["rows"]["none"]), (f"{found['subscribers']}, one never reads", found["rows"]["all"])):
+        print(f"{name:30}{row['p50']:9}{row['p99']:9}{row['p99_9']:10}{row['count']:9}{row['rss'] >> 20:8} MiB")
+    for key in ("p50", "p99"):
+        print(f"{key + ' ratio':30}{found['ratio'][key]:9.2f}  <= {FAN_RATIO}: {'yes' if found['ratio'][key] <= FAN_RATIO else 'NO'}")
+    print(f"the slow one: {found['fan']['slow']} cut, the first after {found['slow_cut_after_s']} s; {found['others_then']} others stayed")
+
+
+# --------------------------------------------------------------------------------------------------- command line
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(prog="python -m tools.bench_net", description="Measure the network.")
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    one = verbs.add_parser("latency", help="one way by each type, beside a plain loop")
+    one.add_argument("--samples", type=int, default=10000, help="of each (default 10000)")
+    one.add_argument("--ordinary", action="store_true", help="no SCHED_FIFO")
+    one.add_argument("--json", action="store_true", help="one JSON object")
+    many = verbs.add_parser("subscribers", help="what subscribers cost the feed")
+    many.add_argument("--tape", action="append", help="parts of one tape (default: BTCUSDT of August 2024)")
+    many.add_argument("--subscribers", type=int, default=100)
+    many.add_argument("--window", type=float, default=6.0, help="seconds (default 6)")
+    many.add_argument("--pairs", type=int, default=8, help="windows of each kind (default 8)")
+    many.add_argument("--json", action="store_true", help="one JSON object")
+    be = verbs.add_parser("be")
+    be.add_argument("where")
+    be.add_argument("cnt", type=int)
+    options = parser.parse_args(argv)
+    if options.verb == "be":
+        subscribe(options.where, options.cnt)
+        return 0
+    try:
+        found, met = latency(options) if options.verb == "latency" else run_subscribers(options)
+    except (BuildError, OSError, RuntimeError, subprocess.CalledProcessError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    found["command"] = shlex.join(["python", "-m", "tools.bench_net", *(argv if argv is not None else sys.argv[1:])])
+    if options.json:
+        print(json.dumps({**found, "met": met}))
+    else:
+        for key, value in found.items():
+            if not isinstance(value, dict):
+                print(f"{key + ':':18} {value}")
+        (print_latency if options.verb == "latency" else print_subscribers)(found)
+    return 0 if met else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
