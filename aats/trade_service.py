@@ -152,7 +152,7 @@ class TradeService:
         """
         self._control = check_address(ip, port, "set_ts_connection")
 
-    def set_md_connection(self, ip: str, port: int, send_type: NetWorkType | str | int, netcard_name: str = "") -> None:
+    def set_md_connection(self, ip: str, port: int, send_type: NetWorkType | str | int, *, netcard_name: str = "") -> None:
         """Say where market data comes from; not called: shared memory of this host.
 
         Parameters

@@ -125,9 +125,9 @@ EXAMPLES_MAY = (
     "aats.trade_service",
 )
 
-#: What tools may import: what they show, and each other.  Two drive the tests and may see them.
+#: What tools may import: what they show, and each other.  Some drive the tests and may see them.
 TOOLS_MAY = ("aats.layout", "aats.shm", "aats.errors", "aats.journal", "tools")
-TOOLS_THAT_DRIVE_TESTS = ("tools.faults", "tools.netfaults", "tools.sabotage")
+TOOLS_THAT_DRIVE_TESTS = ("tools.bench_net", "tools.faults", "tools.netfaults", "tools.sabotage")
 
 # ------------------------------------------------------------------------------------------------------------- C
 

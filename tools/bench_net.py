@@ -1,15 +1,16 @@
 """Measure the network: one way by each type of sending, and what a hundred subscribers do to the feed that serves them.
 
     python -m tools.bench_net latency [--samples N] [--ordinary] [--json]
-    python -m tools.bench_net subscribers [--tape FILE ...] [--subscribers 100] [--window 6] [--pairs 8] [--json]
+    python -m tools.bench_net subscribers [--tape FILE ...] [--subscribers 100] [--window 3] [--pairs 20] [--json]
 
 ``latency``: tests/bench/bench_net.c, built as the product is (gcc -O3): a quote from before its publication in a feed's segment to after its publication in a
 receiver's, beside a plain C loop of the same size in the same run (tests/bench/ref/net_plain.c).  Its two threads spin, a second or so for each type, with
 SCHED_FIFO where that is allowed and not ``--ordinary``: on a busy host the scheduler is measured otherwise.
 
 ``subscribers``: real processes. ``aats sim`` plays a tape at its recorded pace, ``aats feed`` sends P2P, and a process of N subscribers comes and goes, one of
-which never reads.  Windows with and without them take turns in the one run; received -> published (the feed's own histogram) of both is compared, and the
-feed's memory.  The first window with subscribers lasts until the one that does not read has been cut.
+which never reads (tests/live/crowd.py).  Short windows with and without them take turns in the one run, so that whatever else the host does falls on both;
+received -> published (the feed's own histogram) of both is compared, and the feed's memory.  The first window with subscribers lasts until the one that does
+not read has been cut.
 
 Needs the repository; ``subscribers`` also recorded traffic (AATS_DATA).  Exit status: 0, or 1 where a target is missed.
 """
@@ -19,15 +20,13 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import math
 import os
-import selectors
 import shlex
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -85,47 +84,9 @@ def print_latency(found: dict[str, Any]) -> None:
 # -------------------------------------------------------------------------------------------------- subscribers
 
 
-def subscribe(where: str, cnt: int) -> None:
-    """Be so many subscribers, until killed: all but one read and throw away.  A line when the last is connected."""
-    from aats._ffi import ffi, lib
-
-    host, _, port = where.rpartition(":")
-    hello = ffi.new("aats_hello_t *", {"magic": lib.AATS_HELLO_MAGIC, "version": lib.AATS_WIRE_VERSION, "flags": lib.AATS_HELLO_STREAM})
-    hello.layout_hash = lib.aats_seg_layout_hash()
-    ready = selectors.DefaultSelector()
-    kept = []
-    for number in range(cnt):
-        one = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-        if number == 0:
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # the one that never reads
-        one.connect((host, int(port)))
-        one.sendall(bytes(ffi.buffer(hello)))
-        kept.append(one)
-        if number:
-            one.setblocking(False)
-            ready.register(one, selectors.EVENT_READ)
-    print("ready", flush=True)
-    room = bytearray(1 << 20)
-    os.nice(5)
-    while True:
-        for key, _ in ready.select(1):
-            with contextlib.suppress(BlockingIOError):
-                if not key.fileobj.recv_into(room):  # type: ignore[union-attr]
-                    return
-        time.sleep(0.002)  # one pass of all rather than a wake-up for each: it is the feed that is measured
-
-
-@contextlib.contextmanager
-def subscribers(where: str, cnt: int) -> Iterator[None]:
-    """Run a process of subscribers."""
-    with subprocess.Popen([sys.executable, "-m", "tools.bench_net", "be", where, str(cnt)], cwd=ROOT, stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        try:
-            if process.stdout.readline().strip() != b"ready":
-                raise RuntimeError("the subscribers did not get in")
-            yield
-        finally:
-            process.kill()
+def bucket_low(bucket: int) -> int:
+    """Return the smallest value of a histogram's bucket (csrc/shm/stats.h)."""
+    return bucket if bucket < 64 else (64 + bucket % 64) << (bucket // 64 - 1)
 
 
 class Window:
@@ -141,13 +102,10 @@ class Window:
         self.rss = max(self.rss, rss)
 
     def at(self, part: float) -> int:
-        """Return a percentile in ns."""
-        from aats._ffi import ffi, lib
-
-        hist = ffi.new("aats_hist_t *", {"min_ns": 1, "max_ns": 1 << 62})
-        for number in np.flatnonzero(self.buckets):
-            hist.bucket[int(number)] = int(self.buckets[number])
-        return int(lib.aats_hist_percentile(hist, part))
+        """Return a percentile in ns: the middle of its bucket."""
+        seen = np.cumsum(self.buckets)
+        bucket = int(np.searchsorted(seen, max(1, math.ceil(part * int(seen[-1])))))
+        return (bucket_low(bucket) + bucket_low(bucket + 1)) // 2
 
     def row(self) -> dict[str, int]:
         """Return its figures."""
@@ -164,13 +122,10 @@ class FeedLook:
         self.process = psutil.Process(feed.pid)
 
     def buckets(self) -> Any:
-        """Copy the buckets of received -> published."""
-        from aats._ffi import ffi, lib
-        from aats.shm.look import hist_pointers
+        """Copy the buckets of received -> published, the first histogram."""
+        from aats.layout import HIST
 
-        copy = ffi.new("aats_hist_t *")
-        lib.aats_hist_copy(copy, list(hist_pointers(self.segment))[lib.AATS_HIST_MD_RECV_PUB])
-        return np.frombuffer(ffi.buffer(copy.bucket), np.uint64).astype(np.int64)
+        return self.segment.array(HIST, int(self.segment.md.md.stats_off))[0]["bucket"].astype(np.int64)
 
     def fan(self, counter: int) -> int:
         """Return a counter of the fan-out."""
@@ -191,11 +146,12 @@ def watch(look: FeedLook, into: Window, seconds: float) -> None:
 def measure(look: FeedLook, where: str, options: argparse.Namespace) -> dict[str, Any]:
     """Let windows with and without subscribers take turns."""
     from aats.layout import FanCounter
+    from tests.live.crowd import Crowd
 
     without, with_them, slow_s = Window(), Window(), 0.0
     for pair in range(options.pairs):
         watch(look, without, options.window)
-        with subscribers(where, options.subscribers):
+        with Crowd(where, options.subscribers):
             time.sleep(1)  # their snapshots
             watch(look, with_them, options.window)
             began = time.monotonic()
@@ -264,16 +220,10 @@ def main(argv: list[str] | None = None) -> int:
     many = verbs.add_parser("subscribers", help="what subscribers cost the feed")
     many.add_argument("--tape", action="append", help="parts of one tape (default: BTCUSDT of August 2024)")
     many.add_argument("--subscribers", type=int, default=100)
-    many.add_argument("--window", type=float, default=6.0, help="seconds (default 6)")
-    many.add_argument("--pairs", type=int, default=8, help="windows of each kind (default 8)")
+    many.add_argument("--window", type=float, default=3.0, help="seconds (default 3)")
+    many.add_argument("--pairs", type=int, default=20, help="windows of each kind (default 20)")
     many.add_argument("--json", action="store_true", help="one JSON object")
-    be = verbs.add_parser("be")
-    be.add_argument("where")
-    be.add_argument("cnt", type=int)
     options = parser.parse_args(argv)
-    if options.verb == "be":
-        subscribe(options.where, options.cnt)
-        return 0
     try:
         found, met = latency(options) if options.verb == "latency" else run_subscribers(options)
     except (BuildError, OSError, RuntimeError, subprocess.CalledProcessError) as error:

@@ -3,7 +3,7 @@
 For: ``aats.compat.trade``.  Not for what the frames mean.
 
 Nobody waits for the client: what is told is queued and written when the socket takes it.  The connection is over when the client has gone, says no word for
-`MUTE_S` (it answers pings), sends what is no frame, or leaves `_BEHIND_MAX` bytes unread; `on_gone` is then called once, with the reason.
+`MUTE_S` (it answers pings), sends what can be no frame, or leaves `_BEHIND_MAX` bytes unread; `on_gone` is then called once, with the reason.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from aats.compat.wire import BadFrame, Frames, frame
+from aats.compat.wire import BadBody, BadFrame, Frames, frame
 
 __all__ = ["MUTE_S", "Line"]
 
@@ -109,8 +109,7 @@ class Line:
         """Read and write until the end; return why, "" if `close` asked for it."""
         now = time.monotonic()
         ping_at, heard, end = now + PING_S, now, 0.0
-        for one in self._frames.take():
-            self._hear(one)
+        self._drain()
         with selectors.DefaultSelector() as selector:
             selector.register(self._sock, selectors.EVENT_READ)
             selector.register(self._wake, selectors.EVENT_READ)
@@ -144,9 +143,18 @@ class Line:
         except BlockingIOError:
             return True
         self._frames.put(piece)
-        for one in self._frames.take():
-            self._hear(one)
+        self._drain()
         return bool(piece)
+
+    def _drain(self) -> None:
+        """Hand on the whole frames; one that holds no object is answered."""
+        while True:
+            try:
+                for one in self._frames.take():
+                    self._hear(one)
+                return
+            except BadBody as exc:
+                self.tell({"type": "error", "result": str(exc)})
 
     def _hear(self, one: dict[str, Any]) -> None:
         if one.get("type") == "ping":

@@ -34,7 +34,8 @@ log = logging.getLogger("aats.compat")
 HOLD_S = 5.0
 _LOOK, _LOOK_MS = "books", 5
 _HELD_MAX = 1024
-_CLOSED_MAX = 4096  # closed orders whose numbers are remembered: as many as the engine's own view
+_CLOSED_MAX = 4096  # closed orders that are remembered: as many as in the engine's own view
+_WHAT = ("exchange", "symbol", "side", "price", "size", "margin", "margin_source")
 
 
 class Relay(BaseStrategy):
@@ -58,7 +59,7 @@ class Relay(BaseStrategy):
         self._held: deque[tuple[float, dict[str, Any]]] = deque()
         self._ours: dict[int, int] = {}  # our order_id by the client's
         self._theirs: dict[int, int] = {}
-        self._closed: deque[int] = deque()
+        self._closed: dict[int, dict[str, Any]] = {}  # by our order_id, oldest first: what the order was
         self.on_start: Callable[[], None] = lambda: None
 
     def take(self, request: dict[str, Any]) -> None:
@@ -150,19 +151,22 @@ class Relay(BaseStrategy):
 
     def _relay(self, msg: Mapping[str, Any]) -> None:
         order = msg["order"]
-        theirs = self._theirs.get(order["order_id"])
+        ours = order["order_id"]
+        theirs = self._theirs.get(ours)
         if theirs is None:
             return  # of an earlier run, which this client knows nothing of
-        self._tell_client({"type": msg["type"], "order": {**order, "order_id": theirs}})
+        # The refusal of a cancel that has crossed the order's end comes without what the order was; scripts look up its side.
+        self._tell_client({"type": msg["type"], "order": {**order, **self._closed.get(ours, {}), "order_id": theirs}})
         if msg["type"] == "onOrderClosed":
-            self._forget_later(order["order_id"])
+            self._closed[ours] = {key: order.get(key) for key in _WHAT}
+            self._forget_oldest()
 
-    def _forget_later(self, ours: int) -> None:
-        """Keep a closed order's numbers for a while: a late cancel of it is answered by name."""
-        self._closed.append(ours)
+    def _forget_oldest(self) -> None:
+        """Keep closed orders' numbers for a while: a late cancel of one is answered by name."""
         if len(self._closed) > _CLOSED_MAX:
-            old = self._closed.popleft()
-            self._ours.pop(self._theirs.pop(old, -1), None)
+            oldest = next(iter(self._closed))
+            del self._closed[oldest]
+            self._ours.pop(self._theirs.pop(oldest, -1), None)
 
     def onOrderCreated(self, msg: dict[str, Any]) -> None:
         self._relay(msg)

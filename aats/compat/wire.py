@@ -18,7 +18,7 @@ import orjson
 
 from aats.errors import ControlError
 
-__all__ = ["ANSWER_MAX", "FRAME_MAX", "HEAD", "BadFrame", "Frames", "answer", "fitting", "frame", "number", "parse", "size_of"]
+__all__ = ["ANSWER_MAX", "FRAME_MAX", "HEAD", "BadBody", "BadFrame", "Frames", "answer", "fitting", "frame", "number", "parse", "size_of"]
 
 #: Bytes of JSON in a request.
 FRAME_MAX = 1 << 20
@@ -35,6 +35,10 @@ class BadFrame(ControlError):
     """Bytes that are no frame of this protocol; the text says which rule they break."""
 
 
+class BadBody(BadFrame):
+    """A whole frame that holds no JSON object: the stream goes on behind it."""
+
+
 def size_of(head: bytes | bytearray, limit: int = FRAME_MAX) -> int:
     """Return the size that a frame's head announces, 1 to `limit`."""
     size: int = _IN.unpack_from(head)[0]
@@ -48,9 +52,9 @@ def parse(body: bytes | bytearray | memoryview) -> dict[str, Any]:
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as exc:
-        raise BadFrame(f"a frame holds one JSON object; it is not JSON at character {exc.pos}") from None
+        raise BadBody(f"a frame holds one JSON object; it is not JSON at character {exc.pos}") from None
     if not isinstance(value, dict):
-        raise BadFrame(f"a frame holds one JSON object; it is of type {type(value).__name__}")
+        raise BadBody(f"a frame holds one JSON object; it is of type {type(value).__name__}")
     return value
 
 
@@ -99,7 +103,7 @@ class Frames:
         self._have += piece
 
     def take(self) -> Iterator[dict[str, Any]]:
-        """Yield the whole frames there are; BadFrame at the first that is none, after which the stream cannot go on."""
+        """Yield the whole frames there are; BadFrame at the first that is none, after which only a `BadBody` can be followed by another call."""
         while len(self._have) >= HEAD:
             end = HEAD + size_of(self._have, self._limit)
             if len(self._have) < end:

@@ -127,7 +127,8 @@ class ReceiverConfig:
         opts.hold_ns = int(self.hold_ms * 1e6)
         proof = token.proof(token.token())
         for path, out in zip(self.paths, opts.path, strict=False):
-            out.kind, out.no_repair, out.port, out.feed_id = int(path.kind), not self.repair, path.port, path.feed_id
+            out.kind, out.no_repair, out.feed_id = int(path.kind), not self.repair, path.feed_id
+            out.port = path.port if path.kind == PathKind.P2P else 0  # by datagram: the side channel's is what the beats say
             _put(out, "addr", path.where)
             _put(out, "source", _address(path.source) if path.source else "")
             _put(out, "feed", path.feed)

@@ -221,8 +221,7 @@ class Receiver:
             heard = [f"{int(count)} {what}" for count, what in counts if count] + [self._complaints.get(path.where, "")]
             return f"{path}: waiting for a feed ({', '.join(filter(None, heard)) or 'nothing heard'})"
         state = PathState(now.state)
-        source = text(now.source) or text(now.repair)
-        return f"{path} <- {text(now.feed)} at {source.rpartition(':')[0]}{'' if state == PathState.LIVE else f': {state.name.lower()}'}"
+        return f"{path} <- {text(now.feed)} at {text(now.source) or text(now.repair)}{'' if state == PathState.LIVE else f': {state.name.lower()}'}"
 
     def _log(self) -> int:
         """Write the lines of the C side into the log; returns how many."""

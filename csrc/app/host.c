@@ -14,9 +14,10 @@
 #include "shm/md.h"
 #include "shm/segment.h"
 
-#define STOP_NS  2000000000
-#define YIELD_NS 200000 /* DECISIONS: yield 200 us, then sleep */
-#define SLEEP_US 500    /* a connection that can be read ends the sleep earlier */
+#define STOP_NS    2000000000
+#define YIELD_NS   200000     /* DECISIONS: yield 200 us, then sleep */
+#define SLEEP_US   500        /* a connection that can be read ends the sleep earlier */
+#define SEND_QUEUE (4u << 20) /* the level changes of a whole snapshot come at once, and the card is slower than we are */
 
 struct aats_host {
     aats_feed_t *feed;
@@ -75,7 +76,7 @@ static int open_net(aats_host_t *h, char *why, size_t why_sz)
 {
     aats_host_opts_t const *o = &h->opts;
     aats_udp_cfg_t cfg = {.kind = o->net_kind ? (int32_t)o->net_kind : AATS_UDP_MULTICAST, .addr = o->net_addr, .card = o->net_card,
-                          .port = (uint16_t)o->net_port, .ttl = (uint8_t)o->net_ttl, .no_loop = o->net_no_loop != 0};
+                          .port = (uint16_t)o->net_port, .ttl = (uint8_t)o->net_ttl, .no_loop = o->net_no_loop != 0, .buf_sz = SEND_QUEUE};
     if (aats_udp_sender(&h->udp, &cfg) != AATS_OK) {
         snprintf(why, why_sz, "%s", aats_udp_error(&h->udp));
         return 0;

@@ -11,6 +11,7 @@
 
 void recv_dir_reset(aats_recv_t *r, path_t *p)
 {
+    p->sym_cnt = 0;
     for (int i = 0; i < AATS_DIR_MAX; i++) {
         if (p->syms[i].local >= 0 && r->syms) r->syms[p->syms[i].local].there[p->index] = NONE;
         p->syms[i] = (rsym_t){.local = NONE};
@@ -69,6 +70,7 @@ void recv_dir_entry(aats_recv_t *r, path_t *p, aats_wire_dir_t const *e)
         return;
     }
     rsym_t *s = &p->syms[e->index];
+    if (e->index >= p->sym_cnt) p->sym_cnt = (uint32_t)e->index + 1;
     if (s->local == NONE) {
         int const local = aats_dir_find(&r->view, e->dir.symbol);
         s->local = local < 0 ? add(r, p, &e->dir) : meet(r, p, local, &e->dir);
@@ -105,6 +107,20 @@ uint8_t recv_dir_why(path_t const *p, rsym_t const *s)
     return p->link_why[s->link % AATS_LINK_MAX];
 }
 
+/* The book that is there is good again: it is told anew, whole, because readers who called it bad wait for a QUOTE. */
+static int tell_again(aats_recv_t *r, path_t *p, uint32_t local)
+{
+    aats_rec_t rec;
+    if (aats_latest_read(&r->view, local, &rec, r->levels[0], r->levels[1], AATS_LEVEL_MAX) != AATS_OK) return 0;
+    rec.kind = AATS_REC_QUOTE;
+    rec.flags = (uint8_t)((rec.flags & ~AATS_F_DEEP) | AATS_F_VALID | AATS_F_SNAPSHOT);
+    rec.why = 0;
+    rec.seq = r->syms[local].book_seq;
+    rec.exch_ns = r->syms[local].book_exch_ns;
+    rec.recv_ns = (int64_t)((uint64_t)r->syms[local].book_recv_ns + (uint64_t)p->offset_ns); /* as the feed said */
+    return recv_merge_publish(r, p, &rec, r->levels[0], r->levels[1]) == AATS_OK;
+}
+
 /* A word on the book whose levels are there: good or not, and by which path. */
 static void tell(aats_recv_t *r, path_t *p, uint32_t local, uint8_t why)
 {
@@ -112,7 +128,8 @@ static void tell(aats_recv_t *r, path_t *p, uint32_t local, uint8_t why)
     aats_rec_t rec = {.recv_ns = r->now_ns + p->offset_ns, .seq = l->word_seq, .sym = (uint16_t)local, .kind = AATS_REC_STATE, .epoch = l->epoch,
                       .flags = why ? 0 : AATS_F_VALID, .why = why};
     l->book_by = (int8_t)p->index;
-    recv_merge_publish(r, p, &rec, NULL, NULL);
+    if (why || l->shown) recv_merge_publish(r, p, &rec, NULL, NULL);
+    else if (!tell_again(r, p, local)) return;
     recv_dir_shown(r, local, !why, why);
 }
 
@@ -144,15 +161,15 @@ void recv_dir_judge(aats_recv_t *r, uint32_t local)
 
 void recv_dir_judge_all(aats_recv_t *r, path_t *p)
 {
-    for (int i = 0; i < AATS_DIR_MAX; i++)
+    for (uint32_t i = 0; i < p->sym_cnt; i++)
         if (p->syms[i].local >= 0) recv_dir_judge(r, (uint32_t)p->syms[i].local);
-    for (int i = 0; i < AATS_DIR_MAX; i++) /* a message that was broken off stays so */
+    for (uint32_t i = 0; i < AATS_DIR_MAX; i++) /* a message that was broken off stays so */
         if (r->syms[i].l2_by == p->index && !p->up) r->syms[i].l2_open = 0, r->syms[i].l2_skip[0] = r->syms[i].l2_skip[1] = 0;
 }
 
 void recv_dir_loss(aats_recv_t *r, path_t *p, uint64_t upto)
 {
-    for (int i = 0; i < AATS_DIR_MAX; i++) {
+    for (uint32_t i = 0; i < p->sym_cnt; i++) {
         rsym_t *s = &p->syms[i];
         if (s->local < 0 || s->cover >= upto) continue;
         s->lossy = 1;
@@ -167,7 +184,7 @@ void recv_dir_link(aats_recv_t *r, path_t *p, uint32_t link, uint8_t why)
 {
     if (link >= AATS_LINK_MAX || p->link_why[link] == why) return;
     p->link_why[link] = why;
-    for (int i = 0; i < AATS_DIR_MAX; i++)
+    for (uint32_t i = 0; i < p->sym_cnt; i++)
         if (p->syms[i].local >= 0 && p->syms[i].link == link) recv_dir_judge(r, (uint32_t)p->syms[i].local);
 }
 
@@ -182,40 +199,49 @@ void recv_dir_links(aats_recv_t *r, path_t *p, aats_wire_link_t const *links)
 
 /* ---- deep books ---- */
 
-void recv_dir_deep_want(aats_recv_t *r, path_t *p, rsym_t *s, uint64_t n)
+void recv_dir_deep_want(aats_recv_t *r, path_t *p, rsym_t *s, aats_rec_t const *quote)
 {
     if (!s->deep_first) {
-        s->deep_first = n + 1;
+        s->deep_first = quote->rec + 1;
         s->deep_mono_ns = r->mono_ns;
         s->deep_asked = 0;
         p->deep_cnt++;
     }
-    s->deep_last = n + 1;
+    s->deep_last = quote->rec + 1;
+    s->deep_last_mono_ns = r->mono_ns;
+    s->deep_last_pub_ns = quote->pub_ns;
 }
 
-void recv_dir_deep_got(aats_recv_t *r, path_t *p, rsym_t *s, uint64_t m)
+/* How far a book is behind the newest QUOTE is told by the feed's own stamps.  Within hold_ns it is progress, and the next one is waited for as if it had been
+ * published right after it; one that is further behind (it lay in a queue, or answers an old question) is no news. */
+int recv_dir_deep_got(aats_recv_t *r, path_t *p, rsym_t *s, aats_rec_t const *book)
 {
-    if (!s->deep_first || m + 1 < s->deep_first) return;
-    if (m + 1 < s->deep_last) {
-        s->deep_first = m + 2;
-        s->deep_mono_ns = r->mono_ns;
+    if (!s->deep_first || book->rec + 1 < s->deep_first) return !s->deep_first;
+    if (book->rec + 1 < s->deep_last) {
+        int64_t const behind_ns = (int64_t)((uint64_t)s->deep_last_pub_ns - (uint64_t)book->pub_ns);
+        if (behind_ns < 0 || behind_ns > r->opts.hold_ns) return 0;
+        s->deep_first = book->rec + 2;
+        s->deep_mono_ns = s->deep_last_mono_ns - behind_ns;
         s->deep_asked = 0;
-        return;
+        return 1;
     }
     s->deep_first = s->deep_last = 0;
     p->deep_cnt--;
+    return 1;
 }
 
 /* A QUOTE whose levels do not come is asked for, and after hold_ns the book that is shown is not the feed's any more. */
 void recv_dir_deep(aats_recv_t *r, path_t *p)
 {
-    for (int i = 0; i < AATS_DIR_MAX; i++) {
+    if (r->mono_ns - p->deep_look_mono_ns < NS_MS) return;
+    p->deep_look_mono_ns = r->mono_ns;
+    for (uint32_t i = 0; i < p->sym_cnt; i++) {
         rsym_t *s = &p->syms[i];
         if (!s->deep_first) continue;
         int64_t const since = r->mono_ns - s->deep_mono_ns;
         if (since >= r->opts.ask_again_ns * (s->deep_asked + 1)) {
             s->deep_asked++;
-            recv_side_ask(r, p, AATS_ASK_BOOK, (uint64_t)i, 0);
+            recv_side_ask(r, p, AATS_ASK_BOOK, i, 0);
         }
         if (since < r->opts.hold_ns || s->lossy) continue;
         s->lossy = 1;

@@ -74,7 +74,7 @@ static void show_book(aats_recv_t *r, path_t *p, rsym_t *s, aats_rec_t *rec, aat
         if (!l->shown) recv_dir_judge(r, local);
         return;
     }
-    uint8_t const bad = rec->flags & AATS_F_VALID ? p->link_why[s->link % AATS_LINK_MAX] : rec->why ? rec->why : AATS_WHY_SYNCING;
+    uint8_t const bad = rec->flags & AATS_F_VALID ? p->up ? p->link_why[s->link % AATS_LINK_MAX] : AATS_WHY_LOSS : rec->why ? rec->why : AATS_WHY_SYNCING;
     if (bad) rec->flags &= (uint8_t)~AATS_F_VALID;
     rec->why = bad;
     rec->sym = (uint16_t)local;
@@ -82,6 +82,8 @@ static void show_book(aats_recv_t *r, path_t *p, rsym_t *s, aats_rec_t *rec, aat
     if (r->path_cnt > 1) p->pub.wins++;
     l->book_by = (int8_t)p->index;
     l->book_seq = l->word_seq = rec->seq;
+    l->book_exch_ns = rec->exch_ns;
+    l->book_recv_ns = rec->recv_ns;
     l->epoch = rec->epoch;
     if (l->shown != !bad || bad) recv_dir_shown(r, local, !bad, bad);
 }
@@ -111,7 +113,7 @@ static void quote(aats_recv_t *r, path_t *p, rsym_t *s, uint64_t n, aats_rec_t *
     if (n < s->book_next) return; /* a BOOK has told more already */
     s->link = rec->link % AATS_LINK_MAX;
     if (rec->flags & AATS_F_DEEP) {
-        recv_dir_deep_want(r, p, s, n);
+        recv_dir_deep_want(r, p, s, rec);
         return;
     }
     s->valid = rec->flags & AATS_F_VALID;
@@ -119,7 +121,7 @@ static void quote(aats_recv_t *r, path_t *p, rsym_t *s, uint64_t n, aats_rec_t *
     s->lossy = 0;
     s->seq = rec->seq;
     s->book_next = n + 1;
-    if (s->deep_first) recv_dir_deep_got(r, p, s, n);
+    recv_dir_deep_got(r, p, s, rec);
     show_book(r, p, s, rec, levels, levels + rec->bid_len);
 }
 
@@ -134,7 +136,7 @@ static void state(aats_recv_t *r, path_t *p, rsym_t *s, uint64_t n, aats_rec_t *
     s->book_next = n + 1;
     if (!s->valid) {
         s->lossy = 0;
-        if (s->deep_first) recv_dir_deep_got(r, p, s, n);
+        recv_dir_deep_got(r, p, s, rec);
     }
     if (l->book_by != NONE && l->book_by != p->index) {
         if (!l->shown) recv_dir_judge(r, local);
@@ -144,7 +146,7 @@ static void state(aats_recv_t *r, path_t *p, rsym_t *s, uint64_t n, aats_rec_t *
         recv_dir_judge(r, local); /* perhaps the other path has it good */
         if (l->book_by != p->index || !l->shown) return;
     }
-    uint8_t const bad = s->valid ? s->lossy || (s->deep_first && !l->shown) ? AATS_WHY_LOSS : p->link_why[s->link] : s->why ? s->why : AATS_WHY_SYNCING;
+    uint8_t const bad = s->valid ? !p->up || s->lossy || (s->deep_first && !l->shown) ? AATS_WHY_LOSS : p->link_why[s->link] : s->why ? s->why : AATS_WHY_SYNCING;
     if (bad) rec->flags &= (uint8_t)~AATS_F_VALID;
     rec->why = bad;
     rec->sym = (uint16_t)local;
@@ -212,13 +214,15 @@ void recv_merge_book(aats_recv_t *r, path_t *p, uint8_t const *packed, size_t n,
     uint64_t const m = rec.rec;
     if (covers < m + 1) covers = m + 1;
     if (covers > s->cover) s->cover = covers;
-    recv_dir_deep_got(r, p, s, m);
+    if (!recv_dir_deep_got(r, p, s, &rec)) return;
     if (s->lossy && covers < s->loss_upto) return; /* older than what is missing */
     if (m + 1 < s->book_next) return;
     if (m + 1 == s->book_next) { /* nothing new: what was missing was not of this book */
         if (s->lossy) s->lossy = 0, recv_dir_judge(r, (uint32_t)s->local);
         return;
     }
+    lsym_t const *l = &r->syms[s->local];
+    if (p->again && l->book_by == p->index && rec.seq < l->book_seq) return; /* it lay in a queue since before */
     s->lossy = 0;
     s->link = rec.link % AATS_LINK_MAX;
     s->valid = rec.flags & AATS_F_VALID;

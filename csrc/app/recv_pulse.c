@@ -184,6 +184,7 @@ void recv_pulse_beat(aats_recv_t *r, path_t *p, aats_wire_t const *head, int64_t
     if (p->backward >= BACKWARD_MAX) {
         recv_say(r, 1, "%s: record numbers went back; joins again", p->pub.addr);
         recv_rejoin(r, p);
+        p->again = 1;
         return;
     }
     if (p->backward) return;

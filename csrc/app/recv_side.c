@@ -71,7 +71,7 @@ void aats_recv_opened(aats_recv_t *r, int path)
     p->clock_asked_ns = 0;
     if (stream) { /* it begins with a snapshot unasked */
         p->snap = SNAP_ASKED;
-        p->snap_mono_ns = r->mono_ns;
+        p->snap_mono_ns = p->snap_wait_mono_ns = r->mono_ns;
     }
 }
 
@@ -157,7 +157,8 @@ void recv_side_timers(aats_recv_t *r, path_t *p)
     int64_t const since = r->mono_ns - p->phase_mono_ns;
     if (p->phase == SIDE_CONNECTING && since > r->opts.connect_ns) recv_side_close(r, p, 1);
     if (p->phase != SIDE_OPEN) return;
-    if (since > r->opts.connect_ns) { /* it answers nothing */
+    int const no_snap = r->attached && p->snap != SNAP_NONE && r->mono_ns - p->snap_wait_mono_ns > 2 * r->opts.connect_ns;
+    if (since > r->opts.connect_ns || no_snap) { /* it does not answer */
         recv_side_close(r, p, 1);
         return;
     }
@@ -169,7 +170,7 @@ void recv_side_timers(aats_recv_t *r, path_t *p)
     if (r->attached && p->want_snap && p->snap == SNAP_NONE && r->mono_ns - p->snap_mono_ns >= SNAP_EVERY_NS) {
         p->want_snap = 0;
         p->snap = SNAP_ASKED;
-        p->snap_mono_ns = r->mono_ns;
+        p->snap_mono_ns = p->snap_wait_mono_ns = r->mono_ns;
         recv_side_ask(r, p, AATS_ASK_SNAPSHOT, 0, 0);
     }
 }
@@ -183,15 +184,19 @@ static void snap_begins(aats_recv_t *r, path_t *p, uint64_t seq)
     p->snap_seq = seq;
 }
 
-static void snap_ends(aats_recv_t *r, path_t *p, uint64_t seq)
+static void snap_ends(aats_recv_t *r, path_t *p, uint64_t seq, int64_t sent_ns)
 {
-    if (!r->attached || p->snap != SNAP_COMING || seq != p->snap_seq) return;
+    int const whole = r->attached && p->snap == SNAP_COMING && seq == p->snap_seq;
     p->snap = SNAP_NONE;
+    if (!whole) { /* its beginning was before we had a segment, or knew whose it is */
+        p->want_snap = 1;
+        return;
+    }
     p->pub.snapshots++;
-    if (!p->joined) recv_path_join(r, p, seq);
+    if (!p->joined) p->top_sent_ns = sent_ns, recv_path_join(r, p, seq);
     else if (p->opts.kind == AATS_PATH_P2P) recv_path_top(r, p, seq); /* what it passes over is lost */
+    if (p->opts.kind == AATS_PATH_P2P) p->ended = 0, p->want_snap = 0;
     if (p->loss_upto > seq) p->want_snap = 1;
-    if (p->opts.kind == AATS_PATH_P2P) p->ended = 0;
 }
 
 static void beat(aats_recv_t *r, path_t *p, aats_wire_t const *head, uint8_t const *payload, int64_t arrived_ns, int by)
@@ -199,7 +204,12 @@ static void beat(aats_recv_t *r, path_t *p, aats_wire_t const *head, uint8_t con
     aats_wire_beat_t b;
     memcpy(&b, payload, sizeof b);
     if (!recv_take_beat_said(r, p, &b)) {
-        p->pub.damaged++;
+        p->pub.foreign++;
+        if (by != BY_STREAM) return;
+        if (!(p->said & SAID_OTHER)) recv_say(r, 1, "%s: the feed there is not the one that is wanted", p->pub.addr);
+        p->said |= SAID_OTHER;
+        p->heard_here = 0;
+        recv_side_close(r, p, 1);
         return;
     }
     recv_pulse_beat(r, p, head, arrived_ns, &b, by);
@@ -256,6 +266,7 @@ void recv_side_message(aats_recv_t *r, path_t *p, aats_wire_t const *head, uint8
 {
     if (r->stopping) return;
     int const tcp = by != BY_DATAGRAM;
+    if (!p->has_beat && head->kind <= AATS_WIRE_SNAP && head->kind != AATS_WIRE_BEAT) return; /* nobody has said what feed this is */
     switch (head->kind) {
     case AATS_WIRE_RECORDS:  recv_path_records(r, p, head, payload, by); break;
     case AATS_WIRE_BEAT:     beat(r, p, head, payload, arrived_ns, by); break;
@@ -266,7 +277,7 @@ void recv_side_message(aats_recv_t *r, path_t *p, aats_wire_t const *head, uint8
         else recv_merge_book(r, p, payload, head->payload_sz, p->snap == SNAP_COMING ? p->snap_seq : head->seq <= SEQ_MAX ? head->seq : 0);
         break;
     case AATS_WIRE_SNAP:     if (tcp) snap_begins(r, p, head->seq); break;
-    case AATS_WIRE_SNAP_END: if (tcp) snap_ends(r, p, head->seq); break;
+    case AATS_WIRE_SNAP_END: if (tcp) snap_ends(r, p, head->seq, head->sent_ns); break;
     case AATS_WIRE_LOST:     if (tcp) lost(r, p, payload); break;
     case AATS_WIRE_CLOCK:
         if (tcp) {

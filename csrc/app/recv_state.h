@@ -1,6 +1,7 @@
 /* recv_state.h -- what a receiver holds; private to csrc/app/recv*.c.  One thread owns all of it.
  *
- *   recv.c        life, passes, what a datagram is and whose
+ *   recv.c        life, segment, passes
+ *   recv_in.c     what a datagram is, and whose
  *   recv_path.c   order: hold, holes, repair, giving up
  *   recv_pulse.c  beats: whether a path is alive, how old what it says is, whose clock says what
  *   recv_side.c   TCP: hello, questions, answers; the stream of P2P
@@ -42,7 +43,8 @@ typedef struct {
     uint64_t loss_upto;  /* lossy: what is missing lies below */
     uint64_t deep_first; /* QUOTEs that wait for their BOOK: the first and the last, number + 1; 0: none */
     uint64_t deep_last;
-    int64_t deep_mono_ns; /* since when */
+    int64_t deep_mono_ns; /* since when the first */
+    int64_t deep_last_mono_ns, deep_last_pub_ns; /* when the last came, and when the feed published it */
     int deep_asked;
 } rsym_t;
 
@@ -54,6 +56,7 @@ typedef struct {
     uint8_t l2_open;     /* the changes of a venue message are not all here yet */
     uint32_t epoch;
     uint64_t book_seq, tick_seq, bbo_seq, l2_seq;
+    int64_t book_exch_ns, book_recv_ns; /* of the whole book that is there */
     uint64_t word_seq;   /* of the last word on the book, a QUOTE or a STATE */
     uint64_t l2_skip[AATS_PATH_MAX]; /* newest message of a path whose changes were passed over before the other path had brought them */
     int32_t there[AATS_PATH_MAX];    /* index on each path, NONE */
@@ -88,6 +91,7 @@ typedef struct {
     aats_wire_beat_t beat;  /* the newest, whatever is missing before it */
     int has_beat;
     int64_t locked_mono_ns;
+    int again;              /* it has joined the same life of its feed before */
     unsigned said;          /* notices given once a lock: SAID_* */
 
     /* order: recv_path.c */
@@ -139,6 +143,7 @@ typedef struct {
     int snap;                /* SNAP_* */
     int want_snap;
     int64_t snap_mono_ns;    /* asked last */
+    int64_t snap_wait_mono_ns; /* ... less the time in which we were stopped */
     uint64_t snap_seq;
     uint64_t loss_upto;      /* of the last loss: a snapshot must be newer */
     uint8_t *in;
@@ -149,7 +154,9 @@ typedef struct {
     uint8_t out[OUT_SZ];
 
     rsym_t *syms;            /* AATS_DIR_MAX */
+    uint32_t sym_cnt;        /* highest index there + 1 */
     uint32_t deep_cnt;       /* symbols that wait for a BOOK */
+    int64_t deep_look_mono_ns;
     uint64_t deep_next;      /* of stream 1 */
     int has_deep;
     aats_wire_parts_t parts;
@@ -163,6 +170,7 @@ typedef struct {
 #define SAID_ALONE   32u
 #define SAID_MODE    64u
 #define SAID_BYE     128u
+#define SAID_OTHER   256u
 
 struct aats_recv {
     aats_recv_opts_t opts;
@@ -182,6 +190,7 @@ struct aats_recv {
     uint32_t more_dir;       /* the directory is full: so many entries are wanted */
 
     lsym_t *syms;            /* AATS_DIR_MAX */
+    aats_level_t levels[2][AATS_LEVEL_MAX]; /* of a book that is told again */
     path_t paths[AATS_PATH_MAX];
     uint64_t room[AATS_WIRE_MSG_MAX / 8]; /* for datagrams that do not lie on 8 bytes */
 };
@@ -189,9 +198,11 @@ struct aats_recv {
 /* recv.c */
 __attribute__((format(printf, 3, 4))) void recv_say(aats_recv_t *r, int level, char const *fmt, ...);
 int recv_text_ok(char const *text, size_t cap); /* ended, printable */
-void recv_rejoin(aats_recv_t *r, path_t *p); /* ... and its books are not vouched for any more */
-void recv_lock(aats_recv_t *r, path_t *p, aats_wire_t const *head, char const *source);
 void recv_forget(aats_recv_t *r, path_t *p); /* another feed, generation or segment: order, symbols and pulse begin anew */
+void recv_rejoin(aats_recv_t *r, path_t *p); /* ... and its books are not vouched for any more */
+
+/* recv_in.c */
+void recv_lock(aats_recv_t *r, path_t *p, aats_wire_t const *head, char const *source);
 int recv_take_beat_said(aats_recv_t *r, path_t *p, aats_wire_beat_t const *b); /* 0: it cannot be */
 
 /* recv_path.c */
@@ -240,7 +251,7 @@ void recv_dir_links(aats_recv_t *r, path_t *p, aats_wire_link_t const *links);
 void recv_dir_link(aats_recv_t *r, path_t *p, uint32_t link, uint8_t why);
 void recv_dir_shown(aats_recv_t *r, uint32_t local, int good, uint8_t why); /* what readers were told, for the directory */
 void recv_dir_deep(aats_recv_t *r, path_t *p);
-void recv_dir_deep_want(aats_recv_t *r, path_t *p, rsym_t *s, uint64_t n);
-void recv_dir_deep_got(aats_recv_t *r, path_t *p, rsym_t *s, uint64_t m);
+void recv_dir_deep_want(aats_recv_t *r, path_t *p, rsym_t *s, aats_rec_t const *quote);
+int recv_dir_deep_got(aats_recv_t *r, path_t *p, rsym_t *s, aats_rec_t const *book); /* 0: it is too far behind to be shown */
 
 #endif

@@ -78,6 +78,27 @@ TEST(without_a_side_channel_it_is_bad_until_the_next_one)
     net_end(x);
 }
 
+/* Books that lay in a queue: each is far behind the newest QUOTE, and none of them is called good. */
+TEST(a_book_far_behind_its_newest_quote_is_not_good)
+{
+    net_t *x = begun(AATS_PATH_MULTIBROAD, 1);
+    net_feed_t *f = &x->feeds[0];
+    net_quote(f, 0);
+    net_run(x, 20 * NET_MS);
+    unsigned const here = net_here(x, f, 0);
+    REQUIRE(net_why(x, here) == AATS_WHY_NONE);
+    f->deep_delay_ns = 400 * NET_MS;
+    for (int i = 0; i < 1500; i++) {
+        if (i % 100 == 0) net_quote(f, 0);
+        net_pass(x, NET_MS);
+        if (i > 60) CHECK_MSG(net_why(x, here) != AATS_WHY_NONE, "pass %d: a book of 400 ms ago is good", i);
+    }
+    net_run(x, 500 * NET_MS);
+    CHECK_EQ_I64(net_why(x, here), AATS_WHY_NONE);
+    CHECK(net_same(x, f, 0));
+    net_end(x);
+}
+
 TEST(under_loss_deep_books_come_back)
 {
     for (uint64_t seed = 1; seed <= 3; seed++) {

@@ -40,6 +40,30 @@ TEST(an_open_hole_is_never_called_good_for_longer_than_hold_ns)
     net_end(x);
 }
 
+/* Beats come all the time, but what they vouch for is not all here: the pulse of before the hole is the newest that counts. */
+TEST(while_a_hole_is_open_the_heartbeat_stands_still)
+{
+    net_t *x = calloc(1, sizeof *x);
+    net_feed_begin(&x->feeds[0], "192.0.2.1", 100, 7, 5, 1);
+    x->opts.hold_ns = INT64_C(3600) * 1000 * NET_MS;
+    net_begin(x, 1, AATS_PATH_MULTIBROAD);
+    net_feed_t *f = &x->feeds[0];
+    net_quote(f, 0);
+    net_run(x, 300 * NET_MS);
+    REQUIRE(net_why(x, 0) == AATS_WHY_NONE);
+    f->tcp = 0;
+    f->drop_next = 1;
+    net_state(f, 0, AATS_WHY_CROSSED);
+    net_run(x, 600 * NET_MS);
+    CHECK(net_why(x, 0) != AATS_WHY_NONE);
+    CHECK_EQ_U64(net_path(x, 0)->lost, 1);
+    f->tcp = 1;
+    net_run(x, 6000 * NET_MS);
+    CHECK_EQ_I64(net_why(x, 0), AATS_WHY_CROSSED);
+    CHECK_EQ_U64(net_path(x, 0)->repaired, 1);
+    net_end(x);
+}
+
 TEST(the_last_record_before_quiet_is_missed_by_the_beat)
 {
     net_t *x = begun(AATS_PATH_MULTIBROAD, 1);

@@ -39,7 +39,7 @@ def start(namespace: str) -> Iterator[Callable[..., control.Child]]:
     control.tidy()
 
 
-def eventually(what: Callable[[], object], *, within_s: float = 10.0) -> None:
+def eventually(what: Callable[[], object], *, within_s: float = 30.0) -> None:
     """Wait until `what` is true; fail after `within_s`."""
     deadline = time.monotonic() + within_s
     while not what():

@@ -23,7 +23,7 @@ from aats.layout import Role
 
 from .compat_client import ask, control_port, framed, unframed
 from .conftest import STAND_IN, eventually
-from .test_compat_wire import _spoiled, cfg, one
+from .test_compat_wire import cfg, one, spoiled
 
 Start = Callable[..., control.Child]
 
@@ -164,7 +164,7 @@ def test_whatever_comes_the_port_goes_on(port: int) -> None:
             (
                 rng.randbytes(rng.randrange(1, 60)),
                 struct.pack(">i", rng.choice((0, -5, 2**31 - 1, 5, 1 << 20))) + rng.randbytes(rng.randrange(40)),
-                framed(json.dumps(_spoiled(value, rng)).encode()),
+                framed(json.dumps(spoiled(value, rng)).encode()),
                 framed(json.dumps(value).encode()[: rng.randrange(1, 60)]),
                 framed(b"[" * 100_000),
             )

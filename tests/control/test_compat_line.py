@@ -46,11 +46,19 @@ def session() -> Iterator[_Session]:
     assert one.gone.qsize() <= 1
 
 
-@pytest.mark.parametrize("data", [struct.pack(">i", -1), struct.pack(">i", 0), struct.pack(">i", 2**31 - 1), framed(b"{"), framed(b"[7]")])
+@pytest.mark.parametrize("data", [struct.pack(">i", -1), struct.pack(">i", 0), struct.pack(">i", 2**31 - 1), b"GET / HTTP/1.1"])
 def test_what_is_no_frame_ends_the_session(session: _Session, data: bytes) -> None:
     session.theirs.sendall(framed({"type": "a"}) + data)
     assert session.frames.get(timeout=20) == {"type": "a"}
     assert "frame" in session.gone.get(timeout=20)
+
+
+@pytest.mark.parametrize("body", [b"{", b"[7]", b'{"order_id":1%s}' % (b"0" * 400), b"[" * 70_000])
+def test_a_frame_without_an_object_is_answered_and_the_next_one_taken(session: _Session, body: bytes) -> None:
+    session.theirs.sendall(framed({"type": "a"}) + framed(body) + framed({"type": "b"}))
+    assert [session.frames.get(timeout=20)["type"] for _ in range(2)] == ["a", "b"]
+    head = session.theirs.recv(4)
+    assert unframed(head + session.theirs.recv(struct.unpack("<i", head)[0]))["type"] == "error"
 
 
 def test_a_client_that_goes_is_noticed_after_its_last_words(session: _Session) -> None:

@@ -128,7 +128,7 @@ def test_any_settings_are_a_feed_or_a_refusal() -> None:
     seen = {True: 0, False: 0}
     for _ in range(3_000):
         try:
-            feed_of(_spoiled(cfg(), rng), insecure=rng.random() < 0.5, environment={})
+            feed_of(spoiled(cfg(), rng), insecure=rng.random() < 0.5, environment={})
             seen[True] += 1
         except AatsError:
             seen[False] += 1
@@ -155,14 +155,14 @@ WRONG: tuple[Any, ...] = (
 )
 
 
-def _spoiled(value: Any, rng: random.Random) -> Any:
+def spoiled(value: Any, rng: random.Random) -> Any:
     """Return the value with something in it replaced or taken away, once in a while nothing."""
     if rng.random() < 0.08:
         return rng.choice(WRONG)
     if isinstance(value, dict):
-        return {key: _spoiled(part, rng) for key, part in value.items() if rng.random() > 0.02}
+        return {key: spoiled(part, rng) for key, part in value.items() if rng.random() > 0.02}
     if isinstance(value, list):
-        return [_spoiled(part, rng) for part in value]
+        return [spoiled(part, rng) for part in value]
     return value
 
 
@@ -259,7 +259,7 @@ def test_any_request_is_an_order_a_refusal_or_an_answer() -> None:
     made, engine, told = relay()
     for number in range(4_000):
         base: dict[str, Any] = order(number) if rng.random() < 0.7 else {"type": "cancel_order", "data": {"order_id": number}}
-        spoiled = _spoiled(base, rng)
-        if isinstance(spoiled, dict):
-            made.take(spoiled)
+        said = spoiled(base, rng)
+        if isinstance(said, dict):
+            made.take(said)
     assert len(engine.orders) > 500 and len(told) > 500

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from aats import config, control
 from aats.compat.control import CompatControl
 from aats.sim.auth import DEFAULT_KEY
 from tests.control.compat_client import Line, ask, cancel, control_port, login, order
+from tests.control.test_compat_wire import spoiled
 from tests.live.looks import eventually, pids_of
 from tests.live.makers import Exchange
 from tests.live.procs import FeedProc, Sim
@@ -109,6 +111,21 @@ def test_what_is_wrong_with_an_order_is_said_as_an_order_is_refused(session: Lin
     assert sorted(others) == ["cancel_order", "cancel_order", "error", "init", "login", "place_order"]
 
 
+def test_whatever_a_client_says_its_next_good_order_is_taken(session: Line, feed: FeedProc) -> None:
+    rng = random.Random(1215)
+    session.say(init())
+    assert session.wait("init")["result"] == "ok"
+    for number in range(300):
+        base = order(10_000 + number) if rng.random() < 0.6 else cancel(10_000 + rng.randrange(number + 1))
+        said = spoiled(base, rng)
+        if isinstance(said, dict) and said.get("type") != "ping":
+            session.say(said)
+    session.say(order(1))
+    assert session.wait("onOrderAcked", 1)["order"]["remote_id"]
+    said_of = [one["order"]["order_id"] for one in session.told if "order" in one]
+    assert {one["type"] for one in session.told} >= {"onOrderRejected", "place_order", "error"} and min(said_of) >= 0
+
+
 # ------------------------------------------------------------------------------------------------------------ orders
 
 
@@ -126,7 +143,7 @@ def test_orders_rest_fill_and_cancel_with_the_clients_own_ids(session: Line, fee
     assert session.wait("onOrderClosed", 3)["order"]["cum_size"] == "0.001"
     session.say(order(3), cancel(3))
     assert session.wait("onOrderRejected", 3)["order"]["code"] == "duplicate_id"
-    assert session.wait("onOrderCancelRejected", 3)
+    assert session.wait("onOrderCancelRejected", 3)["order"]["side"] == "buy"
 
 
 def test_a_client_that_goes_leaves_no_order_behind(session: Line, port: int, feed: FeedProc, exchange: Exchange) -> None:

@@ -36,7 +36,7 @@ class Told(BaseStrategy):
 
 service = TradeService({7: "BTCUSDT.BINANCE"}, name="told", wait="sleep")
 service.set_ts_connection("127.0.0.1", %d)
-service.set_md_connection(%r, %d, %r, %r)
+service.set_md_connection(%r, %d, %r, netcard_name=%r)
 service.add_md_symbol("BTCUSDT", "BINANCE", 5)
 service.add_strategy(Told())
 service.run()
@@ -139,7 +139,13 @@ def test_a_running_market_server_does_not_change_its_network(market: Sim, port: 
 
 
 @pytest.mark.parametrize(
-    ("kind", "ip", "card"), [("P2P", "localhost", ""), ("BROADCAST", "127.255.255.255", "lo"), ("MULTIBROAD", "239.255.77.3", "lo")]
+    ("kind", "ip", "card"),
+    [
+        ("P2P", "localhost", ""),
+        pytest.param("P2P", "::1", "", marks=pytest.mark.skipif(not Path("/proc/net/if_inet6").exists(), reason="no IPv6 here")),
+        ("BROADCAST", "127.255.255.255", "lo"),
+        ("MULTIBROAD", "239.255.77.3", "lo"),
+    ],
 )
 def test_a_script_gets_by_address_what_another_script_has_started(
     market: Sim, port: int, md: int, tmp_path: Path, kind: str, ip: str, card: str
@@ -155,6 +161,22 @@ def test_a_script_gets_by_address_what_another_script_has_started(
         servers.set_control_server("127.0.0.1", port)
         assert [one["port"] for one in servers.show_all_market_servers()] == [md], "a receiver is no market server"
         assert script.end() in (0, 1, -signal.SIGINT)
+
+
+def test_two_strategies_that_start_at_once_share_one_receiver(market: Sim, port: int, md: int, tmp_path: Path) -> None:
+    one = service(port)
+    one.set_network_cfg("127.0.0.1", md)
+    one.run()
+    folders = [tmp_path / name for name in ("a", "b")]
+    for folder in folders:
+        folder.mkdir()
+    text = STRATEGY % (30_000, port, "127.0.0.1", md, "P2P", "")
+    with (
+        Script(folders[0], text.replace('name="told"', 'name="first"')) as first,
+        Script(folders[1], text.replace('name="told"', 'name="second"')) as second,
+    ):
+        assert first.line("quote") and second.line("quote")
+        assert len(receivers()) == 1
 
 
 def test_a_receiver_that_is_killed_is_started_again_and_the_strategy_goes_on(market: Sim, port: int, md: int, tmp_path: Path) -> None:

@@ -201,7 +201,7 @@ def test_the_published_client_trades_unmodified(
             assert all(part in running[name].out.read_text() for part in ("close strategy and close open orders", "trade closed"))
             assert "Traceback" not in running[name].errors.read_text(), running[name].said()
         assert theirs.ask("GET", "openOrders") == []
-        assert all(" Canceled Closed " in words for words in _callbacks_as_documented(running[TAKER]))
+        assert any(" Canceled Closed " in words for words in _callbacks_as_documented(running[TAKER]))
         assert any(" Exec Closed " in words for words in _callbacks_as_documented(running[MAKER]))
         _market_data_as_the_client_has_it(_printed(running[PRINTER]))
         assert not any(".td." in name for name in segments(namespace))
@@ -233,6 +233,12 @@ def test_the_published_taker_buys_at_depth_1_and_the_lister_lists_it_at_its_own_
                 [row] = ast.literal_eval(line.partition(": ")[2].strip())
                 assert (int(row["pid"]), int(row["port"])) == (_session_of(taker), _port_of(taker))
                 eventually(lambda: any(" Exec Closed " in words for words in _callbacks_as_documented(taker)), why=taker.said)
+                # The end of a market server reaches the client as a reset: on an ordinary end its data thread would spin for ever.
+                killed = subprocess.run(
+                    [client, "-c", LIST_AND_KILL, *map(str, pids_of("feed"))], capture_output=True, text=True, timeout=READY_S, cwd=tmp_path
+                )
+                assert "'result': 'stopped'" in killed.stdout, killed
+                eventually(lambda: "ConnectionResetError" in taker.errors.read_text(), why=taker.said)
             finally:
                 taker.process.kill()
                 taker.process.wait()
@@ -289,16 +295,19 @@ def _callbacks_as_documented(one: Running) -> list[str]:
 
 
 def _market_data_as_the_client_has_it(messages: list[dict[str, Any]]) -> None:
-    """Check a quote or a tick as this client hands it on: price and quantity of the bids, then of the asks, best first."""
+    """Check quotes and ticks as this client hands them on, of all symbols of the market: price and quantity of the bids, then of the asks, best first."""
+    prices = {1001: (40_000, 90_000), 1002: (1_000, 9_000)}
     for message in messages:
         if message["type"] == "onTick":
-            assert message["cid"] == 1001 and message["tradeType"] in (1, -1) and message["px"] > 0 and message["qty"] > 0
+            low, high = prices[message["cid"]]
+            assert message["tradeType"] in (1, -1) and low < message["px"] < high and 0 < message["qty"]
             continue
         kind, cid, length, *levels = message["data"]
-        assert (message["depth"], kind, cid) == (length, b"\x01", 1001) and len(levels) == 4 * length and 1 <= length <= 5
+        assert (message["depth"], kind) == (length, b"\x01") and len(levels) == 4 * length and 1 <= length <= 5
+        low, high = prices[cid]
         bids, asks = levels[0 : 2 * length : 2], levels[2 * length :: 2]
-        assert bids == sorted(bids, reverse=True) and asks == sorted(asks) and bids[0] < asks[0]
-        assert bids[0] > 10_000 > max(levels[1::2])  # prices, not quantities
+        assert bids == sorted(bids, reverse=True) and asks == sorted(asks) and low < bids[-1] <= bids[0] < asks[0] <= asks[-1] < high
+        assert min(levels[1::2]) > 0
 
 
 def test_settings_of_the_published_scripts_are_what_the_tests_assume(scripts: Path) -> None:

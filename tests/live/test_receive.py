@@ -158,7 +158,9 @@ def test_books_tops_and_ring_are_those_of_the_feed(kind: str, udp: int) -> None:
         Sim("--symbols", "BTCUSDT,ETHUSDT,LTCUSDT:0", "--rate", "15") as sim,
         FeedProc(sim, ["BTCUSDT:5", "ETHUSDT:40", "LTCUSDT"], net=net, open_l2=True) as feed,
     ):
-        words = [f"{net['ip']}:{net['port']}", *(["--card", "lo"] if kind == "multibroad" else [])]
+        words = [f"{net['ip']}:{net['port']}", "--busy-poll", "20", "--hold-ms", "20"]
+        if kind == "multibroad":
+            words += ["--card", "lo", "--timestamps", "--buffer", "1000000"]
         with ReceiverProc(kind, *words) as receiver:
             receiver.wait_live(["BTCUSDT", "ETHUSDT", "LTCUSDT"])
             assert receiver.entry.mode == feed.entry.mode
@@ -171,10 +173,22 @@ def test_books_tops_and_ring_are_those_of_the_feed(kind: str, udp: int) -> None:
             assert tops(receiver) == tops(feed)
             path = receiver.path()
             assert (path.lost, path.given_up, path.damaged, path.foreign) == (0, 0, 0, 0) and path.feed == "live"
+            assert path.source and f"{net['port']} <- live at {path.source}, 3 symbols" in receiver.entry.detail
             sim.resume()
             found = control.find_feeds(name="rx")[0]
             assert found.received and not control.find_feeds(name="live")[0].received
             assert set(found.symbols) == {"BTCUSDT.BINANCE", "ETHUSDT.BINANCE", "LTCUSDT.BINANCE"}
+
+
+def test_repair_port_that_is_another_than_the_datagrams_is_found_by_the_beats(udp: int) -> None:
+    port = free_port()
+    net = multicast(udp, repair_ip="127.0.0.1", repair_port=port)
+    with Sim("--symbols", f"{BUSY},{QUIET}:0") as sim, FeedProc(sim, [BUSY, QUIET], net=net) as feed:
+        feed.wait_live()
+        with by_group(udp) as receiver:
+            receiver.wait_live([BUSY, QUIET])  # nothing changes in QUIET: only a snapshot has it
+            assert receiver.path().repair == f"127.0.0.1:{port}" and receiver.path().snapshots >= 1
+            assert f"repair 127.0.0.1:{port}" in feed.entry.detail
 
 
 def tops(feed: FeedProc) -> dict[str, tuple[int, ...]]:
@@ -266,19 +280,26 @@ def watch(books: dict[str, aats.Book], begin_ns: int, seconds: float) -> dict[st
     return last
 
 
-def test_strategy_sees_its_receiver_die_and_finds_the_next_one(udp: int) -> None:
-    with Sim("--symbols", BUSY) as sim, FeedProc(sim, [BUSY], net=multicast(udp)), by_group(udp) as receiver:
+@pytest.mark.parametrize("how", ["SIGKILL", "SIGSTOP"])
+def test_strategy_sees_its_receiver_end_and_finds_the_next_one(how: str, udp: int) -> None:
+    with Sim("--symbols", BUSY) as sim, FeedProc(sim, [BUSY], net=multicast(udp)) as feed, by_group(udp) as receiver:
         receiver.wait_live([BUSY])
-        with Reader([BUSY], feed="rx") as reader:
+        with Reader([BUSY], feed="rx", say_ms=10) as reader:
             reader.wait("quote", BUSY)
-            begin = receiver.kill()
-            assert reader.wait("down", after=begin, within_s=1.0)["feed"] == "rx"
+            begin = receiver.kill() if how == "SIGKILL" else receiver.pause()
+            assert reader.wait("down", after=begin)["feed"] == "rx"
             reader.wait("invalid", BUSY, after=begin)
+            said = eventually(lambda: reader.of("say", after=begin + 3 * SECOND // 2), why="it says nothing")
+            assert not any(one["valid"][BUSY] for one in reader.of("say", after=begin + SECOND)), said
             again = time.monotonic_ns()
-            receiver.start()
+            if how == "SIGKILL":
+                receiver.start()
+            else:
+                receiver.resume()
             reader.wait("up", after=again)
             assert reader.wait("quote", BUSY, after=again)["valid"]
-            assert reader.running
+            eventually(lambda: receiver.books()[BUSY].valid, why=receiver.log)
+            assert reader.running and feed.running
 
 
 def test_feed_with_deeper_books_makes_a_new_generation_of_the_receivers_segment(udp: int) -> None:

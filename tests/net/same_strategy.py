@@ -55,7 +55,7 @@ def main(out: str, send_type: str, ip: str, port: str, card: str = "") -> None:
     bind_to_parent()
     service = TradeService({1001: "BTCUSDT.BINANCE"}, name=f"same-{send_type}", wait="sleep")
     service.config_exchange("BINANCE", "sim")
-    service.set_md_connection(ip, int(port), send_type, card)
+    service.set_md_connection(ip, int(port), send_type, netcard_name=card)
     service.add_md_symbol("BTCUSDT", "BINANCE", 5)
     service.add_strategy(Writer(out))
     service.run()

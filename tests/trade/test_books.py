@@ -178,7 +178,7 @@ def test_books_follow_a_feed_into_its_next_life(start_feed: Callable[..., FeedPr
     assert book.view["bids"]["px_i"][0] == MID + 49_000_000
 
 
-@pytest.mark.parametrize("why", [Why.LOSS, Why.LINK_DOWN, Why.GAP])
+@pytest.mark.parametrize("why", [Why.LOSS, Why.LINK_DOWN, Why.GAP], ids=lambda why: why.name)
 def test_books_follow_a_feed_whose_last_word_was_that_the_book_is_bad(why: Why, make_feed: Callable[..., SyntheticFeed]) -> None:
     feed = make_feed()
     feed.book(0, MID)

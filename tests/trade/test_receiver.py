@@ -75,7 +75,8 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 def service(strategy: BaseStrategy | None = None, *words: Any, **options: Any) -> TradeService:
     made = TradeService({1001: BTC, 1002: ETH}, **options)
     made.add_strategy(strategy or Once())
-    made.set_md_connection(*(words or ("localhost", 15004, "P2P")))
+    ip, port, kind, *card = words or ("localhost", 15004, "P2P")
+    made.set_md_connection(ip, port, kind, netcard_name="".join(card))
     return made
 
 

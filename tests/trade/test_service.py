@@ -93,9 +93,9 @@ def test_a_strategy_is_added_once() -> None:
 def test_market_data_from_an_address_that_cannot_be_is_refused(words: tuple[Any, ...], text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AATS_MD", raising=False)
     with pytest.raises(ConfigError, match=text):
-        service().set_md_connection(*words)
+        service().set_md_connection(*words[:3], netcard_name="".join(words[3:]))
     monkeypatch.setenv("AATS_MD", "shm")
-    service().set_md_connection(*words)
+    service().set_md_connection(*words[:3])
 
 
 @pytest.mark.parametrize("feed", ["binance", "inline"])

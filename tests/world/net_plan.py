@@ -25,13 +25,15 @@ ACTIONS = {
     "pause_fan": 3,
     "pause_receiver": 3,
     "restart_feed": 2,  # SIGKILL, and a new generation some time later
-    "regeometry": 1,  # the same, with other levels
+    "end_feed": 1,  # the same, politely
+    "regeometry": 1,  # a new generation with other levels
     "restart_receiver": 1,
     "link_down": 2,
     "link_mute": 2,
     "burst": 3,  # more records at once than the ring holds, or the queues
     "level": 2,
     "add": 1,
+    "unsubscribe": 1,  # and again some time later
     "lag": 1,  # one feed hears of the market later than the other
 }
 
@@ -103,7 +105,9 @@ class NetPlan:
             plan.bad = rng.choice([0.0, 0.02])
         plan.hold_ns = rng.choice([10, 50, 50, 200]) * MS
         plan.hold_max = rng.choice([0, 0, 1 << 14])
-        narrow = level_num <= 5 and all(air.delay_ms[1] <= 5 for air in plan.calm)  # a stream has to carry the market, or nothing can be good
+        narrow = level_num <= 5 and all(
+            air.delay_ms[1] <= 5 for air in plan.calm
+        )  # a stream has to carry the market, or nothing can be good
         plan.stream_room = rng.choice([1 << 14 if narrow else 1 << 16, 1 << 18])
         plan.socket_queue = rng.choice([30, 2000, 2000])
         kinds, weights = list(ACTIONS), list(ACTIONS.values())

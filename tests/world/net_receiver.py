@@ -105,7 +105,7 @@ class Receiver:
         self.good: dict[str, int] = {}
         self.seqs: dict[str, int] = {}
         self.told: dict[int, int] = {}
-        self.notices: deque[str] = deque(maxlen=20)
+        self.notices: deque[str] = deque(maxlen=40)
         self.flips = 0  # books that turned from good to not
         self.after_fall: Callable[[str, int], None] = lambda symbol, why: None
         self._at, self._sent, self._mail = ffi.new("uint8_t **"), ffi.new("uint8_t const **"), ffi.new("aats_mail_t **")

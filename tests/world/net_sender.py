@@ -139,6 +139,7 @@ class Sender:
         self.valid: dict[str, bool] = {}
         self.last: dict[str, tuple[bytes, bytes]] = {}
         self.epoch: dict[str, int] = {}
+        self.gone: set[str] = set()  # unsubscribed
         for symbol, level_num in geometry.levels.items():
             self.add(symbol, level_num)
         opts = ffi.new("aats_fan_opts_t *")
@@ -176,6 +177,18 @@ class Sender:
             stream.reset(now_ns)
         self.streams.clear()
 
+    def end(self, now_ns: int) -> None:
+        """A polite end: books turn invalid, subscribers are told."""
+        self._now_ns = now_ns
+        self._doubt(now_ns, Why.LINK_DOWN)
+        self.slot.owner = int(State.HALT)
+        self._beat(now_ns)
+        if self.datagrams:
+            lib.aats_out_flush(self.out, EPOCH_NS + self.clock_ns + now_ns)
+        lib.aats_fan_stop(self.fan, EPOCH_NS + self.clock_ns + now_ns)
+        self._fan_pass(now_ns)
+        self.kill(now_ns)
+
     # -- what the feed thread does -------------------------------------------------------------------------------------
 
     def _send(self, arg: Any, data: Any, n: int) -> int:
@@ -207,7 +220,7 @@ class Sender:
                 while self.due and self.due[0][0] <= now_ns:
                     self._publish_event(self.due.popleft()[1], now_ns)
                 for symbol in self.index:
-                    if not self.valid[symbol] and self.rng.random() < 0.3:
+                    if not self.valid[symbol] and symbol not in self.gone and self.rng.random() < 0.3:
                         self.quote_again(symbol, now_ns)
         self._beat(now_ns)
         if self.datagrams:
@@ -228,7 +241,7 @@ class Sender:
 
     def _publish_event(self, event: Event, now_ns: int) -> None:
         sym = self.index.get(event.symbol)
-        if sym is None:
+        if sym is None or event.symbol in self.gone:
             return
         if event.kind == lib.AATS_REC_QUOTE:
             if not self.valid[event.symbol]:
@@ -295,6 +308,21 @@ class Sender:
                 seq = max(self.told.books.get(symbol, {0: []}))
                 self._publish(symbol, lib.AATS_REC_STATE, seq, 0, now_ns, why=why)
                 lib.aats_dir_set_state(self.view, self.index[symbol], lib.AATS_DIR_SYNCING)
+
+    def unsubscribe(self, symbol: str, now_ns: int) -> None:
+        """Publish a symbol no more; `subscribe_again` undoes it."""
+        if self.up and now_ns >= self.paused_until_ns:
+            self._now_ns = now_ns
+            self.gone.add(symbol)
+            self.valid[symbol] = False
+            self._publish(symbol, lib.AATS_REC_STATE, max(self.told.books.get(symbol, {0: []})), 0, now_ns, why=Why.GONE)
+            lib.aats_dir_set_state(self.view, self.index[symbol], lib.AATS_DIR_GONE)
+
+    def subscribe_again(self, symbol: str) -> None:
+        """Take a symbol up again that was given up."""
+        if self.up and symbol in self.gone:
+            self.gone.discard(symbol)
+            lib.aats_dir_set_state(self.view, self.index[symbol], lib.AATS_DIR_SYNCING)
 
     def link(self, up: bool, now_ns: int) -> None:
         """The venue's connection falls, or comes back."""

@@ -203,6 +203,13 @@ class NetWorld:
             if kind == "regeometry":
                 self._regeometry(sender)
             self.after(some_ns, lambda: sender.start(self.now_ns))
+        elif kind == "end_feed" and sender.up and now_ns >= sender.paused_until_ns:
+            sender.end(now_ns)
+            self.after(some_ns, lambda: sender.start(self.now_ns))
+        elif kind == "unsubscribe" and sender.up and now_ns >= sender.paused_until_ns:
+            symbol = rng.choice(list(sender.index))
+            sender.unsubscribe(symbol, now_ns)
+            self.after(some_ns, lambda: sender.subscribe_again(symbol))
         elif kind == "restart_receiver" and receiver.up:
             receiver.kill(now_ns)
             self.after(some_ns, lambda: receiver.start(self.now_ns))
@@ -293,10 +300,22 @@ class NetWorld:
             if counts["lost"] != counts["repaired"] + counts["late"] + counts["given_up"]:
                 raise Wrong(f"path {number}: lost {counts['lost']} is not repaired + late + given up: {counts}")
             given_up += counts["given_up"]
-        if len(self.senders) == 1 and receiver.lives == 1:
+            self._clock(number)
+        led_astray = self.plan.bad and any("another one than before" in line for line in receiver.notices)  # what it then missed it cannot know
+        if len(self.senders) == 1 and receiver.lives == 1 and not led_astray:
             missing = sum(self._missing(told.numbers) for told in self.senders[0].generations)
             if missing > given_up:
                 raise Wrong(f"{missing} trades and level changes were never told, {given_up} records given up")
+
+    def _clock(self, number: int) -> None:
+        """The offset of the clocks is what it is said to be, as well as is said."""
+        path = self.receiver.path(number)
+        offset_ns, err_ns = int(path.offset_ns), int(path.offset_err_ns)
+        true_ns = self.senders[number].clock_ns - self.receiver.clock_ns
+        if err_ns and abs(offset_ns - true_ns) > err_ns and (offset_ns or abs(true_ns) > 2 * err_ns):
+            raise Wrong(f"path {number}: the clock there is said to be {offset_ns} ns ahead, give or take {err_ns}; it is {true_ns}")
+        if not err_ns and (self.plan.paths[number].repair and int(path.snapshots)):
+            raise Wrong(f"path {number}: has a side channel, and no clock")
 
     def _missing(self, numbers: dict[int, tuple[int, int, str]]) -> int:
         """Return the trades and level changes of a generation that were not told, of each symbol between the first and the last that were."""
@@ -358,7 +377,7 @@ class Shown(dict[str, dict[int, list[tuple[bytes, bytes]]]]):
         super().__init__()
         self._parts = parts
 
-    def get(self, symbol: str, default: object = None) -> dict[int, list[tuple[bytes, bytes]]]:  # type: ignore[override]
+    def get(self, symbol: str, default: object = None) -> dict[int, list[tuple[bytes, bytes]]]:
         return ByNumber([part[symbol] for part in self._parts if symbol in part])
 
 
@@ -369,6 +388,6 @@ class ByNumber(dict[int, list[tuple[bytes, bytes]]]):
         super().__init__()
         self._parts = parts
 
-    def get(self, seq: int, default: object = None) -> list[tuple[bytes, bytes]] | None:  # type: ignore[override,unused-ignore]
+    def get(self, seq: int, default: object = None) -> list[tuple[bytes, bytes]] | None:  # type: ignore[override]
         found = [one for part in self._parts for one in part.get(seq, ())]
         return found or None
