@@ -28,6 +28,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -54,6 +55,7 @@ _TICK_S = 0.1
 _LOGS_EVERY_S = 2.0
 _QUICK_THREADS, _SLOW_THREADS = 4, 12
 _BACKLOG = 512
+_END_S = 5.0
 _NO_FILES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _COMPAT_OFF = "this is the request of a client of aats 0.1: start the server as `aats control --compat` for it"
 
@@ -153,10 +155,14 @@ class ControlServer:
         return listeners
 
     async def _end(self, accepting: list[asyncio.Task[None]]) -> None:
-        for task in (*accepting, *self._tasks):
+        for task in accepting:
             task.cancel()
-        await asyncio.gather(*accepting, *self._tasks, return_exceptions=True)
         self._connections.drop_all()
+        deadline = time.monotonic() + _END_S
+        while (left := [task for task in (*accepting, *self._tasks) if not task.done()]) and time.monotonic() < deadline:
+            for task in left:
+                task.cancel()  # again and again: wait_for of Python 3.10 and 3.11 loses one that comes together with what it waits for
+            await asyncio.wait(left, timeout=0.1)
         self._keep.close()
         if self._compat is not None:
             closed = self._compat.close()

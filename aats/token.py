@@ -8,8 +8,8 @@ command line.
     1  AATS_TOKEN                                  the environment
     2  ~/.config/aats/token (or $AATS_HOME/token)  a file of the user's own, mode 0600; `aats token --new` makes one
 
-On loopback none is needed: a control server goes by the user's id there and takes no token, a feed asks for one if it is set.  It keeps strangers out; it does not hide anything from who can read the wire: between
-hosts that do not trust their network use a tunnel (docs/deployments.md).
+On loopback none is needed: a control server goes by the user's id there and takes no token, a feed asks for one if it is set.  It keeps strangers out; it does
+not hide anything from who can read the wire: between hosts that do not trust their network use a tunnel (docs/deployments.md).
 """
 
 from __future__ import annotations

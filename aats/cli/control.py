@@ -64,7 +64,9 @@ def add_commands(commands: Any) -> None:
         description="Tell where the token is that control servers and P2P feeds ask of other hosts. It is not shown.",
     )
     secret.add_argument(
-        "--new", action="store_true", help="make a new one, in place of the old: control servers ask for it at once, feeds from their next start"
+        "--new",
+        action="store_true",
+        help="make a new one, in place of the old: control servers ask for it at once, feeds from their next start",
     )
     secret.add_argument("--show", action="store_true", help="show it")
     secret.add_argument("--json", action="store_true", help='{"file": ..., "set": true, "from": ...}')

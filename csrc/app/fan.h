@@ -29,7 +29,7 @@
  * As long as nobody follows the stream (no subscriber, no old client, no datagrams of deep books), the ring is not read at all.
  *
  * Memory: allocated at aats_fan_new, none after: log_sz + peer_max x own_max + AATS_FAN_SNAPS snapshots of all books at their deepest (and with compat
- * 11 KiB a peer), of which pages that were never used cost nothing.  Thread: one.
+ * 10 KiB a peer), of which pages that were never used cost nothing.  Thread: one.
  */
 #ifndef AATS_APP_FAN_H
 #define AATS_APP_FAN_H

@@ -102,8 +102,9 @@ void recv_dir_shown(aats_recv_t *r, uint32_t local, int good, uint8_t why)
 
 uint8_t recv_dir_why(path_t const *p, rsym_t const *s)
 {
-    if (!p->up || s->lossy) return AATS_WHY_LOSS;
+    if (!p->up) return AATS_WHY_LOSS;
     if (!s->valid) return s->why ? s->why : AATS_WHY_SYNCING;
+    if (s->lossy) return AATS_WHY_LOSS;
     return p->link_why[s->link % AATS_LINK_MAX];
 }
 

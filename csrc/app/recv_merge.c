@@ -62,7 +62,7 @@ static int book_goes_out(aats_recv_t *r, path_t *p, lsym_t *l, aats_rec_t const 
     if (!(rec->flags & AATS_F_VALID) || (!p->up && q->up)) return 0;
     if (rec->seq > l->book_seq) return 1;
     if (l->shown) return 0;
-    return rec->seq == l->book_seq || (!q->up && rec->flags & AATS_F_SNAPSHOT);
+    return rec->seq == l->book_seq || (p->up && !q->up && rec->flags & AATS_F_SNAPSHOT);
 }
 
 static void show_book(aats_recv_t *r, path_t *p, rsym_t *s, aats_rec_t *rec, aats_level_t const *bids, aats_level_t const *asks)
@@ -133,11 +133,7 @@ static void state(aats_recv_t *r, path_t *p, rsym_t *s, uint64_t n, aats_rec_t *
     s->link = rec->link % AATS_LINK_MAX;
     s->valid = rec->flags & AATS_F_VALID;
     s->why = rec->why;
-    s->book_next = n + 1;
-    if (!s->valid) {
-        s->lossy = 0;
-        recv_dir_deep_got(r, p, s, rec);
-    }
+    s->state_next = n + 1; /* of the levels it says nothing: what is missing of them stays missing */
     if (l->book_by != NONE && l->book_by != p->index) {
         if (!l->shown) recv_dir_judge(r, local);
         return;
@@ -214,19 +210,22 @@ void recv_merge_book(aats_recv_t *r, path_t *p, uint8_t const *packed, size_t n,
     uint64_t const m = rec.rec;
     if (covers < m + 1) covers = m + 1;
     if (covers > s->cover) s->cover = covers;
+    uint64_t const told = s->book_next > s->state_next ? s->book_next : s->state_next;
+    int const owed = s->lossy || s->deep_first;
     if (!recv_dir_deep_got(r, p, s, &rec)) return;
     if (s->lossy && covers < s->loss_upto) return; /* older than what is missing */
-    if (m + 1 < s->book_next) return;
-    if (m + 1 == s->book_next) { /* nothing new: what was missing was not of this book */
-        if (s->lossy) s->lossy = 0, recv_dir_judge(r, (uint32_t)s->local);
-        return;
-    }
+    if (m + 1 < s->book_next || (m + 1 <= told && !owed)) return;
     lsym_t const *l = &r->syms[s->local];
-    if (p->again && l->book_by == p->index && rec.seq < l->book_seq) return; /* it lay in a queue since before */
+    if (p->again && l->book_by == p->index && rec.seq < l->book_seq && rec.epoch <= l->epoch) return; /* it lay in a queue since before */
     s->lossy = 0;
-    s->link = rec.link % AATS_LINK_MAX;
-    s->valid = rec.flags & AATS_F_VALID;
-    s->why = rec.why;
+    if (m + 1 >= s->state_next) {
+        s->link = rec.link % AATS_LINK_MAX;
+        s->valid = rec.flags & AATS_F_VALID;
+        s->why = rec.why;
+    } else { /* the levels are news, what is said of them is not */
+        rec.flags = (uint8_t)((rec.flags & ~AATS_F_VALID) | (s->valid ? AATS_F_VALID : 0));
+        rec.why = s->why;
+    }
     s->seq = rec.seq;
     s->book_next = m + 1;
     rec.kind = AATS_REC_QUOTE;

@@ -199,17 +199,22 @@ static void snap_ends(aats_recv_t *r, path_t *p, uint64_t seq, int64_t sent_ns)
     if (p->loss_upto > seq) p->want_snap = 1;
 }
 
+/* The connection leads to another feed: it is given up, each time for longer. */
+static void not_wanted(aats_recv_t *r, path_t *p)
+{
+    if (!(p->said & SAID_OTHER)) recv_say(r, 1, "%s: the feed at %s is not the one that is wanted", p->pub.addr, p->pub.repair);
+    p->said |= SAID_OTHER;
+    p->heard_here = 0;
+    recv_side_close(r, p, 1);
+}
+
 static void beat(aats_recv_t *r, path_t *p, aats_wire_t const *head, uint8_t const *payload, int64_t arrived_ns, int by)
 {
     aats_wire_beat_t b;
     memcpy(&b, payload, sizeof b);
     if (!recv_take_beat_said(r, p, &b)) {
         p->pub.foreign++;
-        if (by != BY_STREAM) return;
-        if (!(p->said & SAID_OTHER)) recv_say(r, 1, "%s: the feed there is not the one that is wanted", p->pub.addr);
-        p->said |= SAID_OTHER;
-        p->heard_here = 0;
-        recv_side_close(r, p, 1);
+        if (by == BY_STREAM) not_wanted(r, p);
         return;
     }
     recv_pulse_beat(r, p, head, arrived_ns, &b, by);
@@ -349,11 +354,14 @@ int aats_recv_received(aats_recv_t *r, int path, size_t n, int64_t recv_ns)
         p->in_at += (size_t)got;
         done++;
         p->phase_mono_ns = r->mono_ns;
-        if (head.kind != AATS_WIRE_BYE) p->heard_here = 1, p->said &= ~SAID_BYE;
         p->dirty = 1;
-        if (head.kind != AATS_WIRE_BYE && !right_feed(r, p, &head)) {
-            recv_side_close(r, p, 1);
-            break;
+        if (head.kind != AATS_WIRE_BYE) {
+            if (!right_feed(r, p, &head)) {
+                not_wanted(r, p);
+                break;
+            }
+            p->heard_here = 1;
+            p->said &= ~SAID_BYE;
         }
         if (by == BY_STREAM) {
             p->pub.datagrams++;

@@ -38,7 +38,8 @@ typedef struct {
     uint8_t lossy;       /* records of it may be missing: not good until a BOOK or QUOTE behind them */
     uint8_t link;        /* the venue connection, there */
     uint64_t seq;        /* the venue's number of the last whole book of this path */
-    uint64_t book_next;  /* records below it are no news for the book */
+    uint64_t book_next;  /* QUOTEs and BOOKs below it are no news for the levels ... */
+    uint64_t state_next; /* ... and BOOKs below it none for what the feed says of them: a STATE came later */
     uint64_t cover;      /* the book covers all records below it, whether they came or not */
     uint64_t loss_upto;  /* lossy: what is missing lies below */
     uint64_t deep_first; /* QUOTEs that wait for their BOOK: the first and the last, number + 1; 0: none */

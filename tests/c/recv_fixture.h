@@ -395,6 +395,17 @@ __attribute__((unused)) static int net_same(net_t *x, net_feed_t *f, unsigned sy
     return !strcmp(d.symbol, e.symbol) && !strcmp(d.native, e.native) && d.state == e.state && d.px_exp == e.px_exp && d.level_num == e.level_num;
 }
 
+/* net_same_levels: the levels, whatever is said of them. */
+__attribute__((unused)) static int net_same_levels(net_t *x, net_feed_t *f, unsigned sym)
+{
+    static aats_level_t a[2][AATS_LEVEL_MAX], b[2][AATS_LEVEL_MAX];
+    aats_rec_t there = {0}, here = {0};
+    if (aats_latest_read(&f->view, sym, &there, a[0], a[1], AATS_LEVEL_MAX) != AATS_OK) return 0;
+    if (aats_latest_read(&x->view, net_here(x, f, sym), &here, b[0], b[1], AATS_LEVEL_MAX) != AATS_OK) return 0;
+    return there.bid_len == here.bid_len && there.ask_len == here.ask_len && !memcmp(a[0], b[0], there.bid_len * sizeof *a[0]) &&
+           !memcmp(a[1], b[1], there.ask_len * sizeof *a[1]);
+}
+
 /* net_balance: every record that was missing has become something. */
 __attribute__((unused)) static int net_balance(aats_path_t const *p) { return p->lost == p->repaired + p->late + p->given_up; }
 

@@ -1,4 +1,5 @@
 /* test_recv.c -- a receiver without faults on the way: what it refuses, how it comes up, and that its segment is the feed's. */
+#include "app/reader.h"
 #include "recv_fixture.h"
 
 static net_t *with_feeds(unsigned cnt, uint32_t levels, unsigned syms)
@@ -242,6 +243,48 @@ TEST(the_clock_offset_is_told_and_taken_off)
     aats_latest_read(&x->view, 0, &r, NULL, NULL, 0);
     CHECK_EQ_I64(r.recv_ns, there);
     CHECK_EQ_I64(net_path(x, 0)->delay_ns, 100000);
+    net_end(x);
+}
+
+/* A strategy that was told INVALID gets the whole book when it is good again, though the feed has nothing new to say. */
+TEST(a_book_that_is_good_again_is_told_to_readers)
+{
+    net_t *x = with_feeds(1, 5, 1);
+    static uint64_t mem[1 << 16];
+    char why[200];
+    net_begin(x, 1, AATS_PATH_MULTIBROAD);
+    net_quote(&x->feeds[0], 0);
+    net_run(x, 300 * NET_MS);
+    aats_reader_t *rd = aats_reader_init(mem, 1);
+    aats_event_t ev;
+    REQUIRE(aats_reader_add(rd, "BTCUSDT.BINANCE", 1, 5, 0) == 0 && aats_reader_bind(rd, 0, 0) == AATS_OK);
+    REQUIRE(aats_reader_attach(rd, 0, x->view.seg, x->view.size, &x->slot, why, sizeof why) == AATS_OK);
+    int kinds[2] = {0, 0};
+    for (int i = 0; i < 900; i++) {
+        x->feeds[0].view.md->links[0].up = i < 100 || i > 500;
+        net_pass(x, NET_MS);
+        while (aats_reader_next(rd, x->mono_ns, &ev) == 1) {
+            if (ev.kind == AATS_EV_INVALID) kinds[0]++;
+            if (ev.kind != AATS_EV_QUOTE) continue;
+            kinds[1]++;
+            CHECK(ev.bid_len == 5 && ev.rec->seq == x->feeds[0].update && ev.rec->exch_ns > 0);
+        }
+    }
+    CHECK_EQ_I64(kinds[0], 1);
+    CHECK_EQ_I64(kinds[1], 2);
+    net_end(x);
+}
+
+TEST(a_stream_of_another_feed_than_the_one_wanted_is_left)
+{
+    net_t *x = with_feeds(1, 5, 1);
+    strcpy(x->opts.path[0].feed, "okx");
+    net_begin(x, 1, AATS_PATH_P2P);
+    net_quote(&x->feeds[0], 0);
+    net_run(x, 3000 * NET_MS);
+    CHECK_EQ_I64(aats_recv_needs(x->recv, NULL), 0);
+    CHECK(strstr(x->log, "not the one that is wanted"));
+    CHECK_EQ_U64(net_path(x, 0)->records, 0);
     net_end(x);
 }
 

@@ -78,6 +78,37 @@ TEST(without_a_side_channel_it_is_bad_until_the_next_one)
     net_end(x);
 }
 
+/* Words on the book overtake its levels: whatever they say, the old levels are not good, and the new ones come. */
+static void overtaken(uint32_t kind, int64_t deep_delay_ns, uint8_t first, int more)
+{
+    net_t *x = begun(kind, 0);
+    net_feed_t *f = &x->feeds[0];
+    REQUIRE(net_same(x, f, 0));
+    f->deep_delay_ns = deep_delay_ns;
+    net_quote(f, 0);
+    if (deep_delay_ns) net_pass(x, NET_MS);
+    net_state(f, 0, first);
+    if (more) net_state(f, 0, 0);
+    for (int i = 0; i < 400; i++) {
+        net_pass(x, NET_MS);
+        if (i > 60) CHECK(net_why(x, net_here(x, f, 0)) != AATS_WHY_NONE || net_same_levels(x, f, 0));
+    }
+    CHECK(net_same_levels(x, f, 0));
+    CHECK_EQ_I64(net_why(x, net_here(x, f, 0)), more ? 0 : first);
+    net_end(x);
+}
+
+TEST(a_word_on_a_book_does_not_stand_for_its_levels)
+{
+    for (int64_t delay = 0; delay <= 10; delay += 10) {
+        overtaken(AATS_PATH_MULTIBROAD, delay * NET_MS, 0, 0);
+        overtaken(AATS_PATH_MULTIBROAD, delay * NET_MS, AATS_WHY_GAP, 0);
+        overtaken(AATS_PATH_MULTIBROAD, delay * NET_MS, AATS_WHY_GAP, 1);
+    }
+    overtaken(AATS_PATH_P2P, 0, 0, 0);
+    overtaken(AATS_PATH_P2P, 0, AATS_WHY_GAP, 1);
+}
+
 /* Books that lay in a queue: each is far behind the newest QUOTE, and none of them is called good. */
 TEST(a_book_far_behind_its_newest_quote_is_not_good)
 {

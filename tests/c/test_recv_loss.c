@@ -40,6 +40,29 @@ TEST(an_open_hole_is_never_called_good_for_longer_than_hold_ns)
     net_end(x);
 }
 
+/* The levels of a lost QUOTE are not had by words that come behind it. */
+TEST(words_behind_a_loss_do_not_make_the_old_levels_good)
+{
+    for (int repair = 0; repair < 2; repair++) {
+        net_t *x = begun(AATS_PATH_MULTIBROAD, 1);
+        net_feed_t *f = &x->feeds[0];
+        f->tcp = 0;
+        net_pass(x, NET_MS);
+        f->drop_next = 1;
+        net_quote(f, 0);
+        net_pass(x, NET_MS);
+        net_state(f, 0, AATS_WHY_GAP);
+        net_state(f, 0, 0);
+        net_run(x, 200 * NET_MS);
+        CHECK_EQ_I64(net_why(x, 0), AATS_WHY_LOSS);
+        f->tcp = repair;
+        net_run(x, 8000 * NET_MS);
+        CHECK_EQ_I64(net_why(x, 0), repair ? AATS_WHY_NONE : AATS_WHY_LOSS);
+        if (repair) CHECK(net_same(x, f, 0));
+        net_end(x);
+    }
+}
+
 /* Beats come all the time, but what they vouch for is not all here: the pulse of before the hole is the newest that counts. */
 TEST(while_a_hole_is_open_the_heartbeat_stands_still)
 {

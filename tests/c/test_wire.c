@@ -150,6 +150,11 @@ TEST(a_packed_record_with_lengths_beyond_the_room_or_no_kind_is_refused)
     REQUIRE(aats_wire_pack(bytes, sizeof bytes, &r, BIDS, ASKS) == (int)sizeof bytes);
     CHECK_EQ_I64(aats_wire_unpack(bytes, sizeof bytes, 5, &got, bids, asks), AATS_E_SHAPE);
     CHECK_EQ_I64(aats_wire_unpack(bytes, 96, 5, &got, bids, asks), AATS_E_SHAPE); /* told before the levels are there */
+    for (int side = 0; side < 2; side++) {
+        r = quote(side == AATS_BID ? 6 : 1, side == AATS_BID ? 1 : 6);
+        REQUIRE(aats_wire_pack(bytes, sizeof bytes, &r, BIDS, ASKS) > 0);
+        CHECK_EQ_I64(aats_wire_unpack(bytes, sizeof bytes, 5, &got, bids, asks), AATS_E_SHAPE);
+    }
     r = quote(5, 5);
     for (int kind = 0; kind <= 8; kind++) {
         r.kind = (uint8_t)kind;

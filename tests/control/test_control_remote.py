@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -281,6 +282,28 @@ def test_a_registration_outlives_its_server_and_comes_back(secret: str, monkeypa
         eventually(lambda: one.state == "registered")
         assert len(remote(second)) == 1
         one.stop()
+
+
+def test_a_server_with_guests_that_beat_ends_when_it_is_told(secret: str) -> None:
+    """Over and over: an end that comes together with a beat must not be lost."""
+    host = own_address()
+    for _ in range(5):
+        with Served(host) as served:
+            guests = [register(served, name=f"maker{number}", pid=4711 + number)[0] for number in range(4)]
+            over = threading.Event()
+            beating = [threading.Thread(target=beat, args=(one, over), daemon=True) for one in guests]
+            for thread in beating:
+                thread.start()
+            served.stop()
+            over.set()
+            for one in guests:
+                one.close()
+
+
+def beat(sock: socket.socket, over: threading.Event) -> None:
+    with contextlib.suppress(OSError):
+        while not over.wait(0.0005):
+            sock.sendall(b'{"beat":1}\n')
 
 
 def test_a_refused_registration_says_why_and_harms_nobody(

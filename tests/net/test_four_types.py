@@ -1,8 +1,8 @@
 """One strategy file runs unchanged on SHM, P2P, BROADCAST and MULTIBROAD, and sees the same sequence of messages.
 
-One simulated exchange plays a recorded market to two feeds.  The first sends by multicast and serves shared memory and, on its repair port, P2P; the second
-sends by broadcast.  Four strategies, each in a process of its own, write down what they are told; from the first message that all four have on, the files
-are the same, message by message.  Everything goes over the loopback card, so this needs no right to anything.
+One simulated exchange plays a market, generated or recorded, to two feeds.  The first sends by multicast and serves shared memory and, on its repair port,
+P2P; the second sends by broadcast.  Four strategies, each in a process of its own, write down what they are told; from the first message that all four have
+on, the files are the same, message by message.  Everything goes over the loopback card, so this needs no right to anything.
 """
 
 from __future__ import annotations
@@ -74,13 +74,18 @@ def kinds(lines: list[bytes]) -> dict[str, int]:
 
 
 @pytest.mark.usefixtures("nobody_left")
-@pytest.mark.parametrize(("speed", "messages"), [("1", 800), ("20", 12_000)])
-def test_one_strategy_file_sees_the_same_messages_by_every_send_type(data_dir: Path, tmp_path: Path, speed: str, messages: int) -> None:
+@pytest.mark.parametrize(("market", "messages"), [("generated", 600), ("recorded, 1x", 800), ("recorded, 20x", 12_000)])
+def test_one_strategy_file_sees_the_same_messages_by_every_send_type(
+    request: pytest.FixtureRequest, tmp_path: Path, market: str, messages: int
+) -> None:
+    played = ["--symbols", "BTCUSDT"]
+    if market != "generated":
+        played = ["--tape", str(request.getfixturevalue("data_dir") / TAPE), "--speed", market.split()[1].rstrip("x")]
     port, other = both_ports(), both_ports()
     multicast: dict[str, Any] = {"send_type": "multibroad", "ip": GROUP, "port": port, "netcard": "lo"}
     broadcast: dict[str, Any] = {"send_type": "broadcast", "ip": EVERYBODY, "port": other, "netcard": "lo"}
     with (
-        Sim("--tape", str(data_dir / TAPE), "--speed", speed, "--weight", "1000000") as sim,
+        Sim(*played, "--weight", "1000000") as sim,
         FeedProc(sim, ["BTCUSDT"], name="first", net=multicast) as first,
         FeedProc(sim, ["BTCUSDT"], name="second", net=broadcast) as second,
     ):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.live.looks import READY_S, free_port, line_of
+from tests.live.looks import READY_S, eventually, free_port, line_of
 from tests.net.lab import CARD, Host, Lab, Resent, can_namespace, why_no_namespace
 from tests.net.medium import MS, Faults, Medium
 
@@ -149,7 +149,9 @@ def test_a_host_without_its_cable_hears_nothing_until_it_has_it_again() -> None:
         assert b"timed out" in lab.host(1).run([sys.executable, "-c", reach, lab.host(0).ip]).stderr.encode()
         assert lab.counts()[0]["cut"] > 0
         lab.plug(0)
-        assert lab.host(1).run([sys.executable, "-c", reach, lab.host(0).ip]).returncode == 0
+        eventually(
+            lambda: lab.host(1).run([sys.executable, "-c", reach, lab.host(0).ip]).returncode == 0, why="no way there"
+        )  # ARP takes a while
         assert server.wait(READY_S) == 0
 
 

@@ -32,7 +32,7 @@ CALLS: dict[type, dict[str, str]] = {
     TradeService: {
         "__init__": "sym_cid_map, verbose=True, *, name=None, feed=None",
         "set_ts_connection": "ip, port",
-        "set_md_connection": "ip, port, send_type",
+        "set_md_connection": "ip, port, send_type, *, netcard_name=''",
         "config_exchange": "exchange, trade_type",
         "set_apikey": "exchange, key, secret, password='', subaccount=''",
         "set_fee": "exchange, taker_fee, maker_fee",

@@ -65,6 +65,7 @@ class Reading:
     view: Any
     next: int = 0
     last: dict[tuple[str, int], int] = field(default_factory=dict)  # (symbol, kind) -> number of the event told last
+    newest: dict[str, int] = field(default_factory=dict)  # venue's number of the quote told last
     fallen: set[str] = field(default_factory=set)  # told to be invalid since their last quote
 
 
@@ -322,6 +323,9 @@ class Receiver:
             return
         again = rec.kind == lib.AATS_REC_QUOTE and symbol in reading.fallen  # the same book once more says that it is good again
         if rec.kind == lib.AATS_REC_QUOTE:
+            if rec.seq < reading.newest.get(symbol, 0):
+                raise Wrong(f"{symbol}: a quote with number {rec.seq} after one with {reading.newest[symbol]}: the book goes back")
+            reading.newest[symbol] = int(rec.seq)
             (reading.fallen.discard if rec.flags & lib.AATS_F_VALID else reading.fallen.add)(symbol)
         if number <= 0:
             return

@@ -220,6 +220,8 @@ class Sender:
                 while self.due and self.due[0][0] <= now_ns:
                     self._publish_event(self.due.popleft()[1], now_ns)
                 for symbol in self.index:
+                    if self.valid[symbol] and self.rng.random() < 0.01:  # another connection carries it from now on: pub_carrier
+                        self._publish(symbol, lib.AATS_REC_STATE, max(self.told.books[symbol]), 0, now_ns)
                     if not self.valid[symbol] and symbol not in self.gone and self.rng.random() < 0.3:
                         self.quote_again(symbol, now_ns)
         self._beat(now_ns)

@@ -301,7 +301,9 @@ class NetWorld:
                 raise Wrong(f"path {number}: lost {counts['lost']} is not repaired + late + given up: {counts}")
             given_up += counts["given_up"]
             self._clock(number)
-        led_astray = self.plan.bad and any("another one than before" in line for line in receiver.notices)  # what it then missed it cannot know
+        led_astray = self.plan.bad and any(
+            "another one than before" in line for line in receiver.notices
+        )  # what it then missed it cannot know
         if len(self.senders) == 1 and receiver.lives == 1 and not led_astray:
             missing = sum(self._missing(told.numbers) for told in self.senders[0].generations)
             if missing > given_up:
