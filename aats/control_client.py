@@ -19,7 +19,7 @@ from aats import control, token
 from aats.errors import AatsError, ConfigError, ControlError, FeedError, LayoutMismatch, PeerDead, SegmentMissing, ShmError, SlotTaken
 from aats.layout import Role
 
-__all__ = ["BEAT_S", "CODES", "LINE_MAX", "SILENT_S", "ask", "ensure", "line_of", "listens", "on_this_host"]
+__all__ = ["BEAT_S", "CODES", "LINE_MAX", "SILENT_S", "ask", "ensure", "line_of", "listens", "on_this_host", "shown"]
 
 #: Bytes of a request or answer line.
 LINE_MAX = 1 << 20
@@ -95,8 +95,13 @@ def _result(line: bytes, where: str) -> dict[str, Any]:
             return dict(answer)
         code, text = answer["error"]["code"], answer["error"]["text"]
     except (orjson.JSONDecodeError, KeyError, TypeError):
-        raise ControlError(f"{where} answers {line[:60]!r}: it is not a control server of aats") from None
+        raise ControlError(f"{where} answers {shown(line)}: it is not a control server of aats") from None
     raise CODES.get(code, ControlError)(text)
+
+
+def shown(line: bytes) -> str:
+    """Return the beginning of an answer that is none, for a message; not of one that gives back what was asked, with the token in it."""
+    return "with what it was sent" if b'"token"' in line else repr(line[:60])
 
 
 def listens(host: str, port: int) -> bool:

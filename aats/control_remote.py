@@ -27,7 +27,7 @@ from typing import Any
 
 import orjson
 
-from aats.control_client import BEAT_S, CODES, CONNECT_S, SILENT_S, line_of
+from aats.control_client import BEAT_S, CODES, CONNECT_S, SILENT_S, line_of, shown
 from aats.errors import AatsError, ControlError
 
 __all__ = ["Registration"]
@@ -167,7 +167,7 @@ class Registration:
                 return
             code, text = answer["error"]["code"], str(answer["error"]["text"])
         except (orjson.JSONDecodeError, KeyError, TypeError):
-            raise ControlError(f"it answers {line[:60]!r}: it is not a control server of aats") from None
+            raise ControlError(f"it answers {shown(line)}: it is not a control server of aats") from None
         raise CODES.get(code, ControlError)(text)
 
     def _stay(self, sock: socket.socket, raw: bytearray) -> None:

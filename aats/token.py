@@ -41,7 +41,7 @@ def token() -> str:
     Raises
     ------
     ConfigError
-        It is shorter than 16 characters, or its file is readable by others or cannot be read.  The text does not show it.
+        It is shorter than 16 characters or not printable, or its file is readable by others or cannot be read.  The text does not show it.
     """
     value = os.environ.get("AATS_TOKEN", "").strip()
     where = "environment: AATS_TOKEN"
@@ -50,6 +50,8 @@ def token() -> str:
         value = _of_file(token_file())
     if value and len(value) < _SHORTEST:
         raise ConfigError(f"{where}: a token has at least {_SHORTEST} characters")
+    if not value.isprintable():
+        raise ConfigError(f"{where}: a token is one line of printable text")
     return value
 
 

@@ -26,7 +26,7 @@ log = logging.getLogger("aats.trade")
 
 LINGER_S = 30
 _LOOK_S = 0.02
-_AGAIN_S = 1.0
+_AGAIN_MIN_S, _AGAIN_MAX_S = 1.0, 30.0
 
 
 class Receiver:
@@ -50,6 +50,7 @@ class Receiver:
         self.name = name_of(net.ip, net.port)
         self._say = say
         self._again_at = 0.0
+        self._again_s = _AGAIN_MIN_S
         self._helper: threading.Thread | None = None
 
     def __str__(self) -> str:
@@ -84,16 +85,20 @@ class Receiver:
                 time.sleep(_LOOK_S)
 
     def revive(self) -> None:
-        """Start it again if it has died; returns at once, and does nothing while a start is under way or was tried within a second.
+        """Start it again if it has died; returns at once, and does nothing while a start is under way or was tried a moment ago.
 
         Notes
         -----
+        One that dies again and again is started after 1, 2, 4 .. 30 s, from 1 s again once it has lived for 30 s.
         Threads: called by the trade loop; the start is waited for by a helper thread, which ends with the process.
         """
         now = time.monotonic()
         if now < self._again_at or (self._helper is not None and self._helper.is_alive()) or self._entry() is not None:
             return
-        self._again_at = now + _AGAIN_S
+        if now - self._again_at > _AGAIN_MAX_S:
+            self._again_s = _AGAIN_MIN_S
+        self._again_at = now + self._again_s
+        self._again_s = min(_AGAIN_MAX_S, 2 * self._again_s)
         self._helper = threading.Thread(target=self._start_again, name="aats-receiver", daemon=True)
         self._helper.start()
 

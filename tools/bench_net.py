@@ -10,8 +10,8 @@ SCHED_FIFO where that is allowed and not ``--ordinary``: on a busy host the sche
 ``subscribers``: real processes. ``aats sim`` plays a tape at its recorded pace, ``aats feed`` sends P2P, and a process of N subscribers comes and goes, one of
 which never reads (tests/live/crowd.py).  Short windows with and without them take turns in the one run, so that whatever else the host does falls on both;
 received -> published (the feed's own histogram) of both is compared, and the feed's memory.  The first window with subscribers lasts until the one that does
-not read has been cut.  The feed's threads, the fan-out's excepted, go before all other work where that is allowed and not ``--ordinary``: what is asked is what the
-subscribers cost a feed that has its core, not who else uses it.
+not read has been cut.  The feed's threads, the fan-out's excepted, go before all other work where that is allowed and not ``--ordinary``: what is asked is
+what the subscribers cost a feed that has its core, not who else uses it.
 
 Needs the repository; ``subscribers`` also recorded traffic (AATS_DATA).  Exit status: 0, or 1 where a target is missed.
 """
@@ -145,7 +145,7 @@ def watch(look: FeedLook, into: Window, seconds: float) -> None:
 
 
 def first_of_all(pid: int) -> bool:
-    """Put a feed's threads, but for the fan-out's (it is the one with a raised nice value), before all other work of the host; False where that is not allowed."""
+    """Put a feed's threads, but for the fan-out's (the one with a raised nice value), before all other work; False where that is not allowed."""
     for task in Path(f"/proc/{pid}/task").iterdir():
         nice = int((task / "stat").read_text().rpartition(")")[2].split()[16])
         try:

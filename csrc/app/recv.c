@@ -143,7 +143,7 @@ int aats_recv_needs(aats_recv_t const *r, aats_recv_need_t *need)
     }
     if (!heard) return 0;
     if (r->attached) {
-        if (n.level_max <= r->view.level_max && n.dir_cap <= r->view.dir_cap && r->more_dir <= r->view.dir_cap) return 0;
+        if (n.level_max <= r->view.level_max && n.dir_cap <= r->view.dir_cap && r->more_dir <= r->view.dir_cap && !r->anew) return 0;
         if (n.level_max < r->view.level_max) n.level_max = r->view.level_max;
         if (n.dir_cap < r->view.dir_cap) n.dir_cap = r->view.dir_cap;
     }
@@ -171,6 +171,7 @@ int aats_recv_attach(aats_recv_t *r, void *mem, size_t size, aats_slot_t *slot, 
         r->syms[i] = (lsym_t){.book_by = NONE, .tick_by = NONE, .bbo_by = NONE, .l2_by = NONE, .there = {NONE, NONE}};
     r->slot = slot;
     r->more_dir = 0;
+    r->anew = 0;
     r->heartbeat_mono_ns = 0;
     r->attached = 1;
     aats_store_release(&r->view.md->path_cnt, (uint64_t)r->path_cnt);

@@ -48,12 +48,18 @@ static int add(aats_recv_t *r, path_t *p, aats_dir_t const *d)
     return local;
 }
 
-/* A symbol that is here already, brought by this path too: only with the same exponents, and only under one index. */
+/* A symbol that is here already, brought by this path too: only with the same exponents, and only under one index.  If nobody else brings it, its venue has
+ * other ones now, and so must the segment. */
 static int meet(aats_recv_t *r, path_t *p, int local, aats_dir_t const *d)
 {
     aats_dir_t ours;
     if (aats_dir_read(&r->view, (uint32_t)local, &ours) != AATS_OK || r->syms[local].there[p->index] != NONE) return REFUSED;
     if (ours.px_exp == d->px_exp && ours.qty_exp == d->qty_exp) return local;
+    if (r->path_cnt == 1 || r->syms[local].there[1 - p->index] == NONE) {
+        if (!r->anew) recv_say(r, 1, "%s: %s has other exponents than before; readers get a fresh segment", p->pub.addr, d->symbol);
+        r->anew = 1;
+        return NONE;
+    }
     if (!(p->said & SAID_EXP)) {
         recv_say(r, 2, "%s: %s has exponents %d, %d there and %d, %d here; the symbol is not taken from this path", p->pub.addr, d->symbol, d->px_exp,
                  d->qty_exp, ours.px_exp, ours.qty_exp);
@@ -76,6 +82,7 @@ void recv_dir_entry(aats_recv_t *r, path_t *p, aats_wire_dir_t const *e)
         s->local = local < 0 ? add(r, p, &e->dir) : meet(r, p, local, &e->dir);
         s->link = (uint8_t)e->dir.link;
         s->why = AATS_WHY_SYNCING;
+        s->lossy = 1; /* its levels are not known: no word makes them good, only a QUOTE or BOOK */
         if (s->local >= 0) r->syms[s->local].there[p->index] = (int32_t)e->index;
         return;
     }

@@ -53,7 +53,10 @@ void recv_lock(aats_recv_t *r, path_t *p, aats_wire_t const *head, char const *s
     snprintf(p->source, sizeof p->source, "%s", source);
     snprintf(p->pub.source, sizeof p->pub.source, "%s", source);
     recv_say(r, 0, "%s: hears feed %016llx of %s%s", p->pub.addr, (unsigned long long)head->feed_id, source, again ? " (another one than before)" : "");
-    if (p->opts.kind != AATS_PATH_P2P && p->phase != SIDE_IDLE) recv_side_close(r, p, 0);
+    if (p->opts.kind == AATS_PATH_P2P) return; /* it was heard over the connection that there is */
+    p->fails = 0;                              /* the back-off was for the feed before */
+    p->try_mono_ns = r->mono_ns;
+    if (p->phase != SIDE_IDLE) recv_side_close(r, p, 0);
 }
 
 /* ours returns 1: of the feed that the path hears; 0: of another; -1: of it, but of a life of the segment that is not known by a beat. */

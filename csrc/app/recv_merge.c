@@ -142,7 +142,8 @@ static void state(aats_recv_t *r, path_t *p, rsym_t *s, uint64_t n, aats_rec_t *
         recv_dir_judge(r, local); /* perhaps the other path has it good */
         if (l->book_by != p->index || !l->shown) return;
     }
-    uint8_t const bad = s->valid ? !p->up || s->lossy || (s->deep_first && !l->shown) ? AATS_WHY_LOSS : p->link_why[s->link] : s->why ? s->why : AATS_WHY_SYNCING;
+    if (s->valid && s->deep_first) return; /* its number belongs to levels that are not here yet: their BOOK comes */
+    uint8_t const bad = s->valid ? !p->up || s->lossy ? AATS_WHY_LOSS : p->link_why[s->link] : s->why ? s->why : AATS_WHY_SYNCING;
     if (bad) rec->flags &= (uint8_t)~AATS_F_VALID;
     rec->why = bad;
     rec->sym = (uint16_t)local;

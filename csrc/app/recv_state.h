@@ -189,6 +189,7 @@ struct aats_recv {
     aats_slot_t *slot;
     int64_t heartbeat_mono_ns; /* as stored last */
     uint32_t more_dir;       /* the directory is full: so many entries are wanted */
+    int anew;                /* a symbol has other exponents than in this segment: a fresh one is wanted */
 
     lsym_t *syms;            /* AATS_DIR_MAX */
     aats_level_t levels[2][AATS_LEVEL_MAX]; /* of a book that is told again */

@@ -91,7 +91,8 @@ static int net_send(void *arg, void const *bytes, size_t n)
     for (int i = 0; i < copies && f->queue_cnt < NET_QUEUE; i++) {
         int64_t const jitter = f->jitter_ns ? (int64_t)(net_random(&f->rng) % (uint64_t)f->jitter_ns) : 0;
         net_datagram_t *d = &f->queue[f->queue_cnt++];
-        *d = (net_datagram_t){.due_ns = f->mono_ns + f->delay_ns + jitter + (h.stream == 1 ? f->deep_delay_ns : 0), .n = n, .bytes = aligned_alloc(8, (n + 7) & ~(size_t)7)};
+        *d = (net_datagram_t){.due_ns = f->mono_ns + f->delay_ns + jitter + (h.stream == 1 ? f->deep_delay_ns : 0), .n = n,
+                              .bytes = aligned_alloc(8, (n + 7) & ~(size_t)7)};
         memcpy(d->bytes, bytes, n);
     }
     return AATS_OK;

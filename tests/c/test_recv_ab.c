@@ -209,7 +209,8 @@ TEST(level_changes_of_a_message_come_from_one_path)
         REQUIRE(aats_ring_poll(&x->view, k, &r) == 1);
         if (r.r.kind != AATS_REC_L2) continue;
         n++;
-        CHECK_MSG(r.r.seq == want && r.r.px_i == px, "change %u: message %u part %d, expected %u part %d", (unsigned)n, (unsigned)r.r.seq, (int)r.r.px_i, (unsigned)want, (int)px);
+        CHECK_MSG(r.r.seq == want && r.r.px_i == px, "change %u: message %u part %d, expected %u part %d",
+                  (unsigned)n, (unsigned)r.r.seq, (int)r.r.px_i, (unsigned)want, (int)px);
         if (++px == 3) px = 0, want++;
     }
     CHECK_EQ_U64(n, 900);

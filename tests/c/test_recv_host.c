@@ -89,7 +89,8 @@ static void attach(live_t *x)
                                      .venue = "BINANCE", .feed_id = 4711};
     size_t const size = (size_t)aats_md_size(params.ring_depth, params.level_max, params.dir_cap);
     x->mem = fixture_zeroed(size);
-    if (aats_seg_init(x->mem, size, AATS_KIND_MD, "rx", 1, fixture_ident(2), 1, FIXTURE_BOOT_ID, "1.0.0") != AATS_OK || aats_md_init(x->mem, &params) != AATS_OK)
+    if (aats_seg_init(x->mem, size, AATS_KIND_MD, "rx", 1, fixture_ident(2), 1, FIXTURE_BOOT_ID, "1.0.0") != AATS_OK ||
+        aats_md_init(x->mem, &params) != AATS_OK)
         abort();
     aats_seg_ready(x->mem);
     x->slot.owner = fixture_ident(2) | AATS_STATE_RUN;

@@ -290,4 +290,44 @@ TEST(a_record_of_an_unknown_symbol_makes_it_ask)
     net_end(x);
 }
 
+/* The venue has changed its tick, and the feed was started again. */
+TEST(a_feed_that_comes_back_with_other_exponents_gets_a_fresh_segment)
+{
+    net_t *x = one(5, 1);
+    net_feed_t *f = &x->feeds[0];
+    net_begin(x, 1, AATS_PATH_MULTIBROAD);
+    net_quote(f, 0);
+    net_run(x, 300 * NET_MS);
+    REQUIRE(net_why(x, 0) == AATS_WHY_NONE);
+    net_cut(x, 0, "connection reset");
+    net_feed_end(f);
+    net_run(x, 3000 * NET_MS);
+    net_feed_begin(f, "192.0.2.1", 101, 8, 5, 0);
+    aats_dir_t d = {.state = AATS_DIR_SYNCING, .px_exp = -3, .qty_exp = -8, .level_num = 5, .symbol = "BTCUSDT.BINANCE", .native = "BTCUSDT"};
+    REQUIRE(aats_dir_add(&f->view, &d) == 0);
+    f->mono_ns = x->mono_ns;
+    net_quote(f, 0);
+    net_run(x, 1000 * NET_MS);
+    CHECK_EQ_U64(x->generation, 2);
+    CHECK_EQ_I64(net_why(x, 0), AATS_WHY_NONE);
+    CHECK(net_same(x, f, 0));
+    char const *said = strstr(x->log, "other exponents");
+    CHECK(said && !strstr(said + 1, "other exponents"));
+    net_end(x);
+}
+
+/* Each refusal costs the feed a connection and a snapshot, and the log a line. */
+TEST(a_stream_of_a_feed_that_is_not_wanted_is_tried_ever_more_rarely)
+{
+    net_t *x = one(5, 1);
+    x->opts.path[0].feed_id = 999;
+    net_begin(x, 1, AATS_PATH_P2P);
+    net_run(x, 10000 * NET_MS);
+    CHECK_EQ_U64(net_path(x, 0)->records, 0);
+    CHECK(net_path(x, 0)->foreign >= 3 && net_path(x, 0)->foreign < 20);
+    char const *said = strstr(x->log, "not the one that is wanted");
+    CHECK(said && !strstr(said + 1, "not the one that is wanted"));
+    net_end(x);
+}
+
 RUN_ALL()

@@ -245,7 +245,8 @@ static void storm(uint64_t seed, int repair, uint32_t kind)
         for (unsigned sym = 0; sym < 4 && i > 500; sym++) { /* never backward, never ahead of the feed */
             aats_rec_t r;
             if (aats_latest_read(&x->view, sym, &r, NULL, NULL, 0) != AATS_OK) continue;
-            CHECK_MSG(r.seq >= told[sym] && r.seq <= f->update, "seed %u, pass %d, symbol %u: %u after %u", (unsigned)seed, i, sym, (unsigned)r.seq, (unsigned)told[sym]);
+            CHECK_MSG(r.seq >= told[sym] && r.seq <= f->update, "seed %u, pass %d, symbol %u: %u after %u",
+                      (unsigned)seed, i, sym, (unsigned)r.seq, (unsigned)told[sym]);
             told[sym] = r.seq;
         }
     }
@@ -257,7 +258,8 @@ static void storm(uint64_t seed, int repair, uint32_t kind)
     for (unsigned sym = 0; sym < 4; sym++) {
         aats_rec_t r;
         aats_latest_read(&f->view, sym, &r, NULL, NULL, 0);
-        CHECK_MSG(net_why(x, net_here(x, f, sym)) == r.why, "seed %u: symbol %u is %s, there %s", (unsigned)seed, sym, aats_why_name(net_why(x, net_here(x, f, sym))), aats_why_name(r.why));
+        CHECK_MSG(net_why(x, net_here(x, f, sym)) == r.why, "seed %u: symbol %u is %s, there %s",
+                  (unsigned)seed, sym, aats_why_name(net_why(x, net_here(x, f, sym))), aats_why_name(r.why));
     }
     CHECK_EQ_U64(p->lost, p->repaired + p->late + p->given_up);
     CHECK(p->lost > 20);

@@ -171,7 +171,9 @@ def test_config_check_and_show(capsys: pytest.CaptureFixture[str], tmp_path: Pat
     with file.open("a") as more:
         more.write('[net]\nsend_type = "p2p"\nip = "localhost"\nport = 15004\ncompat = {BTCUSDT = {cid = 1001, level = 5}}\n')
     shown = json.loads(aats(capsys, "config", "show", str(file), "--json")[1])
-    assert {key: shown[f"net.{key}"]["value"] for key in ("send_type", "ip", "port", "ttl", "loop", "repair_ip", "repair_port", "compat")} == {
+    assert {
+        key: shown[f"net.{key}"]["value"] for key in ("send_type", "ip", "port", "ttl", "loop", "repair_ip", "repair_port", "compat")
+    } == {
         **{"send_type": "p2p", "ip": "localhost", "port": 15004, "ttl": 1, "loop": True, "repair_ip": "", "repair_port": 0},
         "compat": {"BTCUSDT": {"cid": 1001, "level": 5}},
     }

@@ -103,6 +103,25 @@ def test_on_loopback_the_users_id_counts_and_no_token_is_sent(served: Served, mo
     assert served.lines(with_token, host="127.0.0.1")[0]["error"]["code"] == "refused"
 
 
+def test_who_sends_the_request_back_does_not_bring_the_token_into_a_message(served: Served) -> None:
+    with socket.create_server((served.host, 0)) as listener:
+
+        def echo() -> None:
+            for _ in range(2):
+                sock, _ = listener.accept()
+                with sock:
+                    sock.sendall(sock.recv(65536))
+
+        thread = threading.Thread(target=echo)
+        thread.start()
+        with pytest.raises(ControlError, match="not a control server") as caught:
+            control_client.ask(*listener.getsockname(), {"op": "list"})
+        with Registration(*listener.getsockname(), name="maker", on_kill=lambda: None) as me:
+            thread.join()
+            eventually(lambda: me.state.startswith("refused"))
+            assert SECRET[:4] not in str(caught.value) + me.state
+
+
 def test_a_token_that_others_may_read_lets_nobody_in(served: Served, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
     monkeypatch.delenv("AATS_TOKEN")
     token.token_file().write_text(SECRET)

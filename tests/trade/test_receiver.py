@@ -175,7 +175,7 @@ def test_data_from_the_network_is_taken_though_a_feed_runs_here_and_nobody_is_as
 # --------------------------------------------------------------------------------------------------- starting again
 
 
-def test_a_receiver_that_died_is_started_again_once_a_second_and_never_beside_a_living_one(
+def test_a_receiver_that_dies_is_started_again_ever_more_rarely_and_never_beside_a_living_one(
     spawned: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [100.0]
@@ -191,10 +191,22 @@ def test_a_receiver_that_died_is_started_again_once_a_second_and_never_beside_a_
     assert [revive() for _ in range(5)] == [1] * 5
     now[0] += 1.0
     assert revive() == 2
-    now[0] += 1.0
+    now[0] += 1.9
+    assert revive() == 2
+    now[0] += 0.2
     with control.join(Role.FEED, NAME, detail="waiting"):
         assert revive() == 2
     assert revive() == 3
+    for _ in range(10):
+        now[0] += 30.0
+        revive()
+    assert len(spawned) == 13
+    now[0] += 29.9
+    assert revive() == 13
+    now[0] += 31.0  # it has lived so long: a new trouble
+    assert revive() == 14
+    now[0] += 1.0
+    assert revive() == 15
 
 
 def test_while_one_start_is_under_way_there_is_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
