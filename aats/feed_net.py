@@ -10,8 +10,8 @@ For: `aats.feed.Feed`.  Not for receivers (``aats.net``), nor for what an addres
     broadcast                                    and sends deep books to net.ip:net.port
     ... compat    nothing                        nowhere; it sends the published client's records to net.ip:net.port
 
-Whoever listens beyond loopback asks for the token.  The published client has none to give: it is served beyond loopback only where ``AATS_COMPAT_INSECURE``
-is 1, which ``aats control --compat-insecure`` says.
+Whoever listens beyond loopback asks for the token; where there is none, datagrams go out all the same, and nobody listens for questions.  The published
+client has none to give: it is served beyond loopback only where ``AATS_COMPAT_INSECURE`` is 1, which ``aats control --compat-insecure`` says.
 """
 
 from __future__ import annotations
@@ -117,6 +117,7 @@ class FeedNet:
         return "" if self.net.compat else control_address.address_of(self._own, call)
 
     def _check_strangers(self) -> None:
+        """Refuse what lets other hosts in without a token; datagrams alone, which ask nobody in, go without repair then."""
         where = self._config.where
         at = self._listens or control_address.address_of(self._own, f"{where}: net")
         if not _beyond_loopback(at):
@@ -126,6 +127,13 @@ class FeedNet:
                 f"{where}: net.compat at {at}: the published client cannot say who it is, so it is served on loopback only; "
                 "`aats control --compat --compat-insecure` (AATS_COMPAT_INSECURE=1) lets it in from other hosts"
             )
+        if self._datagrams and self._listens and not self.net.repair_ip and not token.token():
+            log.warning(
+                "%s: no token, so nothing listens on %s for receivers that miss records: they wait for each book's next change; `aats token --new` makes one",
+                self._config.name,
+                self._listens,
+            )
+            self._listens = ""
         if self._listens and not token.token():
             raise ConfigError(
                 f"{where}: net: listening on {at} lets other hosts in, which takes a token: make one with `aats token --new` "

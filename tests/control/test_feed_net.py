@@ -103,6 +103,18 @@ def test_listening_beyond_loopback_without_a_token_is_refused(member: Any, beyon
         FeedNet(feed_of(**{**GROUP, "repair_ip": beyond}, port=free_port()), member.md, member.slot)
 
 
+def test_datagrams_beyond_loopback_without_a_token_go_out_and_nobody_listens(
+    member: Any, beyond: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    card = next(card for card, addresses in control_address.own_addresses().items() if beyond in addresses)
+    with opened(member, **{**GROUP, "netcard": card}, port=free_port()) as made:
+        outside = ffi.new("aats_host_opts_t *")
+        made.tell(outside)
+        assert (made.port, outside.repair_port, outside.net_port) == (0, 0, made.net.port)
+        assert made.about == f" -> multibroad {made.net.ip}:{made.net.port}"
+    assert "aats token --new" in caplog.text
+
+
 def test_published_client_beyond_loopback_is_refused_unless_it_is_allowed(
     member: Any, beyond: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

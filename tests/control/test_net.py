@@ -42,9 +42,13 @@ def test_what_the_c_side_has_no_room_for_or_cannot_reach_is_refused_and_never_cu
         net.ReceiverConfig((path,)).recv_opts()
 
 
-def test_token_that_cannot_be_used_is_refused_without_being_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AATS_TOKEN", "short-secret")
-    with pytest.raises(ConfigError, match="16 characters") as refused:
+@pytest.mark.parametrize(
+    ("secret", "says"),
+    [("short-secret", "16 characters"), ("short-secret of two\nlines", "printable"), ("short-secret with \udcff in it", "printable")],
+)
+def test_token_that_cannot_be_used_is_refused_without_being_shown(secret: str, says: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AATS_TOKEN", secret)
+    with pytest.raises(ConfigError, match=says) as refused:
         net.ReceiverConfig((GROUP,)).recv_opts()
     assert "short-secret" not in str(refused.value)
 
