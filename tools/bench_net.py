@@ -10,8 +10,8 @@ SCHED_FIFO where that is allowed and not ``--ordinary``: on a busy host the sche
 ``subscribers``: real processes. ``aats sim`` plays a tape at its recorded pace, ``aats feed`` sends P2P, and a process of N subscribers comes and goes, one of
 which never reads (tests/live/crowd.py).  Short windows with and without them take turns in the one run, so that whatever else the host does falls on both;
 received -> published (the feed's own histogram) of both is compared, and the feed's memory.  The first window with subscribers lasts until the one that does
-not read has been cut.  The feed's threads, the fan-out's excepted, go before all other work where that is allowed and not ``--ordinary``: what is asked is
-what the subscribers cost a feed that has its core, not who else uses it.
+not read has been cut.  The feed's threads, the fan-out's excepted, have a core of their own where that is allowed and not ``--ordinary``: what
+is asked is what the subscribers cost a feed, not who else uses its core.
 
 Needs the repository; ``subscribers`` also recorded traffic (AATS_DATA).  Exit status: 0, or 1 where a target is missed.
 """
@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 
 from tools.bench_orders import cpu
 from tools.cbuild import _COMMON, ROOT, VARIANTS, Build, BuildError
@@ -117,8 +118,6 @@ class FeedLook:
     """What is looked at in a running feed."""
 
     def __init__(self, feed: Any) -> None:
-        import psutil
-
         self.segment = feed.segment()
         self.process = psutil.Process(feed.pid)
 
@@ -145,11 +144,20 @@ def watch(look: FeedLook, into: Window, seconds: float) -> None:
 
 
 def first_of_all(pid: int) -> bool:
-    """Put a feed's threads, but for the fan-out's (the one with a raised nice value), before all other work; False where that is not allowed."""
+    """Give a feed's threads, but for the fan-out's (the one with a raised nice value), the last core and SCHED_FIFO, and all other work of this run the other
+    cores; False where that is not allowed or there is one core only."""
+    *others, own = sorted(os.sched_getaffinity(0))
+    if not others:
+        return False
+    for process in (psutil.Process(), *psutil.Process().children(recursive=True)):
+        for thread in process.threads():
+            with contextlib.suppress(OSError):  # it has ended meanwhile
+                os.sched_setaffinity(thread.id, others)
     for task in Path(f"/proc/{pid}/task").iterdir():
         nice = int((task / "stat").read_text().rpartition(")")[2].split()[16])
         try:
             if nice <= 0:
+                os.sched_setaffinity(int(task.name), {own})
                 os.sched_setscheduler(int(task.name), os.SCHED_FIFO, os.sched_param(10))
         except OSError:
             return False
@@ -208,7 +216,7 @@ def run_subscribers(options: argparse.Namespace) -> tuple[dict[str, Any], bool]:
             end_all()
     about = {"cpu": cpu(), "cores": len(os.sched_getaffinity(0)), "wait": os.environ.get("AATS_WAIT", "by itself")}
     about |= {
-        "scheduling": "the feed SCHED_FIFO" if fifo else "ordinary",
+        "scheduling": "the feed alone on a core, SCHED_FIFO" if fifo else "ordinary",
         "tape": [str(tape) for tape in tapes],
         "subscribers": options.subscribers,
         "target": FAN_RATIO,

@@ -20,7 +20,7 @@ from typing import Any
 from aats._ffi import ffi, lib
 from tests.live.looks import ROOT
 
-PASS_S = 0.002  # one pass of all rather than a wake-up for each: it is the feed that is measured
+PASS_S = 0.05  # one pass of all rather than a wake-up for each: it is the feed that is measured
 
 
 def main(where: str, cnt: int) -> None:
