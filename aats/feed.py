@@ -15,7 +15,6 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import logging
-import os
 import secrets
 import signal
 import threading
@@ -30,7 +29,7 @@ from aats.config import FeedConfig
 from aats.errors import AatsError, ConfigError
 from aats.feed_net import FeedNet
 from aats.instruments import feed_symbol
-from aats.layout import Command, Mode, Role, Wait
+from aats.layout import Command, Mode, Role
 from aats.venue import Endpoints, Instrument, SnapshotRefused
 
 __all__ = ["Feed", "endpoints", "main"]
@@ -216,17 +215,8 @@ class Feed:
                 log.warning("%s: %s is not trading at the venue now", self.config.name, asked)
 
     def _set_wait(self) -> None:
-        """Choose how the I/O thread waits: ``AATS_WAIT``, else spinning while this host has a core to spare for it."""
-        asked = os.environ.get("AATS_WAIT", "").upper()
-        if asked in Wait.__members__ and asked != "NONE":
-            wait = Wait[asked]
-        else:
-            cores = len(os.sched_getaffinity(0))
-            mine = self.member.slot.wait == Wait.SPIN
-            spinners = lib.aats_ctl_spinners(self.member.table.view) + (0 if mine else 1)
-            wait = Wait.SPIN if spinners <= cores - 1 else Wait.SLEEP
-        lib.aats_ctl_wait(self.member.slot, int(wait))
-        lib.aats_host_set_wait(self.host, int(wait))
+        """Tell the I/O thread how to wait."""
+        lib.aats_host_set_wait(self.host, int(self.member.choose_wait()))
 
     def _put(self, kind: int, sym: int, num: int, data: Any = None) -> bool:
         raw = b"" if data is None else data

@@ -15,7 +15,7 @@ from typing import Any
 from aats import shm
 from aats._ffi import check, ffi, lib, text
 from aats.errors import ControlError, ShmError, SlotTaken
-from aats.layout import Command, Mode, Role, State
+from aats.layout import Command, Mode, Role, State, Wait
 from aats.shm import Segment, SegmentName
 from aats.table import TABLE_SLOTS, Entry, Table, pid_namespace
 
@@ -114,6 +114,19 @@ class Member:
         self._reap_at = now + REAP_EVERY_S
         with self.table.lock(wait=False) as held:
             return self.table.reap(self.identity) if held else []
+
+    def choose_wait(self) -> Wait:
+        """Return how this role's thread waits, and show it in the slot: ``AATS_WAIT``, else spinning while this host has a core to spare for it."""
+        asked = os.environ.get("AATS_WAIT", "").upper()
+        if asked in Wait.__members__ and asked != "NONE":
+            wait = Wait[asked]
+        else:
+            cores = len(os.sched_getaffinity(0))
+            mine = self.slot.wait == Wait.SPIN
+            spinners = lib.aats_ctl_spinners(self.table.view) + (0 if mine else 1)
+            wait = Wait.SPIN if spinners <= cores - 1 else Wait.SLEEP
+        lib.aats_ctl_wait(self.slot, int(wait))
+        return wait
 
     # --------------------------------------------------------------------------------------------------- commands
 

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import secrets
 import signal
 import threading
@@ -29,7 +28,7 @@ from typing import Any
 from aats import control
 from aats._ffi import ffi, lib, text
 from aats.errors import AatsError, ConfigError, FeedError
-from aats.layout import Command, Mode, PathState, Role, State, Wait
+from aats.layout import Command, Mode, PathState, Role, State
 from aats.net.options import ReceiverConfig
 from aats.shm import Segment
 
@@ -112,16 +111,8 @@ class Receiver:
         self._thread.start()
 
     def _set_wait(self) -> None:
-        """Choose how the I/O thread waits: ``AATS_WAIT``, else spinning while this host has a core to spare for it."""
-        asked = os.environ.get("AATS_WAIT", "").upper()
-        if asked in Wait.__members__ and asked != "NONE":
-            wait = Wait[asked]
-        else:
-            mine = self.member.slot.wait == Wait.SPIN
-            spinners = lib.aats_ctl_spinners(self.member.table.view) + (0 if mine else 1)
-            wait = Wait.SPIN if spinners <= len(os.sched_getaffinity(0)) - 1 else Wait.SLEEP
-        lib.aats_ctl_wait(self.member.slot, int(wait))
-        lib.aats_recv_host_set_wait(self.host, int(wait))
+        """Tell the I/O thread how to wait."""
+        lib.aats_recv_host_set_wait(self.host, int(self.member.choose_wait()))
 
     def serve(self, timeout_s: float = _PASS_S) -> int:
         """Make one pass of the control plane; returns the things dealt with.  Call it in a loop from the control thread.
