@@ -48,6 +48,7 @@ __all__ = [
     "DirState",
     "FanCounter",
     "Flag",
+    "Hop",
     "Kind",
     "Liquidity",
     "MdCounter",
@@ -63,6 +64,7 @@ __all__ = [
     "RecKind",
     "Role",
     "Side",
+    "StallCause",
     "State",
     "TdCounter",
     "TdHist",
@@ -426,6 +428,8 @@ class MdHist(IntEnum):
     EXCH_RECV = lib.AATS_HIST_MD_EXCH_RECV
     WIRE_A = lib.AATS_HIST_MD_WIRE_A
     WIRE_B = lib.AATS_HIST_MD_WIRE_B
+    RECV_PARSED = lib.AATS_HIST_MD_RECV_PARSED
+    PARSED_PUB = lib.AATS_HIST_MD_PARSED_PUB
 
 
 class TdHist(IntEnum):
@@ -438,6 +442,35 @@ class TdHist(IntEnum):
     SENT_ACKED = lib.AATS_HIST_TD_SENT_ACKED
     RECV_SENT = lib.AATS_HIST_TD_RECV_SENT
     ACKED_FILLED = lib.AATS_HIST_TD_ACKED_FILLED
+
+
+class Hop(IntEnum):
+    """Hops as thresholds and tools name them: by their two stamps."""
+
+    EXCH_RECV = lib.AATS_HOP_EXCH_RECV
+    RECV_PARSED = lib.AATS_HOP_RECV_PARSED
+    PARSED_PUB = lib.AATS_HOP_PARSED_PUB
+    RECV_PUB = lib.AATS_HOP_RECV_PUB
+    PUB_DELIVERED = lib.AATS_HOP_PUB_DELIVERED
+    RECV_DELIVERED = lib.AATS_HOP_RECV_DELIVERED
+    DELIVERED_DECIDED = lib.AATS_HOP_DELIVERED_DECIDED
+    DECIDED_SENT = lib.AATS_HOP_DECIDED_SENT
+    SENT_ACKED = lib.AATS_HOP_SENT_ACKED
+    RECV_SENT = lib.AATS_HOP_RECV_SENT
+    ACKED_FILLED = lib.AATS_HOP_ACKED_FILLED
+
+
+class StallCause(IntEnum):
+    """Why a trade loop stood still."""
+
+    NONE = lib.AATS_STALL_NONE
+    GC = lib.AATS_STALL_GC
+    FAULT = lib.AATS_STALL_FAULT
+    SWITCH = lib.AATS_STALL_SWITCH
+    GIL = lib.AATS_STALL_GIL
+    CALLBACK = lib.AATS_STALL_CALLBACK
+    LOOP = lib.AATS_STALL_LOOP
+    HOST = lib.AATS_STALL_HOST
 
 
 class OrderSide(IntEnum):

@@ -82,13 +82,28 @@ typedef struct {
     char pad[128];
 } aats_slot_t;
 
+/* aats_clock_page_t -- how the processor's counter is read as time, once for all processes of a namespace; base/clock.h has the verbs; 128 bytes. */
+typedef struct {
+    uint64_t seq;        /* 2n+1 while it is written, 2n once stable, 0: never written */
+    uint64_t tsc;        /* the counter when the two clocks below were read */
+    int64_t real_ns;
+    int64_t mono_ns;
+    uint64_t mult;       /* ns = (ticks * mult) >> 32 */
+    uint64_t good_ticks; /* so many ticks after `tsc` nobody uses it any more */
+    uint64_t err_ns;     /* half the time that reading them took: it may be wrong by so much */
+    uint64_t writes;
+    uint64_t keeper;     /* identity of who writes it now, 0: nobody; a line of its own */
+    uint64_t pad[7];
+} aats_clock_page_t;
+
 typedef struct {
     uint64_t slot_cnt;
     uint64_t closing; /* identity of the last one out, who is unlinking this table: join the next one; 0: open */
     uint64_t pad0[6];
     uint64_t next_generation;
     uint64_t pad1[7];
-} aats_ctl_t; /* at 256 of the ctl segment; the slots follow at 384 */
+    aats_clock_page_t clock;
+} aats_ctl_t; /* at 256 of the ctl segment; the slots follow at 512 */
 
 /* ---- market data ------------------------------------------------------------------------------------------------------------------ */
 
@@ -139,7 +154,7 @@ typedef struct {
     int64_t px_i;     /* TICK, L2 */
     int64_t qty_i;    /* TICK, L2 (0: level gone) */
     uint64_t aux;     /* TICK: number of trades in it (1, or more for an aggregate) */
-    uint64_t pad1;
+    int64_t parsed_ns; /* the venue's message had been read; 0: it came of none */
 } aats_rec_t;
 
 /* ring slots: the same head with room for 5 or 20 levels a side */
@@ -211,12 +226,15 @@ enum {
     AATS_MDC_CNT = 24
 };
 
-enum { AATS_HIST_MD_RECV_PUB = 0, AATS_HIST_MD_EXCH_RECV = 1, AATS_HIST_MD_WIRE_A = 2, AATS_HIST_MD_WIRE_B = 3 }; /* WIRE: sent to arrived, a path each */
+enum {
+    AATS_HIST_MD_RECV_PUB = 0, AATS_HIST_MD_EXCH_RECV = 1, AATS_HIST_MD_WIRE_A = 2, AATS_HIST_MD_WIRE_B = 3, /* WIRE: sent to arrived, a path each */
+    AATS_HIST_MD_RECV_PARSED = 4, AATS_HIST_MD_PARSED_PUB = 5
+};
 enum {
     AATS_HIST_TD_PUB_DELIVERED = 0, AATS_HIST_TD_RECV_DELIVERED = 1, AATS_HIST_TD_DELIVERED_DECIDED = 2, AATS_HIST_TD_DECIDED_SENT = 3,
     AATS_HIST_TD_SENT_ACKED = 4, AATS_HIST_TD_RECV_SENT = 5, AATS_HIST_TD_ACKED_FILLED = 6
 };
-#define AATS_MD_HISTS 4
+#define AATS_MD_HISTS 8
 #define AATS_TD_HISTS 16
 #define AATS_HIST_BUCKETS 2304
 
@@ -230,6 +248,13 @@ typedef struct {
     uint64_t negative; /* samples below zero: counted here and nowhere else */
     uint64_t bucket[2304];
 } aats_hist_t;
+
+/* hops, as thresholds and tools name them: by their two stamps */
+enum {
+    AATS_HOP_EXCH_RECV = 0, AATS_HOP_RECV_PARSED = 1, AATS_HOP_PARSED_PUB = 2, AATS_HOP_RECV_PUB = 3, AATS_HOP_PUB_DELIVERED = 4,
+    AATS_HOP_RECV_DELIVERED = 5, AATS_HOP_DELIVERED_DECIDED = 6, AATS_HOP_DECIDED_SENT = 7, AATS_HOP_SENT_ACKED = 8, AATS_HOP_RECV_SENT = 9,
+    AATS_HOP_ACKED_FILLED = 10, AATS_HOP_CNT = 16
+};
 
 /* counters of a feed's fan-out thread */
 enum {
@@ -643,6 +668,32 @@ enum {
     AATS_TDC_CNT = 32
 };
 
+/* why a trade loop stood still; the first that holds, from above */
+enum {
+    AATS_STALL_NONE = 0,
+    AATS_STALL_GC = 1,       /* the interpreter collected garbage */
+    AATS_STALL_FAULT = 2,    /* pages were fetched (major), or mapped in (minor) for most of it */
+    AATS_STALL_SWITCH = 3,   /* the kernel gave the core to somebody else */
+    AATS_STALL_GIL = 4,      /* another Python thread held the interpreter */
+    AATS_STALL_CALLBACK = 5, /* none of these, inside a callback: the strategy's own work */
+    AATS_STALL_LOOP = 6,     /* none of these, in the loop's own work */
+    AATS_STALL_HOST = 7      /* none of these and no work: below the kernel (hypervisor, firmware) */
+};
+#define AATS_STALLS_KEPT 64
+
+/* aats_stall_t -- one gap in a trade loop; 64 bytes; writer: the loop. */
+typedef struct {
+    uint64_t stamp;    /* 2n+1 while gap n is written, 2n+2 once stable */
+    int64_t ns;        /* when it ended, epoch */
+    uint64_t gap_ns;
+    uint32_t cause;    /* AATS_STALL_* */
+    uint32_t generation; /* GC: which was collected */
+    uint64_t gc_ns;    /* of it spent collecting */
+    uint32_t minor, major;           /* page faults of the thread in it */
+    uint32_t involuntary, voluntary; /* switches of the thread in it */
+    uint64_t pad;
+} aats_stall_t;
+
 /* aats_td_t -- of a trade process's segment; at 256. */
 typedef struct {
     uint64_t counters[32];
@@ -657,6 +708,14 @@ typedef struct {
     uint64_t pad0[4];
     uint64_t oev_head;   /* events so far; writer's own line from here */
     uint64_t pad1[7];
+    uint64_t slow[16];          /* by AATS_HOP_*: samples above the threshold ... */
+    uint64_t slow_limit_ns[16]; /* ... which is this; 0: none */
+    uint64_t slow_worst_ns[16];
+    uint64_t stalls[8];         /* by AATS_STALL_* */
+    uint64_t stall_ns[8];
+    uint64_t stall_head;        /* gaps so far, the last ones in stall[n mod AATS_STALLS_KEPT] */
+    uint64_t pad2[7];
+    aats_stall_t stall[64];
 } aats_td_t;
 
 /* ---- risk: the segment risk.host, written by all trade processes of a namespace ---------------------------------------------------------
@@ -845,7 +904,9 @@ _Static_assert(sizeof(aats_rlimits_t) == 320, "published layout");
 _Static_assert(sizeof(aats_risk_t) % 64 == 0, "whole lines");
 _Static_assert(sizeof(aats_budget_t) % 64 == 0, "whole lines");
 _Static_assert(sizeof(aats_td_t) % 64 == 0, "whole lines");
-_Static_assert(sizeof(aats_ctl_t) == 128, "published layout");
+_Static_assert(sizeof(aats_ctl_t) == 256, "published layout");
+_Static_assert(sizeof(aats_clock_page_t) == 128, "published layout");
+_Static_assert(sizeof(aats_stall_t) == 64, "published layout");
 _Static_assert(sizeof(aats_rec_t) == 96, "published layout");
 _Static_assert(sizeof(aats_rec5_t) == 256, "published layout");
 _Static_assert(sizeof(aats_rec20_t) == 768, "published layout");

@@ -74,6 +74,8 @@ int aats_md_init(void *mem, aats_md_params_t const *params)
     aats_hist_init(&hists[AATS_HIST_MD_EXCH_RECV], "exch_recv");
     aats_hist_init(&hists[AATS_HIST_MD_WIRE_A], "wire_a");
     aats_hist_init(&hists[AATS_HIST_MD_WIRE_B], "wire_b");
+    aats_hist_init(&hists[AATS_HIST_MD_RECV_PARSED], "recv_parsed");
+    aats_hist_init(&hists[AATS_HIST_MD_PARSED_PUB], "parsed_pub");
     return AATS_OK;
 }
 

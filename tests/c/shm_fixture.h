@@ -65,7 +65,7 @@ __attribute__((unused)) static aats_rec_t fixture_rec(int kind, uint16_t sym, ui
     rec.sym = sym;
     rec.flags = AATS_F_VALID;
     rec.exch_ns = rec.recv_ns = rec.pub_ns = (int64_t)seed;
-    rec.seq = rec.aux = rec.pad1 = seed;
+    rec.seq = rec.aux = seed, rec.parsed_ns = (int64_t)seed;
     rec.epoch = (uint32_t)seed;
     rec.px_i = rec.qty_i = (int64_t)seed;
     return rec;
@@ -74,7 +74,7 @@ __attribute__((unused)) static aats_rec_t fixture_rec(int kind, uint16_t sym, ui
 __attribute__((unused)) static int fixture_whole(aats_rec_t const *rec, uint64_t seed)
 {
     int64_t const s = (int64_t)seed;
-    return rec->exch_ns == s && rec->recv_ns == s && rec->pub_ns == s && rec->seq == seed && rec->aux == seed && rec->pad1 == seed &&
+    return rec->exch_ns == s && rec->recv_ns == s && rec->pub_ns == s && rec->seq == seed && rec->aux == seed && rec->parsed_ns == s &&
            rec->epoch == (uint32_t)seed && rec->px_i == s && rec->qty_i == s;
 }
 

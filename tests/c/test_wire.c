@@ -32,7 +32,7 @@ static int reads_whole(void) { return reads(sizeof M.head + M.head.payload_sz); 
 static aats_rec_t quote(uint32_t bids, uint32_t asks)
 {
     return (aats_rec_t){.stamp = 44, .exch_ns = 1, .recv_ns = 2, .pub_ns = 3, .seq = 4, .rec = 21, .sym = 6, .kind = AATS_REC_QUOTE, .flags = AATS_F_VALID,
-                        .bid_len = (uint16_t)bids, .ask_len = (uint16_t)asks, .epoch = 7, .link = 2, .pad1 = 8};
+                        .bid_len = (uint16_t)bids, .ask_len = (uint16_t)asks, .epoch = 7, .link = 2, .parsed_ns = 8};
 }
 
 static aats_level_t BIDS[1000], ASKS[1000];

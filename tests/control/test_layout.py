@@ -69,6 +69,8 @@ def test_bytes_written_by_c_are_read_by_numpy(name: str) -> None:
         (layout.TdCounter, "AATS_TDC_"),
         (layout.MdHist, "AATS_HIST_MD_"),
         (layout.TdHist, "AATS_HIST_TD_"),
+        (layout.Hop, "AATS_HOP_"),
+        (layout.StallCause, "AATS_STALL_"),
         (layout.OrderSide, "AATS_SIDE_"),
         (layout.OrderTif, "AATS_TIF_"),
         (layout.OrderState, "AATS_ORD_"),
