@@ -56,8 +56,8 @@ class BookCopy:
         Scaled price and quantity, best first: ``px_i * 10**px_exp``, ``qty_i * 10**qty_exp``.
     seq : int
         The venue's last update id.
-    exch_ns, recv_ns, pub_ns : int
-        Venue's time, arrival, publication; ns since the epoch.
+    exch_ns, recv_ns, parsed_ns, pub_ns : int
+        Venue's time, arrival, message read, publication; ns since the epoch.
 
     Notes
     -----
@@ -70,6 +70,7 @@ class BookCopy:
     seq: int
     exch_ns: int
     recv_ns: int
+    parsed_ns: int
     pub_ns: int
     px_exp: int
     qty_exp: int
@@ -235,10 +236,10 @@ class Book:
         if why != Why.NONE and self._look():
             why, sides = self._copy(rec)
         if self._index < 0:
-            return BookCopy(self.symbol, why, Flag(0), 0, 0, 0, 0, 0, 0, sides[0], sides[1])
+            return BookCopy(self.symbol, why, Flag(0), 0, 0, 0, 0, 0, 0, 0, sides[0], sides[1])
         return BookCopy(
-            self.symbol, why, Flag(rec.flags), int(rec.seq), int(rec.exch_ns), int(rec.recv_ns), int(rec.pub_ns), self.px_exp, self.qty_exp,
-            sides[0, : rec.bid_len], sides[1, : rec.ask_len],
+            self.symbol, why, Flag(rec.flags), int(rec.seq), int(rec.exch_ns), int(rec.recv_ns), int(rec.parsed_ns), int(rec.pub_ns),
+            self.px_exp, self.qty_exp, sides[0, : rec.bid_len], sides[1, : rec.ask_len],
         )  # fmt: skip
 
     def _copy(self, rec: Any) -> tuple[Why, npt.NDArray[np.int64]]:

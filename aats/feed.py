@@ -23,7 +23,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from aats import budget, control, venue
+from aats import budget, control, keys, venue
 from aats._ffi import ffi, lib, text
 from aats.config import FeedConfig
 from aats.errors import AatsError, ConfigError
@@ -44,15 +44,36 @@ _SNAPSHOTS_AT_ONCE = 4
 
 def endpoints(config: FeedConfig) -> Endpoints:
     """Return where the feed connects: the config's (or the environment's) addresses, else the venue's own for the mode."""
-    own = venue.client_class(config.venue).endpoints_of(config.mode)
-    rest, stream = config.endpoints.rest, config.endpoints.stream
-    if own is None and not (rest and stream):
+    client = venue.client_class(config.venue)
+    own = client.endpoints_of(config.mode)
+    rest = config.endpoints.rest or (own.rest if own else "")
+    stream = config.endpoints.stream or client.stream_of(config.mode, config.format)
+    if not (rest and stream):
         missing = " and ".join(
             f"AATS_ENDPOINT_{config.venue}_{config.mode.upper()}_{kind}" for kind, have in (("REST", rest), ("STREAM", stream)) if not have
         )
         hint = "; `aats sim` prints the lines to export" if config.mode == "sim" else ""
         raise ConfigError(f"{config.where}: mode {config.mode!r} of {config.venue} has no address of its own: set {missing}{hint}")
-    return Endpoints(rest or (own.rest if own else ""), stream or (own.stream if own else ""))
+    return Endpoints(rest, stream)
+
+
+def _api_key(config: FeedConfig) -> str:
+    """Return the API key that the format's streams ask for, "" where none is needed.
+
+    Raises
+    ------
+    ConfigError
+        There is none, or it is not of the kind that the venue takes there.
+    """
+    if config.format == "json":
+        return ""
+    found = keys.find(config.venue, config.mode)
+    if config.mode != "sim" and not found.secret.lstrip().startswith("-----BEGIN"):
+        raise ConfigError(
+            f"{config.where}: feed.format {config.format!r} needs an Ed25519 API key, and the one from {found.origin} has another kind of secret "
+            f"(an Ed25519 key's secret is a PEM text); format 'json' needs no key"
+        )
+    return found.key
 
 
 @dataclass
@@ -102,6 +123,7 @@ class Feed:
         self._instruments: dict[str, Instrument] = {}
         self._next_look = 0.0
         self.endpoints = endpoints(config)
+        key = _api_key(config)
         self.client = venue.client_class(config.venue)(
             self.endpoints,
             cafile=config.endpoints.cafile,
@@ -127,7 +149,7 @@ class Feed:
             )
             if config.net.send_type != "shm":
                 self.net = FeedNet(config, self.segment, self.member.slot)
-            self.host = self._make_host()
+            self.host = self._make_host(key)
         except BaseException as exc:
             self._abandon(exc)
             raise
@@ -142,14 +164,14 @@ class Feed:
             self.member.fail(str(exc))
         self.member.leave()
 
-    def _make_host(self) -> Any:
+    def _make_host(self, key: str) -> Any:
         config, limits = self.config, self.config.limits
         tls, host, port, prefix = self.endpoints.stream_parts()
         why = ffi.new("char[]", 1024)
         opts = ffi.new("aats_feed_opts_t *")
         lib.aats_feed_defaults(opts)
         default_port = 443 if tls else 80
-        opts.venue = config.venue.encode()
+        opts.venue, opts.format = config.venue.encode(), config.format.encode()
         opts.host = (host if port == default_port else f"{host}:{port}").encode()
         opts.path = f"{prefix}/stream".encode() if prefix else b""
         opts.streams = sum(_STREAM_BITS[one] for one in config.streams)
@@ -162,6 +184,9 @@ class Feed:
         feed = lib.aats_feed_new(opts, base, self.segment.size, self.member.slot, why, len(why))
         if feed == ffi.NULL:
             raise ConfigError(f"{config.where}: {text(why)}")
+        if key and lib.aats_feed_set_key(feed, key.encode()) != 0:
+            lib.aats_feed_free(feed)
+            raise ConfigError(f"{config.where}: the API key is none: 1 to 128 letters, digits, '-' or '_' are expected")
         outside = ffi.new("aats_host_opts_t *")
         outside.host, outside.port, outside.plain = host.encode(), port, not tls
         outside.ca_file = config.endpoints.cafile.encode()
@@ -197,7 +222,8 @@ class Feed:
 
     def _about(self) -> str:
         where = self.net.about if self.net is not None else ""
-        return f"{self.config.venue} {self.config.mode} {self.endpoints.stream}{where}: {' '.join(sorted(self._levels))}"
+        form = "" if self.config.format == "json" else f" {self.config.format}"
+        return f"{self.config.venue} {self.config.mode}{form} {self.endpoints.stream}{where}: {' '.join(sorted(self._levels))}"
 
     def _subscribe(self, symbols: list[str]) -> None:
         if not symbols:

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from aats import config, shm
+from aats import config, cpus, shm
 from aats._ffi import lib
 from aats.errors import AatsError, ControlError, LayoutMismatch, PeerDead, SegmentMissing
 from aats.layout import Command, Role, State
@@ -237,6 +237,7 @@ def spawn(
             )
         except OSError as exc:
             raise ControlError(f"{words[0]} cannot be started: {exc.strerror}") from exc
+    cpus.release(process.pid)  # it is no part of the loop that may have started it
     try:
         entry = _wait_ready(process, role, log, begin, wait_s)
     except BaseException:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -15,13 +16,48 @@ from typing import Any
 from aats import shm
 from aats._ffi import check, ffi, lib, text
 from aats.errors import ControlError, ShmError, SlotTaken
-from aats.layout import Command, Mode, Role, State, Wait
+from aats.layout import CTL_OFFSET, Command, Mode, Role, State, Wait
 from aats.shm import Segment, SegmentName
 from aats.table import TABLE_SLOTS, Entry, Table, pid_namespace
 
 __all__ = ["Member", "join"]
 
 REAP_EVERY_S = 1.0
+
+
+class _Clock:
+    """Whose clock page this process reads (csrc/shm/clock.h): that of the table it has entered last, and is still in.
+
+    The table that was left last stays mapped: a thread of C may be reading its page.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._members: list[Member] = []
+        self._left: Table | None = None
+
+    def enter(self, member: Member) -> None:
+        with self._lock:
+            self._members.append(member)
+            self._use()
+
+    def leave(self, member: Member) -> None:
+        with self._lock:
+            if member in self._members:
+                self._members.remove(member)
+                self._use()
+                self._left = member.table
+
+    def _use(self) -> None:
+        self._members = [member for member in self._members if member._pid == os.getpid()]  # a parent's are not a child's to keep
+        if not self._members:
+            lib.aats_clock_use(ffi.NULL, 0)
+            return
+        newest = self._members[-1]
+        lib.aats_clock_use(ffi.addressof(newest.table.segment.pointer("aats_ctl_t", CTL_OFFSET), "clock"), newest.identity)
+
+
+_clock = _Clock()
 
 
 class Member:
@@ -107,8 +143,13 @@ class Member:
         lib.aats_ctl_beat(self.slot, time.monotonic_ns())
 
     def tick(self) -> list[Entry]:
-        """Reap the dead, once a second and if nobody else is at it; return what was reaped.  Call it as often as you like."""
+        """Reap the dead, once a second and if nobody else is at it; return what was reaped.  Call it as often as you like.
+
+        Keeps the clock page as well, for processes without a loop of C.
+        """
         now = time.monotonic()
+        if not self._left:
+            lib.aats_clock_keep(time.monotonic_ns())
         if now < self._reap_at or self._left:
             return []
         self._reap_at = now + REAP_EVERY_S
@@ -198,6 +239,7 @@ class Member:
         if self._left or os.getpid() != self._pid:
             return
         self._left = True
+        _clock.leave(self)
         for name in self._segments:
             shm.unlink(name)
         with self.table.lock():
@@ -250,6 +292,7 @@ def join(role: Role, name: str, *, mode: Mode = Mode.NONE, ns: str | None = None
         facts.started_ns, facts.uid, facts.ns_id = time.time_ns(), os.getuid(), pid_namespace()
         member.describe(mode=mode, port=port, detail=detail)
         member.beat()
+    _clock.enter(member)
     return member
 
 

@@ -27,14 +27,16 @@ from aats._ffi import check, ffi, lib, text, types
 from aats.base.order import Order
 from aats.base.symbolinfo import SymbolInfo
 from aats.base_strategy import BaseStrategy
-from aats.config import Limits
+from aats.config import Limits, SlowLimit
 from aats.control import Feed
 from aats.errors import AatsError, ConfigError, OrderError, ShmError
 from aats.layout import HIST, TD_OFFSET, Command, DirState, Mode, Role, State, TdHist, Wait
 from aats.shm import Segment
+from aats.trade_guard import Guard
 from aats.trade_leave import Leaving, Presses
 from aats.trade_money import Money
 from aats.trade_orders import ORDER_CALLBACKS, Desk
+from aats.trade_slow import Slow
 from aats.trade_views import OrdersView
 
 __all__ = ["CALLBACKS", "Session", "Symbol", "choose", "modes_for", "own_callbacks"]
@@ -97,11 +99,11 @@ def choose(symbol: Symbol, feeds: Sequence[Feed], *, named: str | None = None) -
 
 def own_callbacks(strategy: BaseStrategy) -> tuple[Callable[..., Any] | None, ...]:
     """Return what the loop calls: bound methods, None where the strategy has nothing of its own."""
-    own = []
-    for name in CALLBACKS:
-        inherited = getattr(type(strategy), name, None) is getattr(BaseStrategy, name) and name not in vars(strategy)
-        own.append(None if inherited else getattr(strategy, name))
-    return tuple(own)
+    return tuple(getattr(strategy, name) if _has_own(strategy, name) else None for name in CALLBACKS)
+
+
+def _has_own(strategy: BaseStrategy, name: str) -> bool:
+    return getattr(type(strategy), name, None) is not getattr(BaseStrategy, name) or name in vars(strategy)
 
 
 class Link:
@@ -188,6 +190,8 @@ class Session:
         self.begun = False
         self._missed = missed
         self._leaving: Leaving | None = None
+        self._guard: Guard | None = None
+        self._slow: Slow | None = None
         self.si: dict[Any, SymbolInfo] = {}
         self._feeds: list[str] = []
         self._segments: list[Segment | None] = []
@@ -273,6 +277,8 @@ class Session:
         if code != lib.AATS_OK:
             raise ShmError(f"feed {feed.name!r}: {text(why)}")
         self._segments[index] = segment  # the old mapping may go now, not before
+        if self._guard is not None:
+            self._guard.keep(segment)
         return segment
 
     def _check_levels(self, feed: Feed, segment: Segment) -> None:
@@ -317,6 +323,33 @@ class Session:
                 link.set_timer(name, every_ms)
 
     # ------------------------------------------------------------------------------------------------------- the run
+
+    def limit_hops(self, limits: Mapping[str, SlowLimit]) -> None:
+        """Have hops above these limits counted, logged and told (``aats.trade_slow``); after `connect`."""
+        if not limits:
+            return
+        halting = [hop for hop, limit in limits.items() if limit.action == "halt"]
+        if halting and self.desk is None:
+            raise ConfigError(f"{', '.join(halting)}: nothing is traded here that could be halted: take the action 'slow' or 'warn'")
+        listeners = [one.onSlow for one in self.strategies if _has_own(one, "onSlow")]
+        td = self.segment.pointer("aats_td_t", TD_OFFSET)
+        self._slow = Slow(self.member.name, limits, td, listeners, self.desk.host if self.desk is not None else None)
+        self.loop.slow(self._slow.address, self._slow.tell)
+        if self.desk is not None:
+            lib.aats_trader_slow(self.desk.trader, self._slow.raw)
+
+    def guard_by(self, guard: Guard) -> None:
+        """Have `guard` look after memory, garbage and the loop's gaps from here on."""
+        self._guard = guard
+        tables = [self._memory] + ([] if self.desk is None else [self.desk.trader])
+        mapped = [one for one in self._segments if one is not None]
+        guard.prepare(self.loop, self.segment, mapped, [int(ffi.cast("uintptr_t", one)) for one in tables])
+
+    def pin(self) -> None:
+        """Pin this thread, if the guard was told to; no other process takes the same core meanwhile."""
+        if self._guard is not None and self._guard.wants_core:
+            with self.member.table.lock():
+                self._guard.pin(one.pid for one in self.member.table.entries() if one.pid != os.getpid())
 
     def wait_ready(self, wait_s: float) -> bool:
         """Wait until orders can be sent, if any are to be; False if `stop` came first.
@@ -429,6 +462,8 @@ class Session:
             if link is not None:
                 strategy.__dict__["_counts"] = {"quote_cnt": link.quote_cnt, "tick_cnt": link.tick_cnt}
                 strategy.__dict__["_views"]["money"].end()
+        if self._slow is not None:
+            self._slow.end()
         if self.desk is not None:
             self.loop.end_trade()
             self.desk.close()

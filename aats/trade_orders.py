@@ -297,6 +297,12 @@ class Desk:
     def _settled(self) -> bool:
         return bool(lib.aats_trader_ready(self.trader)) and (self._policy.on_restart == "adopt" or self.open_cnt == 0)
 
+    @property
+    def host(self) -> Any:
+        """The limits of this host, `aats.shm.risk.Host`."""
+        assert self._seat is not None
+        return self._seat.host
+
     def chores(self) -> None:
         """Do what the C side asked for, and what helper threads have brought."""
         for way in self._ways:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import gc
 import logging
 import re
 import signal
@@ -36,6 +35,7 @@ from aats.errors import ConfigError, OrderError
 from aats.layout import Mode, Wait
 from aats.trade import Session, Symbol
 from aats.trade_feeds import FeedFinder
+from aats.trade_guard import Guard
 from aats.trade_leave import Presses
 from aats.trade_orders import Desk, Market
 from aats.trade_policy import policy_of
@@ -83,11 +83,22 @@ class TradeService:
     on_restart, on_death, grace_ms, hang_ms, on_disconnect, hold_ms, supervisor, sync, risk : optional
         What becomes of orders when something goes wrong: `aats.trade_policy.Policy` has each with its values and defaults.
 
+    guard : mapping or bool, optional
+        What keeps the loop from standing still, by the names of `aats.config.GuardOptions`: ``{"cpu": "auto"}``; False: nothing.  ``AATS_GUARD`` wins.
+    slow : mapping, optional
+        Limits of hops: ``{"recv_sent": ("100us", "halt"), "pub_delivered": 50_000}``, a time (a number is ns) and what follows: ``warn`` a line in the log,
+        ``slow`` (default) that and ``onSlow``, ``halt`` both and the strategy's switch.  ``AATS_SLOW`` adds and replaces.
+
+    Attributes
+    ----------
+    guard : Guard or None
+        Of the run: ``guard.counts``, ``guard.collect()``; None before it.
+
     Notes
     -----
     Threads: everything but `stop` belongs to the thread that calls ``run()``.
-    ``run()`` freezes what exists and switches Python's cyclic garbage collector off while it runs; a strategy that makes reference cycles in its callbacks
-    calls ``gc.enable()`` in ``onStart``.
+    While it runs, garbage is collected in idle time only, or when memory has grown too much (docs/guard.md); a strategy that calls ``gc.enable()`` has
+    Python's own collector back.
     """
 
     def __init__(
@@ -108,6 +119,8 @@ class TradeService:
         supervisor: bool | None = None,
         sync: str | None = None,
         risk: Mapping[str, Any] | None = None,
+        guard: Mapping[str, Any] | bool | None = None,
+        slow: Mapping[str, Any] | None = None,
     ) -> None:
         self.sym_cid_map = check_symbol_map(sym_cid_map, "TradeService")
         self.verbose = verbose
@@ -132,6 +145,9 @@ class TradeService:
         if wait != "adaptive" and wait.upper() not in Wait.__members__:
             raise ConfigError(f"TradeService: wait must be 'adaptive', 'spin', 'yield' or 'sleep'; it is {wait!r}")
         self._wait = Wait.NONE if wait == "adaptive" else Wait[wait.upper()]
+        self.guard: Guard | None = None
+        self._guard_options, _ = config.guard_options("TradeService: guard", guard)
+        self._slow_limits, _ = config.slow_limits("TradeService: slow", slow)
         self._control = (_LOOPBACK, config.DEFAULT_CONTROL_PORT)
         self._md: config.Net | None = None
         self._md_port: int | None = None
@@ -273,7 +289,7 @@ class TradeService:
         about = f"{', '.join(type(one).__name__ for one in self.strategies)}: {' '.join(symbol.port for symbol in symbols)}"
         elsewhere = self._control_here() != self._control
         credentials = self._credentials(symbols)
-        collecting = gc.isenabled()
+        guard = self.guard = Guard(self.name, self._guard_options, say=self._say)
         session = self._session = self._open(symbols)
         reason, started, clean = "", False, False
         failure: BaseException | None = None
@@ -284,13 +300,13 @@ class TradeService:
                 session.serve_from(chosen)
                 self._open_desk(session, symbols, chosen, credentials)
                 session.connect(self)
-                gc.collect()
-                gc.freeze()
-                gc.disable()
+                session.limit_hops(self._slow_limits)
+                session.guard_by(guard)
                 if session.wait_ready(config.limits().order_ready_ms / 1000):
                     started = True
                     for strategy in self.strategies:
                         strategy.onStart()
+                    session.pin()
                     session.ready(about)
                     session.run()
                 reason = session.stop_reason or "stop"
@@ -302,9 +318,7 @@ class TradeService:
                     log.exception("%s: an exception ends the run", self.name)
             finally:
                 clean = self._shut(session, reason, self.strategies if started else [])
-                gc.unfreeze()
-                if collecting:
-                    gc.enable()
+                guard.end()
         if failure is not None:
             raise failure
         if reason == "fenced":

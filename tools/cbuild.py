@@ -5,6 +5,7 @@ For: ``tests/conftest.py``, ``tools.fuzz``, ``tools.sabotage``, and a developer'
 
     python -m tools.cbuild --variant asan                           # the library of one variant
     python -m tools.cbuild --variant asan --run tests/c/test_num.c  # build that test, run it (names may follow)
+    python -m tools.cbuild --variant plain --build tests/bench/bench_ring.c   # build, and say where it is, as JSON; for `aats bench`
     python -m tools.cbuild --extension                              # aats/_core*.so beside its package, for this Python
 
 All of csrc but ``py/`` (the only layer that sees Python.h) becomes one static library for each variant, in a cache
@@ -23,6 +24,7 @@ import contextlib
 import fcntl
 import functools
 import hashlib
+import json
 import os
 import re
 import shlex
@@ -280,16 +282,34 @@ def build_extension(root: Path = ROOT) -> None:
         raise BuildError(done.stdout)
 
 
+def build_all(variant: str, sources: Sequence[Path]) -> dict[str, object]:
+    """Build several executables; return their paths, and gcc's text of those that do not build, by source."""
+    build = Build(variant)
+    built: dict[str, str] = {}
+    broken: dict[str, str] = {}
+    for source in sources:
+        try:
+            built[str(source)] = str(build.executable(source))
+        except BuildError as error:
+            broken[str(source)] = str(error)
+    flags = shlex.join([*(flag for flag in _COMMON if not flag.startswith("-W")), *VARIANTS[variant].flags])
+    return {"compiler": _compiler_version(build.cc).partition("\n")[0], "flags": flags, "built": built, "broken": broken}
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.cbuild", description="Build csrc for the C tests.")
     parser.add_argument("--variant", choices=VARIANTS, default="asan", help="; ".join(f"{k}: {v.why}" for k, v in VARIANTS.items()))
     parser.add_argument("--run", metavar="FILE.c", type=Path, help="build this test and run it")
+    parser.add_argument("--build", metavar="FILE.c", type=Path, nargs="+", help="build these; print compiler, flags, paths and what is broken as JSON")
     parser.add_argument("--extension", action="store_true", help="build aats._core in place instead")
     parser.add_argument("names", nargs="*", help="with --run: only these tests")
     options = parser.parse_args(argv)
     try:
         if options.extension:
             build_extension()
+            return 0
+        if options.build:
+            print(json.dumps(build_all(options.variant, options.build)))
             return 0
         if options.run is None:
             require_clean(options.variant)

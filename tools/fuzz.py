@@ -225,6 +225,26 @@ def _wire_record(kind: int, number: int, bids: int = 0, asks: int = 0) -> bytes:
     return head.ljust(96, b"\0") + struct.pack("<qq", 6_420_010, 1_000) * (bids + asks)
 
 
+def _sbe_seeds() -> Iterator[bytes]:
+    """Yield events in SBE (csrc/venue/binance_sbe.c), of several versions, schemas and exponents."""
+    for version, schema in ((0, 1), (3, 1), (0, 2)):
+        for px_exp, qty_exp in ((-8, -8), (-2, -5), (-18, 18)):
+            exps = struct.pack("<bb", px_exp, qty_exp)
+            levels = [struct.pack("<HH", 16, n) + struct.pack("<qq", 6_421_001 * 10**8, 5) * n for n in (0, 1, 20)]
+            trades = struct.pack("<HI", 25, 3) + struct.pack("<qqqB", 7, 6_421_001, 5, 1) * 3
+            time_us = struct.pack("<q", 1_785_312_000_112_345)
+            bodies = {
+                10000: (time_us * 2 + exps, trades),
+                10001: (time_us + struct.pack("<q", 5) + exps + struct.pack("<qqqq", 6_421_001, 1, 6_421_002, 2), b""),
+                10002: (time_us + struct.pack("<q", 5) + exps, levels[1] + levels[2]),
+                10003: (time_us + struct.pack("<qq", 5, 9) + exps, levels[2] + levels[0]),
+            }
+            for template, (root, groups) in bodies.items():
+                more = bytes(version)
+                head = struct.pack("<HHHH", len(root + more), template, schema, version)
+                yield head + root + more + groups + b"\x07BTCUSDT" + more
+
+
 def _fan_seeds() -> Iterator[bytes]:
     """Yield what receivers say: a hello (of the layout that a C test is built with) and questions, for each way in which the target sets things up."""
     hello = [struct.pack("<IHHQ16x", 0x48544141, 2, flags, 1) for flags in (0, 1)]
@@ -296,6 +316,7 @@ SEEDS: dict[str, Callable[[], Iterator[bytes]]] = {
     "wire": _wire_seeds,
     "fan": _fan_seeds,
     "recv": _recv_seeds,
+    "sbe": _sbe_seeds,
 }
 
 

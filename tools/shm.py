@@ -200,7 +200,8 @@ def book(segment: Segment, index: int, table: Segment | None, levels: int) -> di
 def record(one: Any) -> dict[str, Any]:
     head = one["r"]
     numbers = {
-        key: int(head[key]) for key in ("rec", "sym", "seq", "exch_ns", "recv_ns", "pub_ns", "bid_len", "ask_len", "epoch", "px_i", "qty_i")
+        key: int(head[key])
+        for key in ("rec", "sym", "seq", "exch_ns", "recv_ns", "parsed_ns", "pub_ns", "bid_len", "ask_len", "epoch", "px_i", "qty_i")
     }
     flags = [flag.name.lower() for flag in Flag if int(head["flags"]) & flag and flag.name]
     return {"kind": named(RecKind, head["kind"]), "flags": flags, "why": named(Why, head["why"]), **numbers}

@@ -5,7 +5,7 @@ For: people and scripts.  Not for logic: each command calls what Python users ca
 Status: 0 done; 1 it could not be done, with one line ``aats: why`` on stderr; 2 the command line was wrong; 130 interrupted.
 With ``--json`` a command prints one JSON value on stdout and nothing else there; errors stay on stderr.
 
-``sim``, ``demo`` and ``tape`` have parsers of their own, in the packages they belong to, and are imported only when called.
+``sim``, ``demo``, ``tape`` and ``bench`` have parsers of their own, in the packages they belong to, and are imported only when called.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 
-from aats.cli import book, budget, compat, control, doctor, journal, net, orders, positions, processes, receive, risk, settings, trade
 from aats.errors import AatsError
 
 __all__ = ["main"]
@@ -25,12 +24,34 @@ __all__ = ["main"]
 PASSED_ON = {
     "sim": ("aats.sim.command", "the simulated exchange: recorded or generated markets, faults on demand"),
     "demo": ("aats.demo", "simulated exchange, feed, two strategies that trade and a live view, in one go"),
+    "bench": ("aats.bench.command", "measure this machine: the rows of docs/performance.md, each beside its reference"),
     "tape": ("aats.tape", "recorded traffic: check FILE... through the same parser and book"),
 }
 
 
+_FEED = "Run the feed that FILE describes until it is stopped."
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
+    from aats.cli import (
+        book,
+        budget,
+        compat,
+        control,
+        doctor,
+        journal,
+        latency,
+        net,
+        orders,
+        positions,
+        processes,
+        receive,
+        risk,
+        settings,
+        trade,
+    )
+
     top = argparse.ArgumentParser(
         prog="aats",
         description="Order books and trades of crypto exchanges in shared memory, and orders back.",
@@ -38,12 +59,24 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="store_true", help="version of the package and of its shared-memory layout")
     commands = top.add_subparsers(dest="command", metavar="COMMAND")
-    feed = commands.add_parser(
-        "feed", help="run a feed in the foreground", description="Run the feed that FILE describes until it is stopped."
-    )
-    feed.add_argument("file", metavar="FILE.toml", help="see `aats config show FILE.toml` for all settings")
-    feed.set_defaults(run=_feed)
-    for module in (trade, control, compat, processes, receive, net, book, orders, risk, budget, positions, journal, doctor, settings):
+    _feed_arguments(commands.add_parser("feed", help="run a feed in the foreground", description=_FEED))
+    for module in (
+        trade,
+        control,
+        compat,
+        processes,
+        receive,
+        net,
+        latency,
+        book,
+        orders,
+        risk,
+        budget,
+        positions,
+        journal,
+        doctor,
+        settings,
+    ):
         module.add_commands(commands)
     for name, (_, purpose) in PASSED_ON.items():
         commands.add_parser(name, help=purpose, add_help=False)
@@ -59,6 +92,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if words and words[0] in PASSED_ON:
             return int(_entry(words[0])(words[1:]) or 0)
+        if words[:1] == ["feed"]:  # it runs for days: without the modules of all other commands, which take 4 MB and half a second
+            return _feed(_feed_arguments(argparse.ArgumentParser(prog="aats feed", description=_FEED)).parse_args(words[1:]))
         args = parser().parse_args(words)
         if args.version:
             return _version()
@@ -80,6 +115,12 @@ def _entry(command: str) -> Callable[[list[str]], int | None]:
     """Return ``main`` of the module behind a passed-on command."""
     entry: Callable[[list[str]], int | None] = importlib.import_module(PASSED_ON[command][0]).main
     return entry
+
+
+def _feed_arguments(feed: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    feed.add_argument("file", metavar="FILE.toml", help="see `aats config show FILE.toml` for all settings")
+    feed.set_defaults(run=_feed)
+    return feed
 
 
 def _feed(args: argparse.Namespace) -> int:

@@ -99,6 +99,7 @@ def _facts(book: shm.Book, feed: Feed, depth: int) -> dict[str, Any]:
         "epoch": book.epoch,
         "exch_ns": book.exch_ns,
         "recv_ns": book.recv_ns,
+        "parsed_ns": book.parsed_ns,
         "pub_ns": book.pub_ns,
         **_levels(book, depth),
     }

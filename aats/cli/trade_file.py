@@ -6,6 +6,8 @@
     listen   = ["LTCUSDT"]                         maker_fee = 0.001
     name     = "maker"                             [risk]
                                                    position  = "0.5"
+                                                   [latency]
+                                                   recv_sent = ["100us", "halt"]
 
 For: `aats trade FILE.toml`.  Not for keys: they come from the environment or the key file (aats/keys.py), never from a file that is shown and shared.
 Every mistake is a `ConfigError` that names file, key, rule and value, and near matches where there are any.  Nothing here defaults to ``direct``: it must be
@@ -71,7 +73,7 @@ _EXCHANGE: dict[str, tuple[Rule, Any]] = {
     "taker_fee": (_fee, None),
     "maker_fee": (_fee, None),
 }
-_SECTIONS = ("trade", "exchange", "params", "risk")
+_SECTIONS = ("trade", "exchange", "params", "risk", "latency")
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,7 @@ class TradeFile:
     params: Mapping[str, Any]
     feed: str
     policy: Mapping[str, Any]
+    slow: Mapping[str, Any]
     given: frozenset[str] = frozenset()
 
     def values(self) -> dict[str, tuple[Any, str]]:
@@ -108,7 +111,7 @@ class TradeFile:
         for exchange, (mode, taker, maker) in self.exchanges.items():
             for key, value in (("mode", mode), ("taker_fee", taker), ("maker_fee", maker)):
                 out[f"exchange.{exchange}.{key}"] = value, origin[f"exchange.{exchange}.{key}" in self.given]
-        for section, table in (("risk", self.policy["risk"]), ("params", self.params)):
+        for section, table in (("risk", self.policy["risk"]), ("latency", self.slow), ("params", self.params)):
             out |= {f"{section}.{key}": (value, str(self.path)) for key, value in table.items()}
         return out
 
@@ -132,6 +135,7 @@ def load(path: str | os.PathLike[str]) -> TradeFile:
     symbols = _symbols(trade, tuple(exchanges), where)
     limits = apply(KEYS["risk"], data.get("risk", {}), f"{where}: [risk]")
     risk.settings(limits, f"{where}: [risk]")
+    config.slow_limits(f"{where}: [latency]", data.get("latency"))
     params = data.get("params", {})
     if not isinstance(params, dict):
         raise ConfigError(f"{where}: [params] must be a table, it is {params!r}")
@@ -145,6 +149,7 @@ def load(path: str | os.PathLike[str]) -> TradeFile:
         params,
         trade["feed"],
         {**{key: trade[key] for key in KEYS if key != "risk"}, "risk": limits},
+        data.get("latency", {}),
         frozenset(_paths(data)),
     )
 
@@ -225,7 +230,7 @@ def service_of(file: TradeFile, *, mode: str | None = None, name: str | None = N
     strategy = _make(file)
     ports = [f"{one}.{exchange}" for one, exchange, _, _ in file.symbols]
     cids = dict(enumerate(ports, _FIRST_CID))
-    service = TradeService(cids, name=name or file.name, feed=file.feed or None, **file.policy)
+    service = TradeService(cids, name=name or file.name, feed=file.feed or None, slow=file.slow, **file.policy)
     for exchange, (own, taker, maker) in file.exchanges.items():
         service.config_exchange(exchange, mode or own)
         if taker is not None and maker is not None:

@@ -11,14 +11,18 @@ known only to the venue, and is said by the feed.  Every mistake is a `ConfigErr
     level_num = 5                       netcard   = "eth0"
 
 The environment wins over the file, the file over the default: ``AATS_MODE``, ``AATS_CAFILE``, ``AATS_ENDPOINT_<VENUE>_<MODE>_<REST|STREAM|WSAPI>``.
+The jitter guard of a trade process has a table of its own, ``[guard]`` (``guard.py``), so have limits of hops, ``[latency]`` (``latency.py``).
 """
 
 from __future__ import annotations
 
 from aats.config.environment import environment
+from aats.config.guard import GuardOptions, guard_options
+from aats.config.latency import SlowLimit, slow_limits
 from aats.config.model import (
     DEFAULT_CONTROL_PORT,
     DEFAULT_PORT,
+    FORMATS,
     LEVEL_NUM_MAX,
     MODES,
     SEND_TYPES,
@@ -38,6 +42,7 @@ from aats.config.read import dump, feed_config, load
 __all__ = [
     "DEFAULT_CONTROL_PORT",
     "DEFAULT_PORT",
+    "FORMATS",
     "LEVEL_NUM_MAX",
     "MODES",
     "SEND_TYPES",
@@ -45,8 +50,10 @@ __all__ = [
     "VENUES",
     "Endpoints",
     "FeedConfig",
+    "GuardOptions",
     "Limits",
     "Net",
+    "SlowLimit",
     "SymbolLevel",
     "cache_home",
     "check_network",
@@ -54,9 +61,11 @@ __all__ = [
     "dump",
     "environment",
     "feed_config",
+    "guard_options",
     "limits",
     "load",
     "log_dir",
     "run_dir",
     "state_home",
+    "slow_limits",
 ]

@@ -6,9 +6,22 @@ import os
 import re
 from typing import Any
 
+from aats.config.guard import guard_options
+from aats.config.latency import slow_limits
 from aats.config.model import MODES
 from aats.config.rules import ENDPOINT_KEYS, Rule, apply, choice, file, name, text
 from aats.errors import ConfigError
+
+
+def _guard(value: str) -> str:
+    guard_options("guard")  # which reads it
+    return value
+
+
+def _slow(value: str) -> str:
+    slow_limits("slow")  # which reads it
+    return value
+
 
 _VARIABLES: dict[str, tuple[Rule, str]] = {
     "AATS_HOME": (text, ""),
@@ -18,6 +31,9 @@ _VARIABLES: dict[str, tuple[Rule, str]] = {
     "AATS_ISA": (choice("scalar", "sse42", "avx2", "avx512"), ""),
     "AATS_CAFILE": (file, ""),
     "AATS_SUPERVISOR": (choice("on", "off"), ""),
+    "AATS_GUARD": (_guard, ""),
+    "AATS_SLOW": (_slow, ""),
+    "AATS_CLOCK": (choice("system", "tsc"), ""),
 }
 
 

@@ -10,6 +10,7 @@ from typing import Any
 VENUES = ("BINANCE",)
 MODES = ("direct", "sandbox", "sim")
 STREAMS = ("depth", "trade", "bookTicker")
+FORMATS = ("json", "sbe")
 SEND_TYPES = ("shm", "multibroad", "p2p", "broadcast")
 LEVEL_NUM_MAX = 1000
 DEFAULT_CONTROL_PORT = 8060
@@ -89,6 +90,8 @@ class FeedConfig:
     ----------
     where : str
         The file, or what stands for one in messages.
+    format : str
+        How market data comes from the venue: ``json``, or ``sbe``, binary frames for which the venue wants an API key.
     origins : mapping
         For each ``section.key``: ``default``, the file, or the environment variable that it came from.
     """
@@ -104,6 +107,7 @@ class FeedConfig:
     open_l2: bool
     fuse_bbo: bool
     streams: tuple[str, ...]
+    format: str
     net: Net
     limits: Limits
     endpoints: Endpoints

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from aats.config.model import LEVEL_NUM_MAX, MODES, SEND_TYPES, STREAMS, VENUES, Limits, SymbolLevel
+from aats.config.model import FORMATS, LEVEL_NUM_MAX, MODES, SEND_TYPES, STREAMS, VENUES, Limits, SymbolLevel
 from aats.errors import ConfigError
 
 Rule = Callable[[Any], Any]
@@ -87,6 +87,19 @@ def file(value: Any) -> str:
     return str(Path(value).expanduser()) if value else ""
 
 
+def core(value: Any) -> int | str:
+    """Read a core's number, ``"auto"``, or ``""`` for none; whether it can be used is known where it is used."""
+    if value is None or value == "":
+        return ""
+    if isinstance(value, str) and value.lower() == "auto":
+        return "auto"
+    if isinstance(value, str) and value.isdecimal():
+        value = int(value)
+    if type(value) is not int or not 0 <= value < 4096:
+        raise ValueError("must be the number of a core, 'auto', or '' for none")
+    return value
+
+
 def streams(value: Any) -> tuple[str, ...]:
     if not isinstance(value, (list, tuple)) or not value:
         raise ValueError(f"must be a list of {', '.join(STREAMS)}")
@@ -140,6 +153,7 @@ FEED_KEYS: dict[str, tuple[Rule, Any]] = {
     "open_l2": (flag, False),
     "fuse_bbo": (flag, False),
     "streams": (streams, STREAMS),
+    "format": (choice(*FORMATS), "json"),
 }
 NET_KEYS: dict[str, tuple[Rule, Any]] = {
     "send_type": (choice(*SEND_TYPES), "shm"),

@@ -75,6 +75,7 @@ class Book:
     epoch: int
     exch_ns: int
     recv_ns: int
+    parsed_ns: int
     pub_ns: int
     bids_i: npt.NDArray[np.int64]
     asks_i: npt.NDArray[np.int64]
@@ -125,6 +126,7 @@ def book(segment: Segment, index: int, table: Segment | None) -> Book | None:
         epoch=int(rec.epoch),
         exch_ns=int(rec.exch_ns),
         recv_ns=int(rec.recv_ns),
+        parsed_ns=int(rec.parsed_ns),
         pub_ns=int(rec.pub_ns),
         bids_i=sides[0, : min(rec.bid_len, cap)],
         asks_i=sides[1, : min(rec.ask_len, cap)],
@@ -162,12 +164,15 @@ def hist_pointers(segment: Segment) -> list[Any]:
     """
     if segment.name.kind == "md":
         offset = int(segment.md.md.stats_off)
-        count = int(lib.AATS_HIST_MD_WIRE_A) + min(int(segment.md.md.path_cnt), int(lib.AATS_PATH_MAX))
+        wires = range(lib.AATS_HIST_MD_WIRE_A, lib.AATS_HIST_MD_WIRE_A + lib.AATS_PATH_MAX)
+        idle = wires[min(int(segment.md.md.path_cnt), int(lib.AATS_PATH_MAX)) :]
+        places = [at for at in range(lib.AATS_MD_HISTS) if at not in idle]
     elif segment.name.kind == "td":
-        offset, count = int(segment.array(TD, TD_OFFSET)[0]["stats_off"]), int(lib.AATS_TD_HISTS)
+        offset = int(segment.array(TD, TD_OFFSET)[0]["stats_off"])
+        places = list(range(lib.AATS_TD_HISTS))
     else:
         return []
-    return [segment.pointer("aats_hist_t", offset + at * HIST.itemsize) for at in range(count)]
+    return [segment.pointer("aats_hist_t", offset + at * HIST.itemsize) for at in places]
 
 
 def histograms(segment: Segment) -> Iterator[HistSummary]:

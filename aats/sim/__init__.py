@@ -10,7 +10,7 @@ so that the two can check each other.  Of aats it imports aats.errors and, throu
     methods.py   what both lead to                 user_data.py    who is told              limits.py  weights, counts
     orders.py    the order desk                    pit.py       the engine and the market   filters.py trading rules
     accounts.py  balances and the ledger           reports.py   orders and their texts      amounts.py exact money
-    faults.py    what goes wrong on purpose
+    faults.py    what goes wrong on purpose        sbe.py      streams in binary
     market.py    the interface to a market         generator.py a seeded one                tape.py, tape_files.py
                                                                                            a recorded one
 """

@@ -98,6 +98,13 @@ class Keyring:
             raise Refusal(401, -2015, "Invalid API-key, IP, or permissions for action.")
         return key
 
+    def for_streams(self, name: str | None) -> Key:
+        """Return the key of that name if it opens SBE streams: an Ed25519 key, or the default account's; or refuse."""
+        key = self.find(name)
+        if key.is_hmac and key.name != DEFAULT_KEY:
+            raise Refusal(401, -2015, "Invalid API-key, IP, or permissions for action.")
+        return key
+
     def lost(self, key: Key) -> bool:
         """Tell whether a key has been taken back."""
         return self._keys.get(key.name) is not key

@@ -36,7 +36,7 @@ from aats.sim.auth import DEFAULT_KEY, Keyring
 from aats.sim.connection import MESSAGE_MAX, SECOND_NS, Connection, HttpRequest, Limits
 from aats.sim.faults import Faults
 from aats.sim.hub import Hub
-from aats.sim.limits import Weights
+from aats.sim.limits import Refusal, Weights
 from aats.sim.market import Event, Market
 from aats.sim.methods import Methods
 from aats.sim.orders import Desk
@@ -309,6 +309,8 @@ class Exchange:
         path, _, query_text = request.path.partition("?")
         query = {key: values[-1] for key, values in parse_qs(query_text, keep_blank_values=True).items()}
         path = strip_host(unquote(path)).rstrip("/") or "/"
+        binary = path == "/sbe" or path.startswith("/sbe/")  # another host of the venue
+        path = path[4:] if binary else path
         head, streams = control.streams_of(path, query)
         unit = query.get("timeUnit", "MILLISECOND").upper()
         connects = self._connects
@@ -323,7 +325,9 @@ class Exchange:
             refusal = 429, error_body(-1003, "Too many connection attempts.").decode()
         elif unit not in ("MILLISECOND", "MICROSECOND"):
             refusal = 400, error_body(-1194, TIME_UNIT_MSG).decode()
-        elif head not in ("/ws", "/stream", "/ws-api/v3"):
+        elif binary and (denied := self._no_streams(request)):
+            refusal = denied
+        elif head not in ("/ws", "/stream", "/ws-api/v3") or (binary and head == "/ws-api/v3"):
             refusal = 404, f"This simulated exchange has no WebSocket at {head}.\n"
         elif len(streams) > self.limits.streams:
             refusal = 400, f"More than {self.limits.streams} streams.\n"
@@ -335,7 +339,8 @@ class Exchange:
             return
         self.counters["upgraded"] += 1
         conn.live = True
-        conn.wrapped = head == "/stream"
+        conn.wrapped = head == "/stream" and not binary
+        conn.sbe = binary
         conn.micros = unit == "MICROSECOND"
         conn.opened_ns = self.now_ns
         conn.ping_ns = self.now_ns + self.limits.ping_ns
@@ -343,6 +348,14 @@ class Exchange:
             self.ws_api.connected(conn, query, self.now_ns)
         for name in streams:
             self.hub.join(conn, name, self.now_ns)
+
+    def _no_streams(self, request: Request) -> tuple[int, str] | None:
+        """Say why an upgrade to SBE streams is refused: the API key alone is asked for, no signature."""
+        try:
+            self.keyring.for_streams(request.headers.get("X-MBX-APIKEY"))
+        except Refusal as refused:
+            return refused.status, error_body(refused.code, refused.msg).decode()
+        return None
 
     def _frame(self, conn: Connection, frame: Frame) -> None:
         """Take one client frame; the protocol has answered pings and close frames already."""

@@ -79,6 +79,7 @@ class Connection:
         # the rest belongs to WebSocket connections
         self.wrapped = False
         self.micros = False
+        self.sbe = False  # events in binary frames (sbe.py)
         self.streams: dict[str, None] = {}
         self.api: Session | None = None  # set on connections of the WebSocket API
         self.pings: dict[bytes, int] = {}  # payload -> when sent; answered ones are gone

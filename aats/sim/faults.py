@@ -173,6 +173,8 @@ class Faults:
     def _damage(self, lane: Lane, frame: bytes) -> bytes:
         lane.damaged += 1
         start = 2 if frame[1] < 126 else 4 if frame[1] == 126 else 10
+        if frame[0] & 0x0F == 2:  # SBE: another schema
+            return frame[: start + 4] + bytes([frame[start + 4] ^ 0x80]) + frame[start + 5 :]
         if lane.damaged % 2:
             at = start + (lane.damaged * 7919) % (len(frame) - start)
             return frame[:at] + bytes([frame[at] | 0x80]) + frame[at + 1 :]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from aats.sim import sbe
 from aats.sim.connection import Connection
 from aats.sim.faults import Faults
 from aats.sim.market import DEPTH, DEPTH_NS, TRADE, Event, Market
@@ -45,6 +46,7 @@ class Hub:
     def join(self, conn: Connection, name: str, now_ns: int) -> None:
         """Subscribe a connection to a stream; one that does not exist is remembered and stays silent."""
         conn.streams[name] = None
+        name = _text_stream(conn, name)
         meaning = resolve(self.market, name)
         if meaning is None:
             return
@@ -58,6 +60,7 @@ class Hub:
     def leave(self, conn: Connection, name: str) -> None:
         """Unsubscribe a connection; leaving a stream it never joined is no error."""
         conn.streams.pop(name, None)
+        name = _text_stream(conn, name)
         conn.lane.held.pop(name, None)
         conns = self._subs.get(name)
         if conns is None or conns.pop(conn.id, None) is None or conns:
@@ -145,7 +148,7 @@ class Hub:
             return
         is_depth = event.kind in (DEPTH, "depth")
         for conn in list(conns.values()):
-            frame = event_frame(event, conn.wrapped, conn.micros)
+            frame = sbe.event_frame(event) if conn.sbe else event_frame(event, conn.wrapped, conn.micros)
             if not is_depth:
                 self.send(conn, frame)
                 continue
@@ -154,3 +157,8 @@ class Hub:
                 self.send(conn, faulty)
             if conn.lane.end:
                 (self._close if conn.lane.end == "close" else self._cut)(conn)
+
+
+def _text_stream(conn: Connection, name: str) -> str:
+    """Return the market's name of a stream that a connection calls `name`."""
+    return sbe.text_stream(name) if conn.sbe else name

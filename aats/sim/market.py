@@ -63,7 +63,7 @@ class Event:
     """One message of one stream, written once and shared by every connection that receives it.
 
     `data` is the payload with times in milliseconds.  `bids`, `asks` and `first_id` are set for depth events.
-    `frames` belongs to the dialect: it keeps the encoded variants there (wrapped or not, ms or us).
+    `frames` belongs to the dialect: it keeps the encoded variants there (wrapped or not, ms or us; SBE).
     """
 
     __slots__ = ("asks", "bids", "data", "first_id", "frames", "kind", "last_id", "stream", "symbol", "t_ns")
@@ -90,7 +90,7 @@ class Event:
         self.last_id = last_id
         self.bids = bids
         self.asks = asks
-        self.frames: dict[tuple[bool, bool], bytes] = {}
+        self.frames: dict[tuple[bool, bool] | str, bytes] = {}
 
     def data_us(self) -> bytes:
         """Return the payload with `E` and `T` in microseconds, as a client that asked for them gets it."""

@@ -200,6 +200,12 @@ class VenueClient(abc.ABC):
     def endpoints_of(cls, mode: str) -> Endpoints | None:
         """Return the venue's own addresses in a mode, None where it has none."""
 
+    @classmethod
+    def stream_of(cls, mode: str, form: str) -> str:
+        """Return the venue's own address of its market data in a mode and a format, "" where it has none."""
+        own = cls.endpoints_of(mode)
+        return own.stream if own is not None and form == "json" else ""
+
     @abc.abstractmethod
     def instruments(self, symbols: Iterable[str]) -> dict[str, Instrument]:
         """Return the instruments of `symbols` (ours or the venue's spelling) by the name that was asked for.

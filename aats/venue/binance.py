@@ -42,6 +42,9 @@ class BinanceClient(VenueClient):
         ),
     }
 
+    #: Hosts of the SBE streams, where an API key is asked for (the venue's page "SBE Market Data Streams", July 2026).
+    _SBE = {"direct": "wss://stream-sbe.binance.com:9443", "sandbox": "wss://stream-sbe.testnet.binance.vision"}
+
     def __init__(self, endpoints: Endpoints, *, cafile: str = "", timeout_s: float = 5.0, budget: RateBudget | None = None) -> None:
         super().__init__(endpoints, cafile=cafile, timeout_s=timeout_s, budget=budget)
         trust: ssl.SSLContext | bool = ssl.create_default_context(cafile=cafile) if cafile else ssl.create_default_context()
@@ -51,6 +54,10 @@ class BinanceClient(VenueClient):
     @classmethod
     def endpoints_of(cls, mode: str) -> Endpoints | None:
         return cls._HOSTS.get(mode)
+
+    @classmethod
+    def stream_of(cls, mode: str, form: str) -> str:
+        return cls._SBE.get(mode, "") if form == "sbe" else super().stream_of(mode, form)
 
     def close(self) -> None:
         self._http.close()

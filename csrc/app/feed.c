@@ -78,9 +78,13 @@ static int set_up(aats_feed_t *f)
 
 aats_feed_t *aats_feed_new(aats_feed_opts_t const *opts, void *mem, size_t size, aats_slot_t *slot, char *why, size_t why_sz)
 {
-    aats_venue_t const *venue = aats_venue_find(opts->venue);
+    aats_venue_t const *venue = aats_venue_dialect(opts->venue, opts->format);
     if (!venue) {
-        snprintf(why, why_sz, "no venue %s is built in", opts->venue);
+        snprintf(why, why_sz, "no venue %s%s%s is built in", opts->venue, opts->format[0] ? " in format " : "", opts->format);
+        return NULL;
+    }
+    if (opts->streams & ~venue->streams) {
+        snprintf(why, why_sz, "%s has not all of the streams asked for in format %s", opts->venue, venue->format);
         return NULL;
     }
     aats_feed_t *f = calloc(1, sizeof *f);
@@ -134,7 +138,17 @@ void aats_feed_free(aats_feed_t *f)
     free(f->msg.asks);
     free(f->top[0]);
     free(f->top[1]);
+    explicit_bzero(f->key, sizeof f->key);
     free(f);
+}
+
+int aats_feed_set_key(aats_feed_t *f, char const *key)
+{
+    static char const MAY[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    size_t n = strnlen(key, KEY_MAX + 1);
+    if (!n || n > KEY_MAX || strspn(key, MAY) != n) return AATS_E_ARG;
+    memcpy(f->key, key, n + 1);
+    return AATS_OK;
 }
 
 aats_mailbox_t *aats_feed_in(aats_feed_t *f) { return &f->in; }

@@ -63,6 +63,7 @@ typedef struct {
 
 typedef struct {
     char venue[32];
+    char format[16];        /* how its market data comes: "" or "json", "sbe" */
     char host[128];         /* of the Host field: "stream.binance.com:9443" */
     char path[128];         /* "" for the venue's own; a prefix before it if it ends in "/" is the caller's business */
     uint32_t streams;       /* AATS_STREAM_*, 0: the venue's default: depth, trade, best bid/ask */
@@ -87,6 +88,11 @@ void aats_feed_defaults(aats_feed_opts_t *opts);
  * (NULL: none). Returns NULL and a sentence in why for an unknown venue, a bad option, no memory. */
 aats_feed_t *aats_feed_new(aats_feed_opts_t const *opts, void *mem, size_t size, aats_slot_t *slot, char *why, size_t why_sz);
 void aats_feed_free(aats_feed_t *f);
+
+/* aats_feed_set_key gives the API key for a format that needs one, before the first pass.  It goes into upgrade requests and nowhere else, and is
+ * cleansed when the feed is freed.  AATS_OK; AATS_E_ARG for a key that cannot stand in a request's field: empty, longer than 128 bytes, or with anything but
+ * letters, digits, '-' and '_'. */
+int aats_feed_set_key(aats_feed_t *f, char const *key);
 
 aats_mailbox_t *aats_feed_in(aats_feed_t *f);  /* the control plane puts */
 aats_mailbox_t *aats_feed_out(aats_feed_t *f); /* the control plane gets */

@@ -336,10 +336,10 @@ static void refused(aats_feed_t *f, link_t *l, aats_msg_t const *m)
     }
 }
 
-void book_message(aats_feed_t *f, link_t *l, char const *text, size_t n, int64_t recv_ns)
+void book_message(aats_feed_t *f, link_t *l, char const *text, size_t n, int64_t recv_ns, int binary)
 {
     aats_msg_t *m = &f->msg;
-    int e = f->venue->parse(text, n, m);
+    int e = feed_parse(f, text, n, binary, 0);
     if (e) {
         unreadable(f, l, e);
         return;
@@ -361,7 +361,12 @@ void book_message(aats_feed_t *f, link_t *l, char const *text, size_t n, int64_t
     switch (m->kind) {
     case AATS_MSG_DEPTH: take_depth(f, s, m, recv_ns); break;
     case AATS_MSG_BBO:   take_bbo(f, s, m, recv_ns); break;
-    case AATS_MSG_TRADE: if (new_id(f, s, &s->trade_id, m->id, AATS_STREAM_TRADE)) pub_trade(f, s, m, recv_ns); break;
+    case AATS_MSG_TRADE:
+        for (uint32_t part = 1;; part++) {
+            if (new_id(f, s, &s->trade_id, m->id, AATS_STREAM_TRADE)) pub_trade(f, s, m, recv_ns);
+            if (part >= m->parts || feed_parse(f, text, n, binary, part)) break;
+        }
+        break;
     case AATS_MSG_AGG:   if (new_id(f, s, &s->agg_id, m->id, AATS_STREAM_AGG)) pub_trade(f, s, m, recv_ns); break;
     }
 }

@@ -23,7 +23,8 @@
 #define PROOF_NS      ((int64_t)5 * SECOND)  /* an old link that does not answer a ping for so long is not waited for */
 
 typedef struct {
-    uint64_t len;
+    uint32_t len;
+    int32_t binary;
     int64_t recv_ns;
 } stash_head_t;
 
@@ -38,6 +39,7 @@ int link_init(aats_feed_t *f, link_t *l, int index)
 void link_fini(link_t *l)
 {
     free(l->rx);
+    if (l->tx) explicit_bzero(l->tx, l->tx_cap); /* an upgrade may have held a key */
     free(l->tx);
     free(l->join_buf);
     free(l->stash);
@@ -51,9 +53,9 @@ static int mine(aats_feed_t *f, link_t *l, uint32_t sym) { return f->syms[sym].g
 
 /* ---- taking over ---- */
 
-static void put_aside(aats_feed_t *f, link_t *l, char const *text, size_t n, int64_t recv_ns)
+static void put_aside(aats_feed_t *f, link_t *l, char const *text, size_t n, int64_t recv_ns, int binary)
 {
-    stash_head_t h = {n, recv_ns};
+    stash_head_t h = {(uint32_t)n, binary, recv_ns};
     size_t pad = (n + 7) & ~(size_t)7, need = l->stash_len + sizeof h + pad;
     if (need > l->stash_cap) {
         size_t cap = l->stash_cap ? l->stash_cap : (size_t)64 << 10;
@@ -103,8 +105,8 @@ static void take_over(aats_feed_t *f, link_t *l)
     for (size_t at = 0; at + sizeof(stash_head_t) <= l->stash_len && l->phase == LINK_OPEN;) {
         stash_head_t h;
         memcpy(&h, l->stash + at, sizeof h);
-        book_message(f, l, (char const *)l->stash + at + sizeof h, h.len, h.recv_ns);
-        at += sizeof h + ((h.len + 7) & ~(uint64_t)7);
+        book_message(f, l, (char const *)l->stash + at + sizeof h, h.len, h.recv_ns, h.binary);
+        at += sizeof h + (((size_t)h.len + 7) & ~(size_t)7);
     }
     drop_stash(l);
     feed_notice(f, 0, "link %d carries on", l->index);
@@ -143,15 +145,15 @@ void link_rotate(aats_feed_t *f, link_t *l, char const *why)
     other->at_mono_ns = f->mono_ns;
 }
 
-void link_message(aats_feed_t *f, link_t *l, char const *text, size_t n, int64_t recv_ns)
+void link_message(aats_feed_t *f, link_t *l, char const *text, size_t n, int64_t recv_ns, int binary)
 {
     if (!l->successor) {
-        book_message(f, l, text, n, recv_ns);
+        book_message(f, l, text, n, recv_ns, binary);
         return;
     }
-    int e = f->venue->parse(text, n, &f->msg);
+    int e = feed_parse(f, text, n, binary, 0);
     if (!e && (f->msg.kind == AATS_MSG_ACK || f->msg.kind == AATS_MSG_ERROR)) {
-        book_message(f, l, text, n, recv_ns);
+        book_message(f, l, text, n, recv_ns, binary);
         return;
     }
     sym_t *s = !e && f->msg.sym ? feed_find(f, f->msg.sym, f->msg.sym_len) : NULL;
@@ -160,7 +162,7 @@ void link_message(aats_feed_t *f, link_t *l, char const *text, size_t n, int64_t
         sub->heard = 1;
         if (f->msg.kind == AATS_MSG_DEPTH && !sub->aside_id) sub->aside_id = f->msg.first_id;
     }
-    put_aside(f, l, text, n, recv_ns);
+    put_aside(f, l, text, n, recv_ns, binary);
 }
 
 /* ---- ends ---- */

@@ -17,6 +17,7 @@
 #define ASK_EVERY_NS 500000000         /* a symbol asks no more often, whatever its book does */
 #define WAIT_MAX_NS ((int64_t)3 * 86400 * 1000000000) /* longest ban a venue speaks of: no wait is longer */
 #define BEHIND_MAX 100                 /* diffs in a row that a book has already: more, and its id is not to be trusted */
+#define KEY_MAX    128
 #define NONE       (-1)
 
 /* One symbol. */
@@ -105,6 +106,7 @@ typedef struct {
 struct aats_feed {
     aats_feed_opts_t opts;
     aats_venue_t const *venue;
+    char key[KEY_MAX + 1]; /* "" where none is needed */
     aats_md_view_t view;
     aats_ring_writer_t writer;
     aats_slot_t *slot;
@@ -138,6 +140,12 @@ void feed_count(aats_feed_t *f, int counter, uint64_t n);
 uint64_t feed_random(aats_feed_t *f);
 int64_t feed_jitter(aats_feed_t *f, int64_t ns); /* in [ns/2, ns] */
 
+/* feed_parse reads a message, or one part of a binary frame, into f->msg. */
+static inline int feed_parse(aats_feed_t *f, char const *text, size_t n, int binary, uint32_t part)
+{
+    return binary ? f->venue->parse_binary((uint8_t const *)text, n, part, &f->msg) : f->venue->parse(text, n, &f->msg);
+}
+
 /* feed_mail.c */
 void feed_take(aats_feed_t *f, aats_mail_t const *m);
 void feed_answer(aats_feed_t *f, sym_t *s); /* tell the control plane that a symbol is there */
@@ -161,12 +169,12 @@ int link_may_send(aats_feed_t *f, link_t *l);
 void link_barrier(aats_feed_t *f, link_t *l); /* a ping whose pong comes behind all that was sent before */
 void link_stalled(aats_feed_t *f, link_t *l); /* its silence was ours */
 void link_rotate(aats_feed_t *f, link_t *l, char const *why);
-void link_message(aats_feed_t *f, link_t *l, char const *text, size_t n, int64_t recv_ns);
+void link_message(aats_feed_t *f, link_t *l, char const *text, size_t n, int64_t recv_ns, int binary);
 void link_lost(aats_feed_t *f, link_t *l, char const *why);
 int link_process(aats_feed_t *f, link_t *l, int64_t recv_ns);
 
 /* feed_book.c: what a message does to a book */
-void book_message(aats_feed_t *f, link_t *l, char const *text, size_t n, int64_t recv_ns);
+void book_message(aats_feed_t *f, link_t *l, char const *text, size_t n, int64_t recv_ns, int binary);
 void book_snapshot(aats_feed_t *f, sym_t *s, uint64_t ask_no, char const *text, size_t n, int64_t recv_ns);
 void book_snapshot_failed(aats_feed_t *f, sym_t *s, int64_t wait_ns);
 void book_tick(aats_feed_t *f, sym_t *s);

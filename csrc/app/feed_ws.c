@@ -56,7 +56,8 @@ void link_leave(aats_feed_t *f, link_t *l, int close_code)
 
 static void send_upgrade(aats_feed_t *f, link_t *l)
 {
-    char path[256];
+    char path[256], fields[KEY_MAX + 80] = "User-Agent: aats\r\n";
+    size_t at = strlen(fields);
     for (int i = 0; i < 16; i += 8) {
         uint64_t r = feed_random(f);
         memcpy(l->key16 + i, &r, 8);
@@ -67,7 +68,9 @@ static void send_upgrade(aats_feed_t *f, link_t *l)
         link_fail(f, l, 0, "no memory for the upgrade");
         return;
     }
-    int n = aats_ws_request((char *)l->tx, l->tx_cap, f->opts.host, path, l->key16, "User-Agent: aats\r\n");
+    if (f->venue->key_field && f->key[0]) snprintf(fields + at, sizeof fields - at, "%s: %s\r\n", f->venue->key_field, f->key);
+    int n = aats_ws_request((char *)l->tx, l->tx_cap, f->opts.host, path, l->key16, fields);
+    explicit_bzero(fields, sizeof fields);
     if (n < 0) link_fail(f, l, 0, "host or path cannot stand in a request");
     else l->tx_len = (size_t)n;
 }
@@ -157,6 +160,7 @@ static size_t take_upgrade(aats_feed_t *f, link_t *l)
         link_fail(f, l, 0, why);
         return 0;
     }
+    if (f->key[0] && !l->tx_len) explicit_bzero(l->tx, l->tx_cap); /* the request has been sent */
     link_open(f, l);
     return (size_t)n;
 }
@@ -186,11 +190,15 @@ static void take_pong(aats_feed_t *f, link_t *l, aats_ws_msg_t const *m)
 static void take_message(aats_feed_t *f, link_t *l, aats_ws_msg_t const *m, int64_t recv_ns)
 {
     switch (m->opcode) {
-    case AATS_WS_TEXT: link_message(f, l, (char const *)m->data, m->len, recv_ns); break;
+    case AATS_WS_TEXT: link_message(f, l, (char const *)m->data, m->len, recv_ns, 0); break;
+    case AATS_WS_BINARY:
+        if (f->venue->parse_binary) link_message(f, l, (char const *)m->data, m->len, recv_ns, 1);
+        else feed_count(f, AATS_MDC_UNKNOWN, 1); /* nothing that was asked for */
+        break;
     case AATS_WS_PING: link_send(f, l, AATS_WS_PONG, m->data, m->len); break;
     case AATS_WS_PONG: take_pong(f, l, m); break;
     case AATS_WS_CLOSE: take_close(f, l, m); break;
-    default: feed_count(f, AATS_MDC_UNKNOWN, 1); break; /* binary: nothing that was asked for */
+    default: feed_count(f, AATS_MDC_UNKNOWN, 1); break;
     }
 }
 

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/errors.h"
 #include "io/udp.h"
+#include "shm/clock.h"
 #include "shm/md.h"
 #include "shm/segment.h"
 
@@ -155,6 +156,7 @@ static int step_conn(aats_host_t *h, int i)
 int aats_host_step(aats_host_t *h)
 {
     h->mono_ns = aats_mono_ns();
+    aats_clock_keep(h->mono_ns);
     int work = aats_feed_begin(h->feed, aats_now_ns(), h->mono_ns);
     for (int i = 0; i < AATS_LINK_MAX; i++) {
         work += step_conn(h, i);

@@ -36,7 +36,7 @@
  * and has it so.  md.links[i] is path i, records name the path whose state they show; a reader calls the feed down only when no path is up.
  * Our directory has indices of its own: entries come in the order in which the network lets them, a symbol is found by its name.
  *
- * Times.  exch_ns as it came; recv_ns with the clock offset taken off once that can be told from zero; pub_ns is ours.
+ * Times.  exch_ns as it came; recv_ns and parsed_ns with the clock offset taken off once that can be told from zero; pub_ns is ours.
  * The first source (address and feed id) that fits the options is kept; datagrams of others are counted (foreign).  It may change when it has been silent for
  * stale_ns.
  *

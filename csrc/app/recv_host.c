@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/errors.h"
 #include "io/udp.h"
+#include "shm/clock.h"
 
 #define DATAGRAMS_A_PASS 64      /* of one path before the others have their turn */
 #define QUEUE_SZ         (4u << 20)
@@ -141,6 +142,7 @@ int aats_recv_host_step(aats_recv_host_t *h)
     int work = 0;
     int64_t const now_ns = aats_now_ns();
     h->mono_ns = aats_mono_ns();
+    aats_clock_keep(h->mono_ns);
     aats_recv_begin(h->recv, now_ns, h->mono_ns);
     for (int i = 0; i < h->path_cnt; i++) {
         if (h->ways[i].has_udp) work += take_datagrams(h, i);

@@ -12,6 +12,7 @@
 int recv_merge_publish(aats_recv_t *r, path_t *p, aats_rec_t *rec, aats_level_t const *bids, aats_level_t const *asks)
 {
     rec->recv_ns = (int64_t)((uint64_t)rec->recv_ns - (uint64_t)p->offset_ns);
+    if (rec->parsed_ns) rec->parsed_ns = (int64_t)((uint64_t)rec->parsed_ns - (uint64_t)p->offset_ns);
     rec->link = (uint8_t)p->index;
     rec->pub_ns = r->clock ? r->clock() : r->now_ns;
     int const rc = aats_md_publish(&r->writer, rec, bids, asks);

@@ -77,6 +77,8 @@ void aats_trader_free(aats_trader_t *t)
     free(t);
 }
 
+void aats_trader_slow(aats_trader_t *t, aats_slow_t *slow) { t->slow = slow; }
+
 void aats_trader_set_clock(aats_trader_t *t, int64_t (*clock)(void)) { t->clock = clock; }
 
 int aats_trader_gateway(aats_trader_t *t, aats_gateway_t const *face)
@@ -196,9 +198,9 @@ void aats_trader_sent(aats_trader_t *t, int32_t slot)
     slot_t *sl = &t->slots[slot];
     aats_order_t *o = &sl->m.o;
     o->sent_ns = t->clock != NULL ? t->clock() : t->now_ns;
-    aats_hist_record(&t->hists[AATS_HIST_TD_DECIDED_SENT], o->sent_ns - o->created_ns);
-    if (sl->delivered_ns > 0) aats_hist_record(&t->hists[AATS_HIST_TD_DELIVERED_DECIDED], o->created_ns - sl->delivered_ns);
-    if (sl->recv_ns > 0) aats_hist_record(&t->hists[AATS_HIST_TD_RECV_SENT], o->sent_ns - sl->recv_ns);
+    aats_trader_hop(t, AATS_HIST_TD_DECIDED_SENT, AATS_HOP_DECIDED_SENT, o->sent_ns - o->created_ns);
+    if (sl->delivered_ns > 0) aats_trader_hop(t, AATS_HIST_TD_DELIVERED_DECIDED, AATS_HOP_DELIVERED_DECIDED, o->created_ns - sl->delivered_ns);
+    if (sl->recv_ns > 0) aats_trader_hop(t, AATS_HIST_TD_RECV_SENT, AATS_HOP_RECV_SENT, o->sent_ns - sl->recv_ns);
     aats_td_put_order(t->td, (uint32_t)slot, o);
     aats_trader_day(t, 1, 0);
     aats_step(AATS_STEP_SENT);

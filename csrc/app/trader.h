@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "app/gateway.h"
+#include "app/slow.h"
 #include "journal/journal.h"
 #include "layout/layout.h"
 #include "order/rules.h"
@@ -70,6 +71,8 @@ int aats_trader_set_rules(aats_trader_t *t, int sym, aats_rules_t const *rules);
 
 /* aats_trader_risk gives it a gate over the host's limits, which it does not own; before the first order.  Without one nothing is checked. */
 void aats_trader_risk(aats_trader_t *t, aats_gate_t *gate);
+/* aats_trader_slow gives it the limits of its hops, which it does not own; NULL: none. */
+void aats_trader_slow(aats_trader_t *t, aats_slow_t *slow);
 /* aats_trader_fenced returns 1 once somebody else has taken the seat: this process was thought dead.  From then on nothing is sent and nothing is
  * journaled, and whoever runs it should leave without cancels: the orders are the other one's. */
 int aats_trader_fenced(aats_trader_t const *t);

@@ -24,9 +24,10 @@ int aats_trader_queue_room(aats_trader_t *t, uint64_t cnt)
 
 /* ---- what an event counts ---------------------------------------------------------------------------------------------------- */
 
-static void hop(aats_trader_t *t, int which, int64_t from_ns, int64_t to_ns)
+/* hop measures one of an order's; the times of one that another run has sent are no latency. */
+static void hop(aats_trader_t *t, aats_order_t const *o, int hist, uint32_t which, int64_t from_ns, int64_t to_ns)
 {
-    if (from_ns > 0 && to_ns > 0) aats_hist_record(&t->hists[which], to_ns - from_ns);
+    if (from_ns > 0 && to_ns > 0 && !(o->flags & AATS_OF_ADOPTED)) aats_trader_hop(t, hist, which, to_ns - from_ns);
 }
 
 static void count_fill(aats_trader_t *t, aats_oev_t const *ev, int32_t slot)
@@ -49,7 +50,7 @@ static void count_order(aats_trader_t *t, aats_oev_t const *ev, int32_t slot)
     case AATS_OEV_ACKED:
         s->pos.acked++;
         aats_trader_count(t, AATS_TDC_ACKED);
-        hop(t, AATS_HIST_TD_SENT_ACKED, o->sent_ns, o->acked_ns);
+        hop(t, o, AATS_HIST_TD_SENT_ACKED, AATS_HOP_SENT_ACKED, o->sent_ns, o->acked_ns);
         break;
     case AATS_OEV_REJECTED:
         s->pos.rejected++;
@@ -58,7 +59,7 @@ static void count_order(aats_trader_t *t, aats_oev_t const *ev, int32_t slot)
     case AATS_OEV_EXEC:
         s->pos.fills++;
         count_fill(t, ev, slot);
-        if (o->fill_cnt == 1) hop(t, AATS_HIST_TD_ACKED_FILLED, o->acked_ns, o->filled_ns);
+        if (o->fill_cnt == 1) hop(t, o, AATS_HIST_TD_ACKED_FILLED, AATS_HOP_ACKED_FILLED, o->acked_ns, o->filled_ns);
         break;
     case AATS_OEV_CANCELED:
         s->pos.canceled++;

@@ -18,6 +18,7 @@
 #include "base/atomics.h"
 #include "order/client_id.h"
 #include "order/machine.h"
+#include "shm/stats.h"
 #include "shm/td.h"
 
 #define GATEWAYS 8
@@ -111,6 +112,7 @@ struct aats_trader {
     void *own_td;          /* td, if it is private memory */
     uint64_t *counters;    /* AATS_TDC_*, in the segment */
     aats_hist_t *hists;    /* AATS_HIST_TD_*, in the segment */
+    aats_slow_t *slow;     /* NULL: no hop has a limit */
 
     gate_t gates[GATEWAYS];
     int gate_cnt;
@@ -229,6 +231,13 @@ void aats_trader_machine_did(aats_trader_t *t, int32_t slot, aats_oev_t *evs, in
 static inline void aats_trader_count(aats_trader_t *t, int which)
 {
     aats_add_relaxed(&t->counters[which], 1);
+}
+
+/* aats_trader_hop records a sample of a hop (AATS_HIST_TD_*, AATS_HOP_*) and checks it against its limit. */
+static inline void aats_trader_hop(aats_trader_t *t, int hist, uint32_t hop, int64_t ns)
+{
+    aats_hist_record(&t->hists[hist], ns);
+    if (t->slow != NULL) aats_slow_check(t->slow, hop, ns);
 }
 
 #endif

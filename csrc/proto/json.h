@@ -113,7 +113,7 @@ int aats_json_end(aats_json_t *j);
  * Each level is an array that begins with price and quantity (strings or numbers); what follows in it is skipped. A
  * quantity of 0 is kept: it says that the level is gone. Returns AATS_OK; AATS_E_SHAPE for a level of another shape,
  * a price that is not above 0, a negative quantity; AATS_E_TOO_BIG for more than cap levels; the codes of num.h. On
- * an error *cnt levels came before it. Cost: about 14 ns a level as venues write them (two
+ * an error *cnt levels came before it. Cost: 3 ns a level as Binance writes them with AVX-512, 14 by the scalar code (two
  * strings, no white space), 35-60 otherwise. */
 int aats_json_levels(aats_json_t *j, int px_exp, int qty_exp, aats_level_t *out, size_t cap, size_t *cnt);
 

@@ -1,12 +1,16 @@
 /* json_levels.c -- the array of price levels: the one part of a market message that is long.
  *
- * `compact` takes levels as every venue writes them, two strings and nothing between; it stops at the first that is
- * written otherwise, and `one_level` takes that one by the general cursor, with all its checks. Both leave the
- * cursor behind a level, before its comma or bracket. */
+ * Three ways to take levels, each of which stops at the first that is not for it: `wide` takes those of 8 decimals by
+ * the widest instructions (scan.h), `compact` what every venue writes, two strings and nothing between, and
+ * `one_level` any level, by the general cursor with all its checks. All leave the cursor behind a level, before its
+ * comma or bracket. */
 #include "proto/json.h"
 
 #include "proto/num.h"
 #include "proto/num_fast.h"
+#include "proto/scan.h"
+
+#define STRANGERS 4 /* levels in a row that `wide` had to leave: then the rest of this array is left to `compact` */
 
 __attribute__((always_inline)) static inline size_t
 compact(aats_json_t *j, int px_exp, int qty_exp, aats_level_t *out, size_t cap)
@@ -35,10 +39,41 @@ compact(aats_json_t *j, int px_exp, int qty_exp, aats_level_t *out, size_t cap)
     return n;
 }
 
+static size_t wide(aats_json_t *j, aats_level_t *out, size_t cap)
+{
+    uint64_t const bit = (uint64_t)1 << (j->depth - 1);
+    char const *at = j->p;
+    if (!(j->fresh & bit)) {
+        if (at >= j->end || *at != ',') return 0;
+        at++;
+    }
+    if (at >= j->end) return 0;
+    size_t const n = aats_scan()->levels(j->start, &at, j->end, out, cap);
+    if (n == 0) return 0;
+    j->p = at;
+    j->fresh &= ~bit;
+    return n;
+}
+
+static size_t eights(aats_json_t *j, aats_level_t *out, size_t cap)
+{
+    size_t n = 0;
+    for (int strangers = 0; aats_scan()->levels != NULL && strangers < STRANGERS; strangers++) {
+        size_t const got = wide(j, out + n, cap - n);
+        if (got > 0) strangers = 0;
+        n += got;
+        if (j->p >= j->end || *j->p == ']' || n == cap) return n;
+        size_t const one = compact(j, -8, -8, out + n, 1);
+        if (one == 0) return n;
+        n += one;
+    }
+    return n + compact(j, -8, -8, out + n, cap - n);
+}
+
 /* A number whose exponent is known to the compiler costs no division: nearly every feed has -8 twice. */
 static size_t compact_any(aats_json_t *j, int px_exp, int qty_exp, aats_level_t *out, size_t cap)
 {
-    if (px_exp == -8 && qty_exp == -8) return compact(j, -8, -8, out, cap);
+    if (px_exp == -8 && qty_exp == -8) return eights(j, out, cap);
     return compact(j, px_exp, qty_exp, out, cap);
 }
 

@@ -1,24 +1,29 @@
+#define OPENSSL_SUPPRESS_DEPRECATED /* SHA256_*: EVP's copy of a context costs more than the hash of an order */
 #include "proto/sign.h"
 
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/params.h>
 #include <openssl/pem.h>
+#include <openssl/sha.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "proto/base64.h"
+#include "proto/put.h"
 
 #define SECRET_MAX (64 * 1024)
 #define ED25519_SZ 64
 
-/* One of the two is set.  The secret itself is kept by OpenSSL alone, which cleanses it when the key or the context is freed. */
+/* The secret itself is not kept: of an HMAC's what is left is the state behind its pads, of Ed25519's OpenSSL's key.  All of it is cleansed by free. */
 struct aats_signer {
     int kind;
-    EVP_MAC_CTX *mac;   /* HMAC: keyed, never fed; each signature works on a copy of it */
-    EVP_PKEY *key;      /* Ed25519 */
-    EVP_MD_CTX *digest; /* Ed25519: kept between signatures */
+    SHA256_CTX inner, outer;    /* HMAC: behind the pads; each signature works on copies */
+    SHA256_CTX after;           /* HMAC: inner, and then `first` */
+    uint8_t first[SHA256_CBLOCK];
+    int has_first;
+    EVP_PKEY *key;              /* Ed25519 */
+    EVP_MD_CTX *digest;         /* Ed25519: kept between signatures */
 };
 
 static aats_signer_t *refuse(aats_signer_t *s, char *why, size_t why_sz, char const *sentence)
@@ -52,15 +57,19 @@ static aats_signer_t *from_pem(aats_signer_t *s, char const *secret, size_t n, c
     return s->digest ? s : refuse(s, why, why_sz, "no memory for the key");
 }
 
+/* RFC 2104: a secret longer than a block stands for its hash. */
 static aats_signer_t *from_text(aats_signer_t *s, char const *secret, size_t n, char *why, size_t why_sz)
 {
-    OSSL_PARAM const params[] = {OSSL_PARAM_construct_utf8_string("digest", "SHA256", 0), OSSL_PARAM_construct_end()};
-    EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    uint8_t pad[SHA256_CBLOCK] = {0};
     s->kind = AATS_SIGN_HMAC;
-    s->mac = mac ? EVP_MAC_CTX_new(mac) : NULL;
-    EVP_MAC_free(mac);
-    int ok = s->mac && EVP_MAC_init(s->mac, (unsigned char const *)secret, n, params);
-    return ok ? s : refuse(s, why, why_sz, "OpenSSL offers no HMAC-SHA256");
+    int ok = n <= sizeof pad || SHA256((unsigned char const *)secret, n, pad) != NULL;
+    if (n <= sizeof pad) memcpy(pad, secret, n);
+    for (size_t i = 0; i < sizeof pad; i++) pad[i] ^= 0x36;
+    ok = ok && SHA256_Init(&s->inner) && SHA256_Update(&s->inner, pad, sizeof pad);
+    for (size_t i = 0; i < sizeof pad; i++) pad[i] ^= 0x36 ^ 0x5c;
+    ok = ok && SHA256_Init(&s->outer) && SHA256_Update(&s->outer, pad, sizeof pad);
+    OPENSSL_cleanse(pad, sizeof pad);
+    return ok ? s : refuse(s, why, why_sz, "OpenSSL offers no SHA-256");
 }
 
 static int is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
@@ -90,27 +99,41 @@ void aats_signer_free(aats_signer_t *s)
     if (!s) return;
     EVP_MD_CTX_free(s->digest);
     EVP_PKEY_free(s->key);
-    EVP_MAC_CTX_free(s->mac);
     OPENSSL_clear_free(s, sizeof *s);
 }
 
 int aats_signer_kind(aats_signer_t const *s) { return s->kind; }
 
+/* The text is hashed from its second block on where the first is the last text's. */
+static int begin(aats_signer_t *s, SHA256_CTX *c, uint8_t const *text, size_t n)
+{
+    if (n < sizeof s->first) {
+        *c = s->inner;
+        return SHA256_Update(c, text, n);
+    }
+    if (!s->has_first || memcmp(text, s->first, sizeof s->first) != 0) {
+        s->after = s->inner;
+        s->has_first = SHA256_Update(&s->after, text, sizeof s->first);
+        memcpy(s->first, text, sizeof s->first);
+    }
+    *c = s->after;
+    return s->has_first && SHA256_Update(c, text + sizeof s->first, n - sizeof s->first);
+}
+
 static int hmac(aats_signer_t *s, void const *text, size_t n, char *out)
 {
-    static char const HEX[] = "0123456789abcdef";
-    uint8_t raw[32];
-    size_t raw_sz = 0;
-    EVP_MAC_CTX *work = EVP_MAC_CTX_dup(s->mac);
-    int ok = work && EVP_MAC_update(work, text, n) && EVP_MAC_final(work, raw, &raw_sz, sizeof raw) && raw_sz == sizeof raw;
-    EVP_MAC_CTX_free(work);
+    SHA256_CTX c;
+    uint8_t raw[SHA256_DIGEST_LENGTH];
+    int ok = begin(s, &c, text, n) && SHA256_Final(raw, &c);
+    c = s->outer;
+    ok = ok && SHA256_Update(&c, raw, sizeof raw) && SHA256_Final(raw, &c);
     if (!ok) return AATS_E_IO;
-    for (size_t i = 0; i < sizeof raw; i++) {
-        out[2 * i] = HEX[raw[i] >> 4];
-        out[2 * i + 1] = HEX[raw[i] & 15];
+    for (size_t i = 0; i < sizeof raw; i += 4) {
+        uint32_t four = (uint32_t)raw[i] | (uint32_t)raw[i + 1] << 8 | (uint32_t)raw[i + 2] << 16 | (uint32_t)raw[i + 3] << 24;
+        out = aats_put_hex4(out, four);
     }
-    out[64] = 0;
-    return 64;
+    *out = 0;
+    return 2 * SHA256_DIGEST_LENGTH;
 }
 
 static int ed25519(aats_signer_t *s, void const *text, size_t n, char *out, size_t cap)

@@ -1,8 +1,9 @@
-/* sign.h -- signatures of requests: HMAC-SHA256 and Ed25519, through OpenSSL's EVP.
+/* sign.h -- signatures of requests: HMAC-SHA256 over OpenSSL's SHA-256, Ed25519 through its EVP.
  *
  * For: order sessions.  Pure bytes: text and key in, signature out.  Not for REST of the control plane (Python's cryptography).
  * A signer holds a secret: its memory is cleansed by free, nothing prints it, and no error text contains it.
- * Cost: HMAC of 200 bytes about 1 us, Ed25519 some 50 us.  Threads: a signer belongs to one.
+ * Cost: HMAC of 200 bytes about 0.25 us, Ed25519 some 50 us.  The pads of the HMAC are hashed when it is made, and the first 64 bytes of what was signed
+ * last are not hashed again when the next text begins with them: a venue's requests all begin with the API key.  Threads: a signer belongs to one.
  */
 #ifndef AATS_PROTO_SIGN_H
 #define AATS_PROTO_SIGN_H

@@ -71,4 +71,12 @@ static inline uint64_t aats_swar_below(uint64_t w, uint8_t c)
 
 static inline uint64_t aats_swar_is(uint64_t w, uint8_t c) { return aats_swar_below(w ^ AATS_SWAR_EACH(c), 1); }
 
+/* aats_swar_lower turns A..Z to a..z and nothing else. */
+static inline uint64_t aats_swar_lower(uint64_t w)
+{
+    uint64_t const low7 = w & AATS_SWAR_EACH(0x7F);
+    uint64_t const from_a = low7 + AATS_SWAR_EACH(0x80 - 'A'), above_z = low7 + AATS_SWAR_EACH(0x7F - 'Z');
+    return w | ((from_a ^ above_z) & ~w & AATS_SWAR_EACH(0x80)) >> 2;
+}
+
 #endif

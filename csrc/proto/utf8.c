@@ -1,5 +1,6 @@
 #include "proto/utf8.h"
 
+#include "proto/scan.h"
 #include "proto/swar.h"
 
 /* The continuation bytes that a lead byte asks for, and the range of the first of them (the others are 80..BF): RFC
@@ -24,6 +25,7 @@ static int lead(uint8_t b, uint8_t *lo, uint8_t *hi)
 
 int aats_utf8_ok(void const *s, size_t n)
 {
+    if (aats_scan()->ascii != NULL && aats_scan()->ascii(s, n)) return 1;
     uint8_t const *p = s;
     uint8_t const *const end = p + n;
     while (p < end) {

@@ -11,6 +11,7 @@ int aats_loop_call(loop_t *l, PyObject *fn, PyObject *a, PyObject *b)
 {
     PyObject *args[3] = {NULL, a, b};
     aats_loop_count(l, AATS_TDC_CALLBACKS);
+    aats_stall_called(&l->stall);
     PyObject *got = PyObject_Vectorcall(fn, args + 1, (b ? 2 : 1) | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
     if (!got) return -1;
     Py_DECREF(got);
@@ -105,6 +106,7 @@ static void take_times(loop_t *l)
     if (ev->flags & AATS_F_RECOVERED || !ev->rec->pub_ns) return; /* an old record, new to us: its age is no latency */
     if (l->pub_delivered) aats_hist_record(l->pub_delivered, l->now.delivered_ns - ev->rec->pub_ns);
     if (l->recv_delivered) aats_hist_record(l->recv_delivered, l->now.delivered_ns - ev->rec->recv_ns);
+    if (l->slow && l->slow->market) aats_slow_record(l->slow, ev->rec, l->now.delivered_ns);
 }
 
 /* to_trader shows a traded symbol's market to the trader: reference prices, and what paper trading fills by. */

@@ -77,7 +77,7 @@ static void event_dealloc(event_t *e)
 /* ---- members: one getter, told apart by the closure -------------------------------------------------------------- */
 
 enum {
-    KIND, CID, FEED, SEQ, REC, EPOCH, EXCH, RECV, PUB, DELIVERED, BID_LEN, ASK_LEN, FLAGS, WHY, MISSED, PX_EXP, QTY_EXP,
+    KIND, CID, FEED, SEQ, REC, EPOCH, EXCH, RECV, PARSED, PUB, DELIVERED, BID_LEN, ASK_LEN, FLAGS, WHY, MISSED, PX_EXP, QTY_EXP,
     PX_I, QTY_I, SIDE, LINK
 };
 
@@ -95,6 +95,7 @@ static PyObject *event_int(event_t *e, void *which)
     case EPOCH:     return PyLong_FromUnsignedLong(rec->epoch);
     case EXCH:      return PyLong_FromLongLong(rec->exch_ns);
     case RECV:      return PyLong_FromLongLong(rec->recv_ns);
+    case PARSED:    return PyLong_FromLongLong(rec->parsed_ns);
     case PUB:       return PyLong_FromLongLong(rec->pub_ns);
     case DELIVERED: return PyLong_FromLongLong(e->now->delivered_ns);
     case BID_LEN:   return PyLong_FromUnsignedLong(ev->bid_len);
@@ -142,6 +143,7 @@ static PyGetSetDef event_getset[] = {
     INT(epoch, EPOCH, "grows with each synchronisation of the book"),
     INT(exch_ns, EXCH, "the venue's own time, 0 if it gives none"),
     INT(recv_ns, RECV, "the read that brought the last byte returned"),
+    INT(parsed_ns, PARSED, "its message had been read; 0 if it came of none"),
     INT(pub_ns, PUB, "just before it was written to shared memory"),
     INT(delivered_ns, DELIVERED, "just before the first strategy's callback"),
     INT(bid_len, BID_LEN, "bid levels in it"),

@@ -3,6 +3,7 @@
 #include <sys/prctl.h>
 
 #include "base/clock.h"
+#include "shm/clock.h"
 
 #define HELD_PASSES   64               /* empty passes before the GIL is let go */
 #define CHORE_NS      1000000
@@ -10,6 +11,9 @@
 #define HOOK_NS       1000000000
 #define HOOK_DOWN_NS  20000000         /* while a feed is down: Python looks for its next generation */
 #define EVENTS_A_PASS 16
+#define GUARD_NS      1000000000
+#define SLOW_NS       1000000000       /* between two looks at limits of which only the log is told */
+#define GUARD_IDLE_NS 10000000
 
 static int some_loop_runs;
 
@@ -51,6 +55,29 @@ static int run_hook(loop_t *l, int64_t mono)
     return got ? 0 : -1;
 }
 
+/* run_guard calls the guard with the idle time so far: each GUARD_IDLE_NS while nothing comes and no timer is about to fire, else with 0
+ * once a second. */
+static int run_guard(loop_t *l, int64_t mono)
+{
+    int64_t const idle = l->wait.idle_mono_ns && mono - l->wait.idle_mono_ns >= l->guard_idle_ns ? mono - l->wait.idle_mono_ns : 0;
+    if (!l->guard || mono < l->guard_mono_ns - (idle ? GUARD_NS - GUARD_IDLE_NS : 0)) return 0;
+    for (int i = 0; idle && i < l->alarm_cnt; i++)
+        if (l->alarms[i].due_mono_ns < mono + 2 * CHORE_NS) return 0;
+    l->guard_mono_ns = mono + GUARD_NS;
+    PyObject *got = PyObject_CallFunction(l->guard, "L", (long long)idle);
+    Py_XDECREF(got);
+    return got ? 0 : -1;
+}
+
+/* tell_slow has what passed its limit told; outside every callback. */
+static int tell_slow(loop_t *l, int64_t mono)
+{
+    l->slow_mono_ns = mono + SLOW_NS;
+    PyObject *got = PyObject_CallFunction(l->slow_tell, "i", l->leaving);
+    Py_XDECREF(got);
+    return got ? 0 : -1;
+}
+
 static int another_thread(void)
 {
     PyThreadState *first = PyInterpreterState_ThreadHead(PyInterpreterState_Get());
@@ -60,13 +87,18 @@ static int another_thread(void)
 static int chores(loop_t *l, int64_t mono)
 {
     l->chore_mono_ns = mono + CHORE_NS;
-    if (PyErr_CheckSignals() < 0 || run_alarms(l, mono) < 0 || run_hook(l, mono) < 0) return -1;
+    aats_clock_keep(mono);
+    aats_stall_worked(&l->stall);
+    aats_stall_renew(&l->stall);
+    if (PyErr_CheckSignals() < 0 || run_alarms(l, mono) < 0 || run_hook(l, mono) < 0 || run_guard(l, mono) < 0) return -1;
+    if (l->slow && l->slow->patient && mono >= l->slow_mono_ns && tell_slow(l, mono) < 0) return -1;
     aats_wait_look(&l->wait, l->ctl, l->slot, mono);
     aats_store_relaxed(&l->counters[AATS_TDC_MISSED_TICKS], aats_reader_missed_ticks(l->reader));
     l->other_threads = another_thread();
     if (l->other_threads && mono - l->switch_mono_ns >= SWITCH_NS) {
         Py_BEGIN_ALLOW_THREADS
         Py_END_ALLOW_THREADS
+        aats_stall_gil(&l->stall);
         l->switch_mono_ns = mono;
     }
     for (int i = 0; i < l->alarm_cnt; i++)
@@ -79,6 +111,7 @@ static int chores(loop_t *l, int64_t mono)
 static int64_t begin_pass(loop_t *l)
 {
     int64_t const mono = aats_mono_ns();
+    aats_stall_look(&l->stall, mono);
     if (l->slot) aats_ctl_beat(l->slot, mono);
     return mono;
 }
@@ -111,8 +144,13 @@ static void idle(loop_t *l)
             l->have = 1;
             return;
         }
-        if (work) aats_wait_busy(&l->wait);
-        else aats_wait_idle(&l->wait, mono);
+        if (work) {
+            aats_wait_busy(&l->wait);
+            aats_stall_worked(&l->stall);
+        } else {
+            aats_wait_idle(&l->wait, mono);
+            if (l->wait.mode != AATS_WAIT_SPIN) aats_stall_waited(&l->stall); /* it slept because it wanted to */
+        }
     }
 }
 
@@ -137,7 +175,7 @@ static int pass(loop_t *l, int *empty)
     if (l->have) { /* found while idle */
         l->have = 0, work = 1;
         if (aats_loop_deliver(l) < 0) return -1;
-        mono = aats_mono_ns();
+        aats_stall_look(&l->stall, mono = aats_mono_ns());
     }
     int orders = orders_pass(l, mono);
     if (orders < 0) return -1;
@@ -147,11 +185,13 @@ static int pass(loop_t *l, int *empty)
         work = 1;
         if (aats_loop_deliver(l) < 0) return -1;
         if (aats_load_relaxed(&l->stop)) return 0;
-        mono = aats_mono_ns();
+        aats_stall_look(&l->stall, mono = aats_mono_ns());
         if (orders_pass(l, mono) < 0) return -1;
     }
+    if (l->slow && l->slow->urgent && tell_slow(l, mono) < 0) return -1;
     if (work) {
         aats_wait_busy(&l->wait);
+        aats_stall_worked(&l->stall);
         *empty = 0;
     } else {
         ++*empty;
@@ -174,6 +214,7 @@ PyObject *aats_loop_run(loop_t *l, PyObject *args, PyObject *kw)
     prctl(PR_SET_TIMERSLACK, 1000UL, 0, 0, 0); /* a sleep of 50 us is to be one */
     int empty = 0, rc = 0;
     l->chore_mono_ns = 0;
+    aats_stall_begin(&l->stall);
     Py_INCREF(l);
     while (rc == 0 && !aats_load_relaxed(&l->stop)) {
         rc = pass(l, &empty);
@@ -181,7 +222,9 @@ PyObject *aats_loop_run(loop_t *l, PyObject *args, PyObject *kw)
         if (drain) break;
         Py_BEGIN_ALLOW_THREADS
         idle(l);
+        if (l->wait.mode == AATS_WAIT_YIELD) aats_stall_renew(&l->stall); /* the kernel counts its yields as switches */
         Py_END_ALLOW_THREADS
+        aats_stall_gil(&l->stall);
     }
     some_loop_runs = l->running = 0;
     Py_DECREF(l);

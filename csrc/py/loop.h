@@ -27,12 +27,14 @@
 #include <Python.h>
 
 #include "app/reader.h"
+#include "app/slow.h"
 #include "app/wait.h"
 #include "base/atomics.h"
 #include "py/event.h"
 #include "py/info.h"
 #include "py/orders.h"
 #include "py/shapes.h"
+#include "py/stall.h"
 #include "shm/control.h"
 
 /* What the loop calls, in the order of add()'s tuple (CALLBACKS in aats/trade.py). */
@@ -81,6 +83,12 @@ typedef struct {
     int64_t chore_mono_ns, hook_mono_ns, switch_mono_ns, hook_every_ns;
     alarm_t *alarms;
     int alarm_cnt;
+    aats_stall_guard_t stall;
+    PyObject *guard; /* called in the chores, see run_guard; NULL: nobody */
+    int64_t guard_idle_ns, guard_mono_ns;
+    aats_slow_t *slow;   /* limits of hops, NULL: none ... */
+    PyObject *slow_tell; /* ... and whom to call when one was passed; it owns them */
+    int64_t slow_mono_ns;
     int running, other_threads, have, drain;
     uint64_t stop;
     unsigned long long quote_cnt, tick_cnt, made_cnt, scratch[AATS_TDC_CNT];

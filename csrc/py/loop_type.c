@@ -58,6 +58,7 @@ static PyObject *loop_new(PyTypeObject *type, PyObject *args, PyObject *kw)
     static aats_rec_t const none;
     l->now.ev.rec = &none;
     aats_wait_init(&l->wait, wait, cores);
+    aats_stall_init(&l->stall, NULL, 0);
     l->flts = PyMem_Calloc(4 * (size_t)deepest, sizeof *l->flts);
     if (take_hosts(l, hosts) < 0 || !l->infos || !l->flts) {
         Py_DECREF(l);
@@ -142,6 +143,35 @@ static PyObject *loop_again(loop_t *l, PyObject *arg)
     Py_RETURN_NONE;
 }
 
+/* ---- the guard against jitter ------------------------------------------------------------------------------------ */
+
+static PyObject *loop_watch(loop_t *l, PyObject *args)
+{
+    unsigned long long td;
+    long long limit_ns;
+    if (!PyArg_ParseTuple(args, "KL:watch", &td, &limit_ns)) return NULL;
+    if (l->running) return PyErr_Format(PyExc_RuntimeError, "watch() is called before run()");
+    aats_stall_init(&l->stall, (aats_td_t *)(uintptr_t)td, limit_ns);
+    Py_RETURN_NONE;
+}
+
+static PyObject *loop_collecting(loop_t *l, PyObject *const *args, Py_ssize_t cnt)
+{
+    if (cnt != 2) return PyErr_Format(PyExc_TypeError, "collecting() takes a phase and a dict, as gc.callbacks gives them");
+    if (aats_stall_collecting(&l->stall, args[0], args[1]) < 0) return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyObject *loop_guard(loop_t *l, PyObject *args)
+{
+    PyObject *guard;
+    long long idle_ns;
+    if (!PyArg_ParseTuple(args, "OL:guard", &guard, &idle_ns)) return NULL;
+    Py_XSETREF(l->guard, guard == Py_None ? NULL : Py_NewRef(guard));
+    l->guard_idle_ns = idle_ns, l->guard_mono_ns = 0;
+    Py_RETURN_NONE;
+}
+
 /* ---- orders ------------------------------------------------------------------------------------------------------ */
 
 static PyObject *loop_trade(loop_t *l, PyObject *args)
@@ -222,6 +252,18 @@ static PyObject *loop_event(loop_t *l, PyObject *arg)
     return aats_event_view(l->event_type, &l->now, (PyObject *)l);
 }
 
+/* ---- limits of hops ---------------------------------------------------------------------------------------------- */
+
+static PyObject *loop_slow(loop_t *l, PyObject *args)
+{
+    unsigned long long slow;
+    PyObject *tell;
+    if (!PyArg_ParseTuple(args, "KO:slow", &slow, &tell)) return NULL;
+    l->slow = (aats_slow_t *)(uintptr_t)slow;
+    Py_XSETREF(l->slow_tell, Py_NewRef(tell));
+    Py_RETURN_NONE;
+}
+
 /* ---- life -------------------------------------------------------------------------------------------------------- */
 
 static int loop_traverse(loop_t *l, visitproc visit, void *arg)
@@ -230,6 +272,8 @@ static int loop_traverse(loop_t *l, visitproc visit, void *arg)
     Py_VISIT(l->infos);
     Py_VISIT(l->feeds);
     Py_VISIT(l->hook);
+    Py_VISIT(l->guard);
+    Py_VISIT(l->slow_tell);
     Py_VISIT(l->keep);
     Py_VISIT(l->event_type);
     int const rc = aats_desk_traverse(&l->desk, visit, arg);
@@ -257,6 +301,9 @@ static int loop_clear(loop_t *l)
     l->alarm_cnt = 0;
     for (int i = 0; i < alarms; i++) Py_CLEAR(l->alarms[i].name);
     Py_CLEAR(l->hook);
+    Py_CLEAR(l->guard);
+    l->slow = NULL;
+    Py_CLEAR(l->slow_tell);
     aats_desk_clear(&l->desk);
     return 0;
 }
@@ -294,6 +341,12 @@ static PyMethodDef loop_methods[] = {
     {"again", (PyCFunction)loop_again, METH_NOARGS, "again(): forget stop()"},
     {"set_timer", (PyCFunction)loop_set_timer, METH_VARARGS, "set_timer(strategy, name, every_ms): 0 removes it"},
     {"next", (PyCFunction)loop_next, METH_NOARGS, "next() -> Event or None: take one event without run()"},
+    {"watch", (PyCFunction)loop_watch, METH_VARARGS, "watch(td, limit_ns): gaps above limit_ns are told in this segment; 0: none"},
+    {"collecting", (PyCFunction)(void (*)(void))loop_collecting, METH_FASTCALL, "collecting(phase, info): for gc.callbacks"},
+    {"guard", (PyCFunction)loop_guard, METH_VARARGS,
+     "guard(callable, idle_ns): called with the idle time from idle_ns on, each 10 ms; busy: with 0, once a second"},
+    {"slow", (PyCFunction)loop_slow, METH_VARARGS,
+     "slow(limits, tell): aats_slow_t by address, which `tell` owns; tell(leaving) is called after a pass in which one was passed"},
     {"trade", (PyCFunction)loop_trade, METH_VARARGS,
      "trade(trader, syms, symbols, tools, mails): orders go to this trader; syms: its index by sub, -1: none"},
     {"send_order", (PyCFunction)(void (*)(void))loop_send_order, METH_FASTCALL,

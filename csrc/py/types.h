@@ -1,7 +1,8 @@
 /* types.h -- the door between cffi and the Python types that are made in C.
  *
  * This folder alone sees Python.h, and this header does not, so that cffi and the rest can include it.
- *     types = {}; lib.aats_py_types(ffi.cast("void *", id(types)))      -> types["SymbolInfo"], types["Event"], types["Loop"] */
+ *     types = {}; lib.aats_py_types(ffi.cast("void *", id(types)))      -> types["SymbolInfo"], types["Event"], types["Loop"]
+ * and types["now_ns"], aats_now_ns as a builtin: it costs half of what calling it through cffi does. */
 #ifndef AATS_PY_TYPES_H
 #define AATS_PY_TYPES_H
 

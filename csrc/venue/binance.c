@@ -12,10 +12,11 @@
  *   V-06 recorded REST answers of 2021 have a third, empty element in each level: levels may be longer than two.
  *   V-07 serverShutdown comes raw, wrapped as "!serverShutdown", or inside "event" (1).
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "proto/json.h"
+#include "venue/binance_ask.h"
+#include "venue/binance_fast.h"
 #include "venue/binance_text.h"
 #include "venue/venue.h"
 
@@ -288,7 +289,7 @@ static int kind_of(aats_json_t look)
     return PLAIN;
 }
 
-static int binance_parse(char const *text, size_t n, aats_msg_t *m)
+int binance_parse_plain(char const *text, size_t n, aats_msg_t *m)
 {
     aats_level_t *bids = m->bids, *asks = m->asks;
     *m = (aats_msg_t){.bids = bids, .asks = asks};
@@ -311,45 +312,26 @@ static int binance_parse(char const *text, size_t n, aats_msg_t *m)
     return j.err;
 }
 
-static int binance_path(char *out, size_t cap)
+static int binance_parse(char const *text, size_t n, aats_msg_t *m)
 {
-    int n = snprintf(out, cap, "/stream");
-    return n < (int)cap ? n : AATS_E_FULL;
+    *m = (aats_msg_t){.bids = m->bids, .asks = m->asks};
+    return binance_fast(text, n, m) ? AATS_OK : binance_parse_plain(text, n, m);
 }
 
-/* {"method":"SUBSCRIBE","params":["btcusdt@depth@100ms","btcusdt@trade"],"id":1}; the symbol in lower case (1) */
 static int binance_subscribe(char *out, size_t cap, uint64_t id, int off, unsigned streams, char const *const *native, size_t cnt)
 {
-    static struct { unsigned bit; char const *suffix; } const NAMES[] = {
+    static binance_stream_t const NAMES[] = {
         {AATS_STREAM_DEPTH, "depth@100ms"}, {AATS_STREAM_TRADE, "trade"}, {AATS_STREAM_BBO, "bookTicker"}, {AATS_STREAM_AGG, "aggTrade"},
     };
-    size_t at = 0;
-    char const *comma = "";
-    int n = snprintf(out, cap, "{\"method\":\"%s\",\"params\":[", off ? "UNSUBSCRIBE" : "SUBSCRIBE");
-    for (size_t i = 0; i < cnt; i++) {
-        for (size_t k = 0; k < sizeof NAMES / sizeof NAMES[0]; k++) {
-            if (!(streams & NAMES[k].bit)) continue;
-            at += (size_t)n;
-            if (at >= cap) return AATS_E_FULL;
-            char low[AATS_SYMBOL_SZ];
-            size_t len = strnlen(native[i], sizeof low - 1);
-            for (size_t c = 0; c < len; c++) low[c] = native[i][c] >= 'A' && native[i][c] <= 'Z' ? (char)(native[i][c] + 32) : native[i][c];
-            low[len] = 0;
-            n = snprintf(out + at, cap - at, "%s\"%s@%s\"", comma, low, NAMES[k].suffix);
-            comma = ",";
-        }
-    }
-    at += (size_t)n;
-    if (at >= cap) return AATS_E_FULL;
-    n = snprintf(out + at, cap - at, "],\"id\":%llu}", (unsigned long long)id);
-    at += (size_t)n;
-    return at < cap ? (int)at : AATS_E_FULL;
+    return binance_ask(out, cap, id, off, streams, native, cnt, NAMES, sizeof NAMES / sizeof NAMES[0]);
 }
 
 aats_venue_t const aats_venue_binance = {
     .name            = "BINANCE",
+    .format          = "json",
     .px_exp          = PX_EXP,
     .qty_exp         = QTY_EXP,
+    .streams         = AATS_STREAM_DEPTH | AATS_STREAM_TRADE | AATS_STREAM_BBO | AATS_STREAM_AGG,
     .parse           = binance_parse,
     .path            = binance_path,
     .subscribe       = binance_subscribe,

@@ -280,7 +280,7 @@ static int write_json(params_t const *ps, uint64_t id, char const *method, char 
     return t.full ? AATS_E_FULL : (int)(t.at - out);
 }
 
-static int binance_order_encode(aats_oreq_t const *req, aats_oauth_t *auth, char *out, size_t cap)
+int binance_order_encode_plain(aats_oreq_t const *req, aats_oauth_t *auth, char *out, size_t cap)
 {
     params_t ps;
     ps.cnt = ps.err = 0;
@@ -301,6 +301,12 @@ static int binance_order_encode(aats_oreq_t const *req, aats_oauth_t *auth, char
         if (!auth->logged_on || (how & ALWAYS)) sign(&ps, auth);
     }
     return ps.err ? ps.err : write_json(&ps, req->id, method, out, cap);
+}
+
+static int binance_order_encode(aats_oreq_t const *req, aats_oauth_t *auth, char *out, size_t cap)
+{
+    int const n = req->kind == AATS_OR_PLACE && req->id ? binance_place(req, auth, out, cap) : 0;
+    return n ? n : binance_order_encode_plain(req, auth, out, cap);
 }
 
 /* ---- what it costs ---- */

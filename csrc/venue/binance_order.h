@@ -1,6 +1,7 @@
 /* binance_order.h -- how the parts of Binance's order dialect see each other; the contract with everybody else is venue/order.h.
  *
  *     binance_order.c        the venue's table; requests out
+ *     binance_order_place.c  order.place once more, as it is on an order's way
  *     binance_order_parse.c  what each message is: reply or event; the events taken apart
  *     binance_order_reply.c  what a result says of orders, by the kind of the request
  *     binance_order_error.c  what an error means
@@ -16,6 +17,12 @@
 
 /* Statuses of an order, as this file needs them. */
 enum { ST_STRANGE = 0, ST_OPEN, ST_FILLED, ST_CANCELED, ST_EXPIRED, ST_SELF_TRADE, ST_REJECTED };
+
+/* binance_order_encode_plain writes any request: what `encode` of the venue is, but for speed. */
+int binance_order_encode_plain(aats_oreq_t const *req, aats_oauth_t *auth, char *out, size_t cap);
+/* binance_place writes PLACE exactly as binance_order_encode_plain does: its length, or what aats_sign said; 0, and out is as it was, if this order is not
+ * one that it can write. */
+int binance_place(aats_oreq_t const *req, aats_oauth_t *auth, char *out, size_t cap);
 
 int binance_order_parse(char const *text, size_t n, aats_oreply_t *r);
 int binance_order_result(aats_oreply_t *r, int kind, aats_order_t const *order);

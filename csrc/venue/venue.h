@@ -49,6 +49,8 @@ typedef struct {
     size_t text_len;
     size_t bid_cnt;
     size_t ask_cnt;
+    uint32_t parts; /* above 1: the frame holds so many messages of this kind, of which this is one (trades in binary) */
+    uint32_t pad;
     size_t offset; /* after an error: bytes of the frame that were good */
     aats_level_t *bids;
     aats_level_t *asks;
@@ -59,13 +61,19 @@ typedef struct {
 enum { AATS_STREAM_DEPTH = 1, AATS_STREAM_TRADE = 2, AATS_STREAM_BBO = 4, AATS_STREAM_AGG = 8 };
 
 typedef struct {
-    char const *name; /* "BINANCE" */
-    int32_t px_exp;   /* scale of all prices and quantities of this venue */
+    char const *name;   /* "BINANCE" */
+    char const *format; /* "json", or how else market data comes: a venue has a struct for each format */
+    int32_t px_exp;     /* scale of all prices and quantities of this venue */
     int32_t qty_exp;
+    unsigned streams;   /* AATS_STREAM_* that it has in this format */
 
     /* parse reads one text message.  Returns AATS_OK with *m filled, or AATS_E_* (SYNTAX, SHAPE, DUPKEY, RANGE, INEXACT, TOO_BIG); m->sym
      * and m->stream are set as far as they were read before the error, so that the fault can be laid at the right symbol's door. */
     int (*parse)(char const *text, size_t n, aats_msg_t *m);
+
+    /* parse_binary reads message number `part` of a binary frame, as parse does; m->parts says how many there are.  Part 0 judges the whole frame: after
+     * it the others are read without a fault.  NULL: a binary frame is nothing that was asked for. */
+    int (*parse_binary)(uint8_t const *bytes, size_t n, uint32_t part, aats_msg_t *m);
 
     /* path writes the target of the upgrade request, with a final zero.  Returns its length or AATS_E_FULL. */
     int (*path)(char *out, size_t cap);
@@ -73,6 +81,7 @@ typedef struct {
     /* subscribe writes the text that asks for (or gives up, if `off`) the streams of cnt symbols.  Returns its length or AATS_E_FULL. */
     int (*subscribe)(char *out, size_t cap, uint64_t id, int off, unsigned streams, char const *const *native, size_t cnt);
 
+    char const *key_field;    /* the upgrade's field that holds the API key; NULL: none is needed */
     int64_t ping_ns;          /* the server's own ping interval; silence for two of them means a dead link */
     int64_t rotate_ns;        /* age at which a connection is replaced before the venue ends it */
     uint32_t sends_per_s;     /* messages that a connection may send in a second, pongs included */
@@ -81,17 +90,22 @@ typedef struct {
     int64_t ban_ns;           /* wait after HTTP 418 without a Retry-After */
 } aats_venue_t;
 
-extern aats_venue_t const aats_venue_binance; /* binance.c, spot */
+extern aats_venue_t const aats_venue_binance;     /* binance.c, spot */
+extern aats_venue_t const aats_venue_binance_sbe; /* binance_sbe.c, the same market in binary frames */
 
 /* cdef-begin */
 /* aats_venue_parse runs the parser of a venue by name over one message; for tools, tests and `aats tape check`.
  * AATS_E_UNKNOWN if no such venue is built in. */
 int aats_venue_parse(char const *venue, char const *text, size_t n, aats_msg_t *m);
+/* aats_venue_parse_binary does so for part number `part` of a binary frame in a format of the venue. */
+int aats_venue_parse_binary(char const *venue, char const *format, uint8_t const *bytes, size_t n, uint32_t part, aats_msg_t *m);
 /* aats_venue_exps gives the scale of a venue's prices and quantities. */
 int aats_venue_exps(char const *venue, int32_t *px_exp, int32_t *qty_exp);
 /* cdef-end */
 
-/* aats_venue_find returns the venue of that name, NULL if none is built in. */
+/* aats_venue_find returns the venue of that name in its first format (text), aats_venue_dialect in the one named ("": the first); NULL if none is
+ * built in. */
 aats_venue_t const *aats_venue_find(char const *name);
+aats_venue_t const *aats_venue_dialect(char const *name, char const *format);
 
 #endif

@@ -11,7 +11,9 @@
  * Both threads spin.  Plain loop and ours take turns, ROUND samples each, so that whatever else the host does falls on both.  One quote with 5 levels a side
  * is on its way at a time, 320 bytes.  Broadcast leaves through lo and nothing else.
  *
- *     bench_net [samples] */
+ *     bench_net [samples]                                        all types, for tools/bench_net.py
+ *     bench_net --rows udp_c [--quick] [--cores A,B]             multicast alone, for `aats bench`: the feed's thread on A, the receiver's on B
+ *     bench_net --send PORT [--quick] [--cores A,B]              the feed alone, at its pace and for whoever listens: `aats bench` row udp_python */
 #define _GNU_SOURCE 1
 #include "samples.h"
 
@@ -69,6 +71,15 @@ static uint64_t cursor;
 static plain_net_t plain;
 static uint64_t done;  /* quotes that have arrived: the sender's leave to go on */
 static uint64_t leave; /* 1: the second thread ends */
+static int sender_core = -1, receiver_core = -1; /* -1: not pinned */
+
+static int pin(int core)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(core, &set);
+    return sched_setaffinity(0, sizeof set, &set);
+}
 
 static void must(int ok, char const *what)
 {
@@ -230,6 +241,7 @@ static void *plain_sends(void *arg)
 {
     uint64_t msg[MSG_SZ / 8] = {0};
     (void)arg;
+    if (sender_core >= 0) pin(sender_core);
     for (uint64_t i = 0; i < ROUND; i++) {
         pace(i);
         msg[0] = (uint64_t)aats_now_ns();
@@ -241,6 +253,7 @@ static void *plain_sends(void *arg)
 static void *feed_sends(void *arg)
 {
     (void)arg;
+    if (sender_core >= 0) pin(sender_core);
     for (uint64_t i = 0; i < ROUND; i++) {
         pace(i);
         quote();
@@ -297,27 +310,74 @@ static void round_of_ours(samples_t *s)
     pthread_join(other, NULL);
 }
 
+/* both takes turns until `cnt` samples of each are there. */
+static void both(type_t const *of, uint16_t at, uint64_t cnt, samples_t *bare, samples_t *ours)
+{
+    type = of;
+    port = at;
+    must(plain_net_open(&plain, type->plain, type->addr, (uint16_t)(port + 1)), "plain sockets");
+    begin_all();
+    round_of_plain(bare), round_of_ours(ours); /* warm */
+    bare->cnt = ours->cnt = 0;
+    while (ours->cnt < cnt && ours->cnt < SAMPLES_MAX) {
+        round_of_plain(bare);
+        round_of_ours(ours);
+    }
+    end_all();
+    plain_net_close(&plain);
+}
+
+static void row(char const *who, samples_t *s)
+{
+    samples_sort(s);
+    printf("{\"row\":\"udp_c\",\"who\":\"%s\",\"unit\":\"ns\",\"value\":%" PRId64 ",\"p50\":%" PRId64 ",\"p99\":%" PRId64 ",\"p999\":%" PRId64 ",\"max\":%" PRId64
+           ",\"n\":%u,\"bytes\":%d}\n",
+           who, samples_at(s, 0.5), samples_at(s, 0.5), samples_at(s, 0.99), samples_at(s, 0.999), samples_at(s, 1), s->cnt, MSG_SZ);
+}
+
+/* send_alone publishes and sends one quote each PACE_NS for whoever listens; exch_ns is before the publication. */
+static void send_alone(uint16_t at, uint64_t cnt)
+{
+    type = &TYPES[0];
+    port = at;
+    feed_begins();
+    for (uint64_t i = 0; i < cnt; i++) {
+        int64_t const next = aats_mono_ns() + PACE_NS;
+        if (i % 1024 == 0) beat();
+        quote();
+        while (aats_mono_ns() < next) aats_spin_hint();
+    }
+}
+
 int main(int argc, char **argv)
 {
-    uint64_t const cnt = argc > 1 ? strtoull(argv[1], NULL, 10) : 20000;
-    samples_begin();
+    uint64_t cnt = 20000;
+    int suite = 0, alone = 0;
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--rows") == 0 && i + 1 < argc) suite = ++i;
+        else if (strcmp(argv[i], "--send") == 0 && i + 1 < argc) alone = atoi(argv[++i]);
+        else if (strcmp(argv[i], "--quick") == 0) cnt = 2000;
+        else if (strcmp(argv[i], "--cores") != 0 || i + 1 >= argc) cnt = strtoull(argv[i], NULL, 10);
+        else if (sscanf(argv[++i], "%d,%d", &sender_core, &receiver_core) != 2) must(0, "--cores A,B");
+    }
+    if (alone != 0) {
+        if (sender_core >= 0) pin(sender_core);
+        send_alone((uint16_t)alone, 4 * cnt);
+        return 0;
+    }
+    if (receiver_core >= 0) pin(receiver_core);
+    (suite ? samples_begin_quietly : samples_begin)();
     samples_clock_ns = 0; /* both ends of a sample are readings that the product makes, too */
-    for (size_t t = 0; t < sizeof TYPES / sizeof TYPES[0]; t++) {
+    for (size_t t = 0; t < (suite ? 1 : sizeof TYPES / sizeof TYPES[0]); t++) {
         samples_t ours = samples_new(TYPES[t].name), bare = samples_new(TYPES[t].plain_name);
-        type = &TYPES[t];
-        port = (uint16_t)(20000 + (getpid() + (int)t * 7) % 12000);
-        must(plain_net_open(&plain, type->plain, type->addr, (uint16_t)(port + 1)), "plain sockets");
-        begin_all();
-        round_of_plain(&bare), round_of_ours(&ours); /* warm */
-        bare.cnt = ours.cnt = 0;
-        while (ours.cnt < cnt && ours.cnt < SAMPLES_MAX) {
-            round_of_plain(&bare);
-            round_of_ours(&ours);
+        both(&TYPES[t], (uint16_t)(20000 + (getpid() + (int)t * 7) % 12000), cnt, &bare, &ours);
+        if (suite) {
+            row("aats", &ours);
+            row("reference", &bare);
+        } else {
+            samples_print(&bare);
+            samples_print(&ours);
         }
-        end_all();
-        plain_net_close(&plain);
-        samples_print(&bare);
-        samples_print(&ours);
     }
     return 0;
 }

@@ -46,32 +46,47 @@ static int samples_by_value(void const *a, void const *b)
 
 static int64_t samples_at(samples_t const *s, double p) { return s->cnt == 0 ? 0 : s->ns[(uint32_t)(p * (s->cnt - 1) + 0.5)]; }
 
-static void samples_print(samples_t *s)
+static inline void samples_sort(samples_t *s) { qsort(s->ns, s->cnt, sizeof *s->ns, samples_by_value); }
+
+static inline void samples_print(samples_t *s)
 {
-    qsort(s->ns, s->cnt, sizeof *s->ns, samples_by_value);
+    samples_sort(s);
     printf("%s\t%" PRId64 "\t%" PRId64 "\t%" PRId64 "\t%" PRId64 "\t%u\n", s->name, samples_at(s, 0.5), samples_at(s, 0.99), samples_at(s, 0.999),
            samples_at(s, 1), s->cnt);
     free(s->ns);
     s->ns = NULL;
 }
 
-/* samples_begin prints the machine and measures the clock. */
-static void samples_begin(void)
+static samples_t samples_clock(void)
+{
+    samples_t s = samples_new("clock, two readings");
+    for (int i = 0; i < 100000; i++) {
+        int64_t const from = aats_mono_ns();
+        samples_add(&s, from, aats_mono_ns());
+    }
+    samples_sort(&s);
+    return s;
+}
+
+/* samples_begin prints the machine and measures the clock; samples_begin_quietly only measures it. */
+static inline void samples_begin(void)
 {
     struct utsname host;
     cpu_set_t cores;
     uname(&host);
     sched_getaffinity(0, sizeof cores, &cores);
     printf("# %s %s %s, gcc %s, %d usable cores, not pinned\n", host.sysname, host.release, host.machine, __VERSION__, CPU_COUNT(&cores));
-    samples_t s = samples_new("clock, two readings");
-    for (int i = 0; i < 100000; i++) {
-        int64_t const from = aats_mono_ns();
-        samples_add(&s, from, aats_mono_ns());
-    }
-    qsort(s.ns, s.cnt, sizeof *s.ns, samples_by_value);
+    samples_t s = samples_clock();
     int64_t const median = samples_at(&s, 0.5);
     samples_print(&s);
     samples_clock_ns = median;
+}
+
+static inline void samples_begin_quietly(void)
+{
+    samples_t s = samples_clock();
+    samples_clock_ns = samples_at(&s, 0.5);
+    free(s.ns);
 }
 
 #endif

@@ -1,0 +1,5 @@
+"""Rows of ``--peers``."""
+
+from aats.bench.table import Row
+
+PEERS: tuple[Row, ...] = ()

@@ -1,0 +1,63 @@
+"""The trade process of the tick-to-trade rows: ``python -m aats.bench.rows.t2t_strategy --core N [--inline]``.
+
+For: t2t.py, which tells it by the environment where the venue is.  On each quote it compares the sizes at the top, as a strategy would that leans on the book,
+and sends an IOC order far from the market: the venue lets every order expire at once.  Ends by SIGTERM.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+from typing import Any
+
+from aats import BaseStrategy, Order, OrderType, Side, TradeService
+
+__all__ = ["Leaning", "main"]
+
+_EXCHANGE, _SYMBOL = "BINANCE", "BTCUSDT"
+
+
+class Leaning(BaseStrategy):
+    """Decides on each quote."""
+
+    def __init__(self, core: int) -> None:
+        self._core = core
+
+    def onStart(self) -> None:
+        """Pin this thread, and none of those that were started before."""
+        os.sched_setaffinity(0, {self._core})
+
+    def onQuote(self, msg: dict[str, Any]) -> None:
+        """Buy below the market when the bids are heavier, sell above it when the asks are."""
+        if msg["bid_0_qty"] > msg["ask_0_qty"]:
+            order = Order(_EXCHANGE, _SYMBOL, msg["bid_0_px"] - 50.0, 0.001, Side.BUY, OrderType.IOC)
+        else:
+            order = Order(_EXCHANGE, _SYMBOL, msg["ask_0_px"] + 50.0, 0.001, Side.SELL, OrderType.IOC)
+        self.send_order(order)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def main() -> None:
+    """Trade until it is told to end."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--core", type=int, required=True)
+    parser.add_argument("--inline", action="store_true")
+    args = parser.parse_args()
+    logging.basicConfig(level=logging.INFO)
+    service = TradeService({1: f"{_SYMBOL}.{_EXCHANGE}"}, name="t2t", feed="inline" if args.inline else None, wait="spin")
+    service.config_exchange(_EXCHANGE, "sim")
+    service.set_apikey(_EXCHANGE, "bench-key-of-64-characters-as-the-venue-has-them-0123456789abcdef", "bench-secret")
+    service.add_trade_symbol(_SYMBOL, _EXCHANGE, 5)
+    service.add_strategy(Leaning(args.core))
+    try:
+        service.run()
+    finally:
+        print(json.dumps({"wait": "spin"}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,446 @@
+/* bench_wire.c -- from the wire to the published book: the real feed on a TLS connection to a server (wire.c) that it starts itself, beside the shortest
+ * client that only reads and deframes (ref/tls_deframe.c), by turns, in one run.
+ *
+ *   wss_cpu          CPU of the feed's thread a message, ns: recv, TLS, WebSocket, parse, book, publish, under a flood (8 records a write)
+ *   feed_wss         messages a second of the same flood, one core
+ *   wire_published   one message each 50 us: from just before the server's send to after the record is in shared memory, ns; the reference ends when the
+ *                    message lies there in plain, whole.  Every sample is kept but the first ones (warm-up)
+ *
+ * What is measured is aats_host_step, as aats_host_run makes it with AATS_WAIT spin; this file is its control plane.  CPU is the thread's less its idle passes,
+ * which are timed one by one: what a spinning thread does for want of work is not the messages' cost; of the reference likewise.
+ * 1.4 KB depth messages of 20 + 20 levels on a book of 1000 a side, 5 levels published (traffic.h), or those of --frames.
+ *
+ *     bench_wire [--rows wss_cpu,feed_wss,wire_published] [--quick] [--frames FILE] [--cores SERVER,CLIENT] [--plain] [--rounds N] [--levels N] */
+#define WIRE_INCLUDED 1
+#include "wire.c"
+
+#include <errno.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "app/host.h"
+#include "base/atomics.h"
+#include "base/errors.h"
+#include "shm/control.h"
+#include "shm/latest.h"
+#include "shm/segment.h"
+#include "traffic.h"
+
+#include "ref/tls_deframe.c"
+
+#define SAMPLES_CAP 400000
+#define IDLE_MAX_NS 5000 /* an idle pass that took longer was interrupted: the rest of it is not this thread's CPU */
+#define TAIL        1000 /* messages of a flood that are not counted: the server has none behind them to keep the client busy */
+
+static struct {
+    int quick, plain, rounds, level_num;
+    int server_core, client_core;
+    char const *frames;
+    char dir[64];
+    traffic_t traffic;
+    uint32_t sym_cnt;
+    /* the server */
+    pid_t pid;
+    uint16_t port;
+    char ca[128], stamps_path[128], frames_path[128];
+    wire_stamps_t *stamps;
+} b;
+
+/* What one client measured, added up over the rounds. */
+typedef struct {
+    uint64_t msgs, idle;
+    int64_t cpu_ns, wall_ns;
+    double cpu[64], rate[64];
+    int rounds;
+    uint32_t cnt;
+    uint32_t *ns; /* samples of wire_published */
+    double p50[64];
+} tally_t;
+
+static __attribute__((noreturn)) void die(char const *what)
+{
+    fprintf(stderr, "bench_wire: %s\n", what);
+    if (b.pid > 0) kill(b.pid, SIGKILL);
+    exit(1);
+}
+
+static int64_t cpu_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* ---- the server ---- */
+
+static void server_start(char const *mode)
+{
+    int out[2];
+    char core[16];
+    unlink(b.stamps_path); /* the last server's is still mapped */
+    if (pipe(out) != 0) die("no pipe");
+    snprintf(core, sizeof core, "%d", b.server_core);
+    fflush(NULL); /* or the child would print it, too */
+    b.pid = fork();
+    if (b.pid < 0) die("no child");
+    if (b.pid == 0) {
+        dup2(out[1], 1);
+        close(out[0]);
+        close(out[1]);
+        char *args[] = {"wire", "--frames", b.frames_path, "--mode", (char *)mode, "--stamps", b.stamps_path, "--ca-out", b.ca, "--core", core, NULL};
+        exit(wire_main((int)(sizeof args / sizeof args[0]) - 1, args));
+    }
+    close(out[1]);
+    FILE *told = fdopen(out[0], "r");
+    unsigned port = 0;
+    if (!told || fscanf(told, "{\"port\":%u}", &port) != 1) die("the server did not start");
+    b.port = (uint16_t)port;
+    fclose(told);
+    int const fd = open(b.stamps_path, O_RDWR | O_CLOEXEC);
+    b.stamps = mmap(NULL, sizeof *b.stamps, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
+    if (fd < 0 || b.stamps == MAP_FAILED) die("the stamps file cannot be mapped");
+    close(fd);
+}
+
+static void server_stop(void)
+{
+    kill(b.pid, SIGTERM);
+    waitpid(b.pid, NULL, 0);
+    b.pid = 0;
+    munmap(b.stamps, sizeof *b.stamps);
+}
+
+static void let_go(uint64_t n) { __atomic_fetch_add(&b.stamps->go, n, __ATOMIC_ACQ_REL); }
+static uint64_t sent(void) { return __atomic_load_n(&b.stamps->sent, __ATOMIC_ACQUIRE); }
+
+/* ---- a flood's accounts: the thread's CPU less its idle passes, which are timed one by one ---- */
+
+typedef struct {
+    int idle; /* the last pass had no work */
+    int64_t cpu_ns, at_ns, idle_ns;
+    uint64_t passes;
+} account_t;
+
+static account_t account_begin(void) { return (account_t){.cpu_ns = cpu_ns()}; }
+
+static inline void account_pass(account_t *a, int work)
+{
+    if (work) {
+        a->idle = 0; /* no clock is read while there is work: it would count as work */
+        return;
+    }
+    int64_t const now_ns = wire_now_ns();
+    if (a->idle) a->idle_ns += now_ns - a->at_ns < IDLE_MAX_NS ? now_ns - a->at_ns : IDLE_MAX_NS;
+    a->at_ns = now_ns;
+    a->idle = 1;
+    a->passes++;
+}
+
+static void tally_round(tally_t *t, account_t const *a, uint64_t msgs, int64_t wall_ns)
+{
+    t->cpu[t->rounds] = (double)(cpu_ns() - a->cpu_ns - a->idle_ns) / (double)msgs;
+    t->rate[t->rounds++] = (double)msgs * 1e9 / (double)wall_ns;
+    t->msgs += msgs;
+    t->idle += a->passes;
+}
+
+/* ---- the feed ---- */
+
+static aats_host_t *host;
+static aats_feed_t *feed;
+static void *segment;
+static size_t segment_sz;
+static tally_t *sampling; /* the sink adds to it */
+static uint64_t sample_at; /* next entry of stamps */
+
+/* After the record is in shared memory: which frame was it? */
+static void on_record(void *arg, aats_rec_t const *rec, aats_level_t const *bids, aats_level_t const *asks)
+{
+    (void)arg, (void)bids, (void)asks;
+    if (!rec || rec->kind != AATS_REC_QUOTE || !sampling) return;
+    int64_t const now_ns = wire_now_ns();
+    for (uint64_t end = sent(); sample_at < end; sample_at++) {
+        if (b.stamps->at[sample_at % WIRE_STAMPS].id != rec->seq) continue;
+        if (sampling->cnt < SAMPLES_CAP) sampling->ns[sampling->cnt++] = (uint32_t)(now_ns - b.stamps->at[sample_at++ % WIRE_STAMPS].out_ns);
+        return;
+    }
+}
+
+static void control(void)
+{
+    aats_mail_t *m;
+    while (aats_mailbox_get(aats_feed_out(feed), &m) == 1) {
+        traffic_frame_t f;
+        if (m->kind == AATS_MAIL_NOTICE && m->num > 0) fprintf(stderr, "feed: %s\n", (char const *)m->bytes);
+        if (m->kind == AATS_MAIL_RESOLVE) aats_mailbox_put(aats_feed_in(feed), AATS_MAIL_ADDRESS, 0, 0, "127.0.0.1", 9);
+        for (size_t at = 0; m->kind == AATS_MAIL_ASK && traffic_next(&b.traffic, &at, &f) == 1;) {
+            if (f.kind != TRAFFIC_REST || f.sym != m->sym) continue;
+            aats_mailbox_put(aats_feed_in(feed), AATS_MAIL_SNAPSHOT, m->sym, m->num, f.bytes, f.len);
+            break;
+        }
+        aats_mail_free(m);
+    }
+}
+
+static uint64_t counter(int which) { return aats_load_relaxed(&aats_feed_view(feed)->md->counters[which]); }
+
+static void feed_start(void)
+{
+    char why[256] = "";
+    aats_md_params_t const params = {.ring_depth = 8192, .level_max = (uint32_t)b.level_num, .dir_cap = 1024, .venue = "BINANCE"};
+    aats_feed_opts_t opts;
+    aats_host_opts_t to = {.host = "localhost", .port = b.port, .plain = (uint32_t)b.plain, .wait = AATS_WAIT_SPIN};
+    snprintf(to.ca_file, sizeof to.ca_file, "%s", b.ca);
+    aats_feed_defaults(&opts);
+    snprintf(opts.host, sizeof opts.host, "localhost");
+
+    segment_sz = (size_t)aats_md_size(8192, (uint32_t)b.level_num, 1024);
+    segment = mmap(NULL, segment_sz, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    if (segment == MAP_FAILED || aats_seg_init(segment, segment_sz, AATS_KIND_MD, "bench", 7, aats_ident(1, 1), 1, "boot", "1.0.0") != AATS_OK ||
+        aats_md_init(segment, &params) != AATS_OK) die("no segment");
+    aats_seg_ready(segment);
+    feed = aats_feed_new(&opts, segment, segment_sz, NULL, why, sizeof why);
+    host = feed ? aats_host_new(feed, &to, why, sizeof why) : NULL;
+    if (!host) die(why);
+    aats_mailbox_put(aats_feed_in(feed), AATS_MAIL_ADDRESS, 0, 0, "127.0.0.1", 9);
+    for (uint32_t i = 0; i < b.sym_cnt; i++) {
+        aats_feed_symbol_t s = {.tick_i = 1000000, .lot_i = 1000, .level_num = (uint32_t)b.level_num};
+        if (!traffic_name_of(&b.traffic, i, s.native)) snprintf(s.native, sizeof s.native, "NONE%u", i);
+        snprintf(s.symbol, sizeof s.symbol, "%.30s.BINANCE", s.native);
+        aats_mailbox_put(aats_feed_in(feed), AATS_MAIL_SUBSCRIBE, 0, 0, &s, sizeof s);
+    }
+    int64_t const begun_ns = wire_now_ns();
+    while (counter(AATS_MDC_SNAP_ASKED) < b.sym_cnt) {
+        aats_host_step(host);
+        control();
+        if (wire_now_ns() - begun_ns > 10000000000) die("the feed did not come up");
+    }
+    for (int i = 0; i < 1000; i++) aats_host_step(host), control(); /* the snapshots are taken */
+}
+
+static void feed_end(void)
+{
+    aats_host_free(host);
+    munmap(segment, segment_sz);
+}
+
+/* feed_until steps until so many frames have been dealt with since it began. */
+static void feed_until(uint64_t frames, account_t *a)
+{
+    int64_t const begun_ns = wire_now_ns();
+    for (uint64_t pass = 0; counter(AATS_MDC_FRAMES) < frames; pass++) {
+        int const work = aats_host_step(host);
+        if (a) account_pass(a, work);
+        if (!work) aats_spin_hint();
+        if (pass % 65536 == 0) {
+            control();
+            if (wire_now_ns() - begun_ns > 60000000000) die("the feed has stopped");
+        }
+    }
+}
+
+/* A figure counts only for a feed that did its work: every message a good book. */
+static void feed_judge(uint64_t frames)
+{
+    aats_rec_t rec;
+    uint64_t const bad = counter(AATS_MDC_GAPS) + counter(AATS_MDC_PARSE_ERRORS) + counter(AATS_MDC_CROSSED) + counter(AATS_MDC_UNKNOWN) + counter(AATS_MDC_DROPS);
+    for (uint32_t i = 0; i < b.sym_cnt; i++)
+        if (aats_latest_read(aats_feed_view(feed), i, &rec, NULL, NULL, 0) != AATS_OK || !(rec.flags & AATS_F_VALID)) die("a book is not good");
+    if (bad) die("the feed met gaps or errors");
+    if (counter(AATS_MDC_RECORDS) < frames / 2) die("the feed published too little");
+}
+
+static void feed_flood(tally_t *t, uint64_t warm, uint64_t msgs)
+{
+    feed_start();
+    uint64_t const zero = counter(AATS_MDC_FRAMES); /* answers to subscriptions */
+    let_go(warm + msgs);
+    feed_until(zero + warm, NULL);
+    uint64_t const from = counter(AATS_MDC_FRAMES);
+    account_t a = account_begin();
+    int64_t const from_ns = wire_now_ns();
+    feed_until(zero + warm + msgs - TAIL, &a);
+    tally_round(t, &a, counter(AATS_MDC_FRAMES) - from, wire_now_ns() - from_ns);
+    feed_until(zero + warm + msgs, NULL);
+    feed_judge(msgs);
+    feed_end();
+}
+
+static void feed_paced(tally_t *t, uint64_t warm, uint64_t msgs)
+{
+    feed_start();
+    uint64_t const zero = counter(AATS_MDC_FRAMES);
+    aats_feed_set_sink(feed, on_record, NULL);
+    sample_at = sent();
+    let_go(warm + msgs);
+    feed_until(zero + warm, NULL);
+    sampling = t;
+    feed_until(zero + warm + msgs, NULL);
+    sampling = NULL;
+    feed_judge(msgs);
+    feed_end();
+}
+
+/* ---- the reference ---- */
+
+static void plain_flood(tally_t *t, uint64_t warm, uint64_t msgs)
+{
+    plain_ws_t p;
+    if (!plain_ws_open(&p, b.port, b.plain ? NULL : b.ca)) die("the reference cannot connect");
+    let_go(warm + msgs);
+    int rc = 0;
+    while (p.cnt < warm && (rc = plain_ws_read(&p)) >= 0)
+        if (rc) plain_ws_deframe(&p);
+    uint64_t const at = p.cnt;
+    account_t a = account_begin();
+    int64_t const from_ns = wire_now_ns();
+    while (p.cnt < warm + msgs - TAIL && rc >= 0) {
+        rc = plain_ws_read(&p);
+        if (rc > 0) plain_ws_deframe(&p);
+        account_pass(&a, rc);
+        if (!rc) aats_spin_hint();
+    }
+    tally_round(t, &a, p.cnt - at, wire_now_ns() - from_ns);
+    if (rc < 0) die("the reference lost its connection");
+    plain_ws_close(&p);
+}
+
+static void plain_paced(tally_t *t, uint64_t warm, uint64_t msgs)
+{
+    plain_ws_t p;
+    int rc = 0;
+    if (!plain_ws_open(&p, b.port, b.plain ? NULL : b.ca)) die("the reference cannot connect");
+    uint64_t const first = sent();
+    let_go(warm + msgs);
+    while (p.cnt < warm + msgs && rc >= 0) {
+        uint64_t const was = p.cnt;
+        rc = plain_ws_read(&p);
+        if (rc <= 0) {
+            if (!rc) aats_spin_hint();
+            continue;
+        }
+        plain_ws_deframe(&p);
+        int64_t const now_ns = wire_now_ns();
+        for (uint64_t i = was; i < p.cnt; i++)
+            if (i >= warm && t->cnt < SAMPLES_CAP) t->ns[t->cnt++] = (uint32_t)(now_ns - b.stamps->at[(first + i) % WIRE_STAMPS].out_ns);
+    }
+    if (rc < 0) die("the reference lost its connection");
+    plain_ws_close(&p);
+}
+
+/* ---- rows ---- */
+
+static int by_value(void const *x, void const *y)
+{
+    double const p = *(double const *)x, q = *(double const *)y;
+    return (p > q) - (p < q);
+}
+
+static int by_ns(void const *x, void const *y)
+{
+    uint32_t const p = *(uint32_t const *)x, q = *(uint32_t const *)y;
+    return (p > q) - (p < q);
+}
+
+static double median(double *v, int n)
+{
+    qsort(v, (size_t)n, sizeof *v, by_value);
+    return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
+}
+
+static void print_flood(char const *who, tally_t *t, int cpu, int rate)
+{
+    double const share = t->msgs ? (double)t->idle / (double)t->msgs : 0;
+    if (cpu) printf("{\"row\":\"wss_cpu\",\"who\":\"%s\",\"unit\":\"ns\",\"value\":%.1f,\"n\":%llu,\"idle_passes_a_message\":%.3f}\n", who, median(t->cpu, t->rounds),
+                    (unsigned long long)t->msgs, share);
+    if (rate) printf("{\"row\":\"feed_wss\",\"who\":\"%s\",\"unit\":\"1/s\",\"value\":%.0f,\"n\":%llu,\"idle_passes_a_message\":%.3f}\n", who,
+                     median(t->rate, t->rounds), (unsigned long long)t->msgs, share);
+}
+
+static double at(tally_t const *t, double p) { return t->ns[(uint32_t)(p * (t->cnt - 1) + 0.5)]; }
+
+static void print_paced(char const *who, tally_t *t, uint64_t msgs)
+{
+    if (t->cnt < msgs / 2) die("too few messages were published");
+    qsort(t->ns, t->cnt, sizeof *t->ns, by_ns);
+    printf("{\"row\":\"wire_published\",\"who\":\"%s\",\"unit\":\"ns\",\"value\":%.1f,\"p50\":%.0f,\"p99\":%.0f,\"p999\":%.0f,\"max\":%.0f,\"min\":%.0f,\"n\":%u}\n", who,
+           at(t, 0.5), at(t, 0.5), at(t, 0.99), at(t, 0.999), at(t, 1), at(t, 0), t->cnt);
+    free(t->ns);
+}
+
+static void run_flood(int cpu, int rate)
+{
+    tally_t ours = {0}, plain = {0};
+    uint64_t const warm = b.quick ? 4000 : 20000, msgs = b.quick ? 20000 : 150000;
+    server_start("flood");
+    for (int i = 0; i < b.rounds; i++) {
+        plain_flood(&plain, warm, msgs);
+        feed_flood(&ours, warm, msgs);
+    }
+    server_stop();
+    print_flood("aats", &ours, cpu, rate);
+    print_flood("reference", &plain, cpu, rate);
+}
+
+static void run_paced(void)
+{
+    tally_t ours = {.ns = malloc(SAMPLES_CAP * sizeof(uint32_t))}, plain = {.ns = malloc(SAMPLES_CAP * sizeof(uint32_t))};
+    uint64_t const warm = b.quick ? 500 : 1000, msgs = b.quick ? 2000 : 10000;
+    if (!ours.ns || !plain.ns) die("no memory");
+    memset(ours.ns, 1, SAMPLES_CAP * sizeof(uint32_t));
+    memset(plain.ns, 1, SAMPLES_CAP * sizeof(uint32_t));
+    server_start("paced");
+    for (int i = 0; i < b.rounds; i++) {
+        plain_paced(&plain, warm, msgs);
+        feed_paced(&ours, warm, msgs);
+    }
+    server_stop();
+    print_paced("aats", &ours, msgs * (uint64_t)b.rounds);
+    print_paced("reference", &plain, msgs * (uint64_t)b.rounds);
+}
+
+static void frames_make(void)
+{
+    if (b.frames) {
+        if (!traffic_read(&b.traffic, b.frames)) die("--frames: no file of frames");
+        snprintf(b.frames_path, sizeof b.frames_path, "%s", b.frames);
+    } else {
+        traffic_opts_t o = traffic_defaults();
+        o.msgs = 4096;
+        traffic_make(&b.traffic, &o);
+        snprintf(b.frames_path, sizeof b.frames_path, "%s/frames", b.dir);
+        if (!traffic_write(&b.traffic, b.frames_path)) die("the frames cannot be written");
+    }
+    traffic_frame_t f;
+    for (size_t at = 0; traffic_next(&b.traffic, &at, &f) == 1;)
+        if (f.sym >= b.sym_cnt) b.sym_cnt = f.sym + 1;
+}
+
+int main(int argc, char **argv)
+{
+    char const *rows = wire_arg(argc, argv, "--rows", "wss_cpu,feed_wss,wire_published");
+    for (int i = 1; i < argc; i++) b.quick |= !strcmp(argv[i], "--quick"), b.plain |= !strcmp(argv[i], "--plain");
+    b.rounds = atoi(wire_arg(argc, argv, "--rounds", b.quick ? "1" : "3"));
+    b.level_num = atoi(wire_arg(argc, argv, "--levels", "5"));
+    b.frames = wire_arg(argc, argv, "--frames", NULL);
+    b.client_core = 1;
+    if (sscanf(wire_arg(argc, argv, "--cores", "0,1"), "%d,%d", &b.server_core, &b.client_core) != 2) die("--cores SERVER,CLIENT");
+    if (b.rounds < 1 || b.rounds > 64 || b.level_num < 1 || b.level_num > 1000) die("--rounds 1 to 64, --levels 1 to 1000");
+    snprintf(b.dir, sizeof b.dir, "/tmp/aats-wire-XXXXXX");
+    if (!mkdtemp(b.dir)) die("no folder");
+    snprintf(b.ca, sizeof b.ca, "%s/ca.pem", b.dir);
+    snprintf(b.stamps_path, sizeof b.stamps_path, "%s/stamps", b.dir);
+    frames_make();
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET((size_t)b.client_core, &set);
+    sched_setaffinity(0, sizeof set, &set); /* a core that is not there: it runs where it may */
+    int const cpu = strstr(rows, "wss_cpu") != NULL, rate = strstr(rows, "feed_wss") != NULL;
+    if (cpu || rate) run_flood(cpu, rate);
+    if (strstr(rows, "wire_published")) run_paced();
+    unlink(b.ca);
+    unlink(b.stamps_path);
+    if (!b.frames) unlink(b.frames_path);
+    rmdir(b.dir);
+    return 0;
+}
