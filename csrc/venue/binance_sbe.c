@@ -135,8 +135,8 @@ static void trades(aats_sbe_t *s, aats_sbe_head_t const *head, uint32_t part, aa
     shift_t shift = shift_of(root + TRADES_EXPS);
     take_us(s, root + TRADES_TIME, &m->exch_ns);
     m->parts = g.cnt; /* V-21 */
-    if (part >= g.cnt) bad(s, g.at, AATS_E_ARG);
-    uint32_t from = part ? part : g.cnt - 1; /* the first comes after all others have been judged, the last one first */
+    if (part >= g.cnt) return;
+    uint32_t from = part ? part : g.cnt - 1; /* part 0 judges them all, from the last to the first, which it is */
     for (uint32_t i = from + 1; i-- > part && !s->err;) one_trade(s, g.at + (size_t)i * g.step, shift, m);
 }
 
@@ -190,7 +190,7 @@ static int parse_binary(uint8_t const *bytes, size_t n, uint32_t part, aats_msg_
         else if (head.template_id == BEST_BID_ASK) best(&s, &head, m);
         else if (head.template_id == TRADES) trades(&s, &head, part, m);
         else s.p = s.end; /* a message of a later day: AATS_MSG_OTHER */
-        if (part && head.template_id != TRADES) aats_sbe_fail(&s, AATS_E_ARG);
+        if (part >= m->parts) aats_sbe_fail(&s, AATS_E_ARG);
     }
     m->offset = (size_t)(s.p - bytes);
     return s.err;

@@ -1,11 +1,12 @@
 /* fuzz_json.c -- skipping a text and walking through it come to the same verdict, and the tight loop over levels to
- * the same levels as the cursor.
+ * the same levels as the cursor, with whatever instructions (base/isa.h).
  *
  * Input: a text, JSON or not. Aborts on a difference, a cursor out of bounds, or an undocumented code. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/isa.h"
 #include "proto/json.h"
 
 #define LEVEL_CAP 64
@@ -38,12 +39,20 @@ static int levels_plainly(aats_json_t *j, int exp, aats_level_t *out, size_t cap
 
 static void try_levels(aats_json_t const *at, int exp)
 {
-    aats_json_t fast = *at, plain = *at;
+    static char const *const LEVELS[] = {"scalar", "sse42", "avx2", "avx512"};
+    aats_json_t plain = *at, scalar = *at;
     aats_level_t a[LEVEL_CAP], b[LEVEL_CAP];
     size_t an, bn;
-    int const rc = aats_json_levels(&fast, exp, exp, a, LEVEL_CAP, &an);
-    demand(rc == levels_plainly(&plain, exp, b, LEVEL_CAP, &bn) && an == bn && memcmp(a, b, an * sizeof a[0]) == 0);
-    demand(rc <= 0 && (rc != AATS_OK || (fast.p == plain.p && fast.depth == at->depth)));
+    int const want = levels_plainly(&plain, exp, b, LEVEL_CAP, &bn);
+    for (int i = 0; i < 4; i++) {
+        aats_json_t fast = *at;
+        demand(aats_isa_use(LEVELS[i], NULL, 0) == AATS_OK);
+        int const rc = aats_json_levels(&fast, exp, exp, a, LEVEL_CAP, &an);
+        demand(rc == want && an == bn && memcmp(a, b, an * sizeof a[0]) == 0);
+        demand(rc <= 0 && (rc != AATS_OK || (fast.p == plain.p && fast.depth == at->depth)));
+        if (i == 0) scalar = fast;
+        demand(fast.p == scalar.p && fast.depth == scalar.depth && fast.fresh == scalar.fresh && fast.err == scalar.err); /* also where it failed */
+    }
 }
 
 static void try_text(char const *s, size_t n)

@@ -1,11 +1,14 @@
 /* fuzz_venue.c -- whatever a venue sends, its parser gives a documented code, and what it accepts keeps the promises of venue.h.
  *
  * Input: one text message.  Aborts on an undocumented code, a count beyond its array, a text outside the frame, a price or quantity that no
- * book may hold, or a verdict that changes when the text is read a second time. */
+ * book may hold, a verdict that changes when the text is read a second time, or one that hangs on the processor: with the instructions of each level
+ * (base/isa.h) the venue's parser must say, to the last field and byte, what its plain walk says without any. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/isa.h"
+#include "venue/binance_fast.h"
 #include "venue/venue.h"
 
 static aats_level_t bids[AATS_MSG_LEVELS + 1], asks[AATS_MSG_LEVELS + 1];
@@ -24,6 +27,27 @@ static void levels_ok(aats_level_t const *levels, size_t cnt)
 {
     demand(cnt <= AATS_MSG_LEVELS);
     for (size_t i = 0; i < cnt; i++) demand(levels[i].px_i > 0 && levels[i].qty_i >= 0);
+}
+
+static void same_levels(aats_level_t const *a, aats_level_t const *b, size_t cnt) { demand(cnt == 0 || !memcmp(a, b, cnt * sizeof *a)); }
+
+static void same_on_each_level(char const *text, size_t size)
+{
+    static char const *const LEVELS[] = {"scalar", "sse42", "avx2", "avx512"};
+    static aats_level_t plain_bids[AATS_MSG_LEVELS], plain_asks[AATS_MSG_LEVELS];
+    aats_msg_t want = {.bids = plain_bids, .asks = plain_asks};
+    demand(aats_isa_use("scalar", NULL, 0) == AATS_OK);
+    int const e = binance_parse_plain(text, size, &want);
+    for (int i = 0; i < 4; i++) {
+        aats_msg_t m = {.bids = bids, .asks = asks};
+        demand(aats_isa_use(LEVELS[i], NULL, 0) == AATS_OK);
+        demand(aats_venue_binance.parse(text, size, &m) == e);
+        same_levels(bids, plain_bids, m.bid_cnt);
+        same_levels(asks, plain_asks, m.ask_cnt);
+        m.bids = plain_bids;
+        m.asks = plain_asks;
+        demand(!memcmp(&m, &want, sizeof m)); /* both were cleared whole */
+    }
 }
 
 int LLVMFuzzerTestOneInput(uint8_t const *data, size_t size)
@@ -51,6 +75,7 @@ int LLVMFuzzerTestOneInput(uint8_t const *data, size_t size)
     if (!e && m.kind == AATS_MSG_BBO) demand(m.bid_cnt == 1 && m.ask_cnt == 1 && bids[0].px_i >= 0 && asks[0].qty_i >= 0);
     if (!e && m.kind >= AATS_MSG_DEPTH && m.kind <= AATS_MSG_BBO && m.kind != AATS_MSG_SNAPSHOT) demand(m.sym && m.sym_len);
     demand(aats_venue_binance.parse(text, size, &again) == e && again.kind == m.kind && again.last_id == m.last_id);
+    same_on_each_level(text, size);
     free(text);
     return 0;
 }

@@ -65,8 +65,12 @@ class Actor(Judge):
         opts.stale_ns, opts.rotate_ns, opts.snapshot_limit = o.stale_ns, o.rotate_ns, o.snapshot_limit
         opts.open_l2, opts.fuse_bbo, opts.streams, opts.book_window = o.open_l2, o.fuse_bbo, o.streams, 1024
         opts.backoff_min_ns, opts.backoff_max_ns = SECOND // 5, 3 * SECOND
+        opts.format = o.format.encode()
+        opts.path = b"/sbe/stream" if o.format == "sbe" else b""
         feed = lib.aats_feed_new(opts, base, size, self.slot, why, len(why))
         assert feed != ffi.NULL, text(why)
+        if o.format == "sbe":
+            assert lib.aats_feed_set_key(feed, b"aats-sim") == 0
         self.feed = ffi.gc(feed, lib.aats_feed_free)
         self.inbox, self.outbox = lib.aats_feed_in(feed), lib.aats_feed_out(feed)
         self._mail = ffi.new("aats_mail_t **")

@@ -31,5 +31,6 @@ class Options:
     open_l2: bool = False
     fuse_bbo: bool = False
     streams: int = 0
+    format: str = "json"
     stale_ns: int = 500_000_000
     answers: Answers = field(default_factory=Answers)
