@@ -153,7 +153,11 @@ class BaseStrategy:
         -----
         Threads: from another thread the order is queued to the loop, and the id returned at once.
         """
-        return int(self._engine("send_order").send_order(order))
+        link = self.__dict__.get("_link")
+        if link is None:
+            link = self._engine("send_order")
+        order_id: int = link.send_order(order)
+        return order_id
 
     def send_cancel_order(self, order_id: int) -> None:
         """Ask for an order to be canceled; onOrderCancelRejected if there is no such order, or it is closed.  Harmless after ``run()``.

@@ -15,6 +15,7 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import logging
+import os
 import secrets
 import signal
 import threading
@@ -23,7 +24,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from aats import budget, control, keys, venue
+from aats import budget, control, cpus, keys, venue
 from aats._ffi import ffi, lib, text
 from aats.config import FeedConfig
 from aats.errors import AatsError, ConfigError
@@ -133,6 +134,8 @@ class Feed:
         if 2 * config.level_max > self.client.snapshot_limit:  # else each level that goes wants another snapshot
             self.client.snapshot_limit = self.client.snapshot_max
         self.net: FeedNet | None = None
+        if isinstance(config.cpu, int):
+            cpus.check(config.cpu, f"{config.where}: feed.cpu")
         port = config.net.port if config.net.send_type != "shm" else 0
         self.member = control.join(
             Role.FEED, config.name, mode=Mode[config.mode.upper()], port=port, detail=f"{config.venue} {config.mode}: starting"
@@ -216,9 +219,32 @@ class Feed:
         if self.net is not None:
             self.net.start()
         if not self.inline:
-            self._thread = threading.Thread(target=lib.aats_host_run, args=(self.host,), name="aats-io")
+            self._thread = threading.Thread(target=self._run_host, name="aats-io")
             self._thread.start()
         self.member.ready(self._about())
+
+    def _run_host(self) -> None:
+        """Be the I/O thread."""
+        if self.config.cpu != "":
+            try:
+                self._pin()
+            except AatsError as exc:  # a core went away, or the table is locked: slower, not wrong
+                log.warning("%s: not pinned: %s", self.config.name, exc)
+        lib.aats_host_run(self.host)
+
+    def _pin(self) -> None:
+        core = self.config.cpu
+        with self.member.table.lock():  # no other process takes the same core meanwhile
+            if core == cpus.AUTO:
+                others = [one.pid for one in self.member.table.entries() if one.pid != os.getpid()]
+                spare = cpus.spare({*cpus.pinned_by(others), *cpus.pinned().values()}) if len(cpus.usable()) > 1 else None
+                if spare is None:
+                    log.warning("%s: feed.cpu auto: no core is free: not pinned", self.config.name)
+                    return
+                core = spare
+            assert isinstance(core, int)
+            cpus.pin(core, f"{self.config.where}: feed.cpu")
+        log.info("%s: the I/O thread is pinned to core %d", self.config.name, core)
 
     def _about(self) -> str:
         where = self.net.about if self.net is not None else ""

@@ -5,7 +5,7 @@ For: `aats.trade_guard.Guard`.  Not for the time that a collection takes from th
 ::
 
     start      everything is collected and frozen: later collections do not look at it; Python's own collector is off
-    warm-up    once more, `warm_up_ms` later, for what the strategy has built by then
+    warm-up    `warm_up_ms` later the young are collected, and all that the strategy has built by then is frozen too
     idle       the youngest generation, when as much was made as would have started Python's collector; the next one each tenth time
     ceiling    memory has grown by `memory_mb`: everything, frozen or not, in the next idle moment or two seconds later without one
 
@@ -154,7 +154,7 @@ class Garbage:
             self._collect(2)
         elif self._warm_at and now_s >= self._warm_at:
             self._warm_at = 0.0
-            self._collect(2)
+            self._collect(1)  # what is older waits for the ceiling: looking at all of it takes milliseconds
             gc.freeze()
             self._base = self._next = self.memory()
         elif self._options.gc == "idle":

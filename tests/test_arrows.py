@@ -110,7 +110,8 @@ PYTHON_UNITS = {
     "aats.bench": ("aats.trade_service", "aats.market_service", "aats.control_service", "aats.tape"),
     # The simulated exchange knows nothing of its client.
     "aats.sim": ("aats._ffi",),
-    "aats.cli": ("aats.demo", "aats.bench", "aats.compat", "aats.sim"),
+    "aats.doctor": ("aats.control",),
+    "aats.cli": ("aats.demo", "aats.doctor", "aats.bench", "aats.compat", "aats.sim"),
     # The package itself only names what others import; it is imported by users, examples and the command line.
     "aats": ("aats.cli",),
 }

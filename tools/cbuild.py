@@ -300,7 +300,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.cbuild", description="Build csrc for the C tests.")
     parser.add_argument("--variant", choices=VARIANTS, default="asan", help="; ".join(f"{k}: {v.why}" for k, v in VARIANTS.items()))
     parser.add_argument("--run", metavar="FILE.c", type=Path, help="build this test and run it")
-    parser.add_argument("--build", metavar="FILE.c", type=Path, nargs="+", help="build these; print compiler, flags, paths and what is broken as JSON")
+    parser.add_argument(
+        "--build", metavar="FILE.c", type=Path, nargs="+", help="build these; print compiler, flags, paths and what is broken as JSON"
+    )
     parser.add_argument("--extension", action="store_true", help="build aats._core in place instead")
     parser.add_argument("names", nargs="*", help="with --run: only these tests")
     options = parser.parse_args(argv)

@@ -67,8 +67,10 @@ class Order:
     fill_notional: float = 0.0
     remote_id: str = ""
     order_status: OrderStatus | str = OrderStatus.NEW
-    order_id: int = field(init=False, default_factory=lambda: next(_ids))
+    order_id: int = field(init=False, default_factory=_ids.__next__)
 
     def __post_init__(self) -> None:
-        self.side = member(Side, self.side, "side")
-        self.tif = member(OrderType, self.tif, "tif")
+        if type(self.side) is not Side:
+            self.side = member(Side, self.side, "side")
+        if type(self.tif) is not OrderType:
+            self.tif = member(OrderType, self.tif, "tif")

@@ -17,7 +17,7 @@ from aats.errors import AatsError
 
 __all__ = ["HOW", "Checkout", "NotBuilt"]
 
-HOW = "measured by C programs of tests/bench, and there is no checkout beside this package: git clone the repository, cd into it, pip install -e . && aats bench"
+HOW = "measured by C programs of tests/bench, and no checkout lies beside this package: git clone the repository, cd into it, pip install -e . && aats bench"
 
 
 class NotBuilt(AatsError):

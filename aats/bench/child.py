@@ -1,7 +1,7 @@
 """The process in which a module of rows/ or peers/ measures: ``python -m aats.bench.child MODULE CONTEXT``.
 
-For: run.py.  A process of its own for each repeat, so that no row inherits another's heap, threads or pinning.  Its environment is the run's: a namespace and an
-AATS_HOME of its own.  It prints what `run` returned, an object a line; what else a module prints goes to stderr.
+For: run.py.  A process of its own for each repeat, so that no row inherits another's heap, threads or pinning.  Its environment is the run's: a
+namespace and an AATS_HOME of its own.  It prints what `run` returned, an object a line; what else a module prints goes to stderr.
 """
 
 from __future__ import annotations

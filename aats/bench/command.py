@@ -19,9 +19,10 @@ from rich.console import Console
 
 from aats.bench import machine, show
 from aats.bench.judge import absent, out_of_bounds
+from aats.bench.peers import PEERS, Peer, beside, unmeasured
 from aats.bench.run import Run, say_on_stderr
-from aats.bench.table import JITTER, ROWS, Row, find
-from aats.errors import AatsError, ConfigError
+from aats.bench.table import JITTER, ROWS, Row
+from aats.errors import ConfigError
 
 __all__ = ["main", "parser"]
 
@@ -70,9 +71,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.json:
         print(json.dumps(report))
     else:
-        show.table(Console(), report)
+        show.table(_console(), report)
     if old is not None:
-        show.compared(Console(stderr=args.json), old, report)
+        show.compared(_console(stderr=args.json), old, report)
     for row_id, why in run.failed.items():
         print(f"aats bench: {row_id} failed: {why}", file=sys.stderr)
     wild = [out_of_bounds(row, found) for row, found in zip(rows, report["rows"], strict=True)] if args.check else []
@@ -89,29 +90,36 @@ def chosen(words: str | None, *, peers: bool) -> list[Row]:
     ConfigError
         For a row that is not there; it lists those that are.
     """
-    from aats.bench.peers import PEERS
-
     if words is None:
         return [row for row in ROWS if not row.extra] + (list(PEERS) if peers else [])
     known = {row.id: row for row in (*ROWS, *PEERS)}
     unknown = [word for word in words.split(",") if word not in known]
     if unknown:
         raise ConfigError(f"there is no row {', '.join(map(repr, unknown))}; there are {', '.join(known)}")
-    return [known[word] for word in dict.fromkeys(words.split(","))]
+    named = [
+        word for row_id in words.split(",") for word in (row_id.partition("/")[0], row_id)
+    ]  # a peer's ratio is to our row of the same run
+    return [known[word] for word in dict.fromkeys(named)]
 
 
 def measured(run: Run, rows: Sequence[Row], repeats: int) -> dict[str, Any]:
     """Return the report of a run."""
-    todo = [row for row in rows if row.quick or not run.quick]
+    given = {row.id: found for row in rows if (found := unmeasured(row)) is not None}
+    todo = [row for row in rows if (row.quick or not run.quick) and row.id not in given]
     about = machine.facts(run.checkout, run.cores, run.usable)
     jitter: dict[str, Any] = {}
     if run.checkout is not None:
         jitter = run.measure([JITTER], min(repeats, 3))[0]
         run.failed.pop(JITTER.id, None)
-    by_id = {found["id"]: found for found in run.measure(todo, repeats)}
+    by_id = given | {found["id"]: found for found in run.measure(todo, repeats)}
+    for row in todo:
+        if isinstance(row, Peer):
+            by_id[row.id] = beside(row, by_id[row.id], by_id.get(row.id.partition("/")[0]))
     if run.checkout is not None:
         about |= {"compiler": run.checkout.compiler, "flags": run.checkout.flags}
-    about["jitter"] = {key: jitter.get(key) for key in ("p50", "p99", "p999", "max", "gaps_20us")} if jitter.get("value") is not None else None
+    about["jitter"] = (
+        {key: jitter.get(key) for key in ("p50", "p99", "p999", "max", "gaps_20us")} if jitter.get("value") is not None else None
+    )
     about["loadavg_after"] = machine.loadavg()
     return {
         "machine": about,
@@ -123,11 +131,16 @@ def measured(run: Run, rows: Sequence[Row], repeats: int) -> dict[str, Any]:
 
 def _list(rows: Sequence[Row], *, as_json: bool) -> int:
     if not as_json:
-        show.listed(Console(), rows)
+        show.listed(_console(), rows)
         return 0
     keys = ("id", "what", "unit", "reference", "goal", "goal_of", "aim", "aim_of", "more", "cores")
     print(json.dumps([{key: getattr(row, key) for key in keys} for row in rows]))
     return 0
+
+
+def _console(*, stderr: bool = False) -> Console:
+    console = Console(stderr=stderr)
+    return console if console.is_terminal else Console(stderr=stderr, width=150)
 
 
 def _keep(folder: Path, report: dict[str, Any], raw: list[dict[str, Any]]) -> None:

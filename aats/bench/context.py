@@ -69,7 +69,9 @@ class Context:
         with contextlib.suppress(OSError):
             os.sched_setaffinity(0, {self.cores[1] if core is None else core})
 
-    def c(self, name: str, *words: str, core: int | None = None, timeout_s: float = 120.0, env: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+    def c(
+        self, name: str, *words: str, core: int | None = None, timeout_s: float = 120.0, env: Mapping[str, str] | None = None
+    ) -> list[dict[str, Any]]:
         """Run a program to its end and return the objects it printed; `Failed` if its status is not 0."""
         with self.start(name, *words, core=core, env=env) as one:
             return one.wait(timeout_s)
@@ -78,7 +80,9 @@ class Context:
     def start(self, name: str, *words: str, core: int | None = None, env: Mapping[str, str] | None = None) -> Iterator[Started]:
         """Start a program (of tests/bench, or any path; ``"python"``: this interpreter) that is killed when the block is left."""
         exe = sys.executable if name == "python" else str(self.programs.get(name, name))
-        out = open(self.folder / f"{Path(name).name}.{time.monotonic_ns()}.out", "w+b")  # closed below; the child has a descriptor of its own
+        out = open(
+            self.folder / f"{Path(name).name}.{time.monotonic_ns()}.out", "w+b"
+        )  # closed below; the child has a descriptor of its own
         err = open(out.name + ".err", "w+b")
         process = subprocess.Popen(
             [exe, *words],

@@ -2,8 +2,9 @@
 
 For: run.py.  Pure: objects in, one dict out.
 
-A figure of a row is the median of its repeats, key by key; the ratio is that of both medians, and `ratio_each` holds the least and the largest ratio that one repeat
-had by itself: they were measured side by side, so that these tell how far the host moved.  What cannot be judged has ``met`` null and says why.
+A figure of a row is the median of its repeats, key by key; the ratio is that of both medians, and `ratio_each` holds the least and the largest ratio
+that one repeat had by itself: they were measured side by side, so that these tell how far the host moved.  What cannot be judged has ``met`` null and
+says why.
 """
 
 from __future__ import annotations
@@ -18,7 +19,26 @@ __all__ = ["absent", "judge", "number", "out_of_bounds"]
 
 #: Keys of an object that describe it; all others are figures or texts of the measurement.
 _HEAD = ("row", "who", "unit", "unjudged", "why")
-_FIRST = ("id", "what", "value", "unit", "p50", "p99", "p999", "max", "reference", "ratio", "goal", "goal_of", "aim", "aim_of", "met", "aim_met", "why", "also")
+_FIRST = (
+    "id",
+    "what",
+    "value",
+    "unit",
+    "p50",
+    "p99",
+    "p999",
+    "max",
+    "reference",
+    "ratio",
+    "goal",
+    "goal_of",
+    "aim",
+    "aim_of",
+    "met",
+    "aim_met",
+    "why",
+    "also",
+)
 
 
 def judge(row: Row, repeats: Sequence[Sequence[Mapping[str, Any]]], *, cores: int) -> dict[str, Any]:

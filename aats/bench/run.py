@@ -2,9 +2,9 @@
 
 For: command.py.  Owner of the folder, the namespace, and every process of the run.
 
-Rows of one source are measured in one invocation, their references with them; the repeats of a row are spread over the whole run.  Whatever ends the run (its end,
-Ctrl-C, SIGTERM, an exception) passes through `Run.close`: all descendants are killed (this process adopts orphans), the namespace's segments unlinked, the folder
-removed.  Of a run that was killed itself the children end with it, and the next run unlinks its segments.
+Rows of one source are measured in one invocation, their references with them; the repeats of a row are spread over the whole run.  Whatever ends the
+run (its end, Ctrl-C, SIGTERM, an exception) passes through `Run.close`: all descendants are killed (this process adopts orphans), the namespace's
+segments unlinked, the folder removed.  Of a run that was killed itself the children end with it, and the next run unlinks its segments.
 """
 
 from __future__ import annotations

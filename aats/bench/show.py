@@ -38,11 +38,17 @@ def quantity(value: float | None, unit: str) -> str:
 def table(console: Console, report: Mapping[str, Any]) -> None:
     """Print the report."""
     machine = report["machine"]
-    console.print(f"{machine['cpu']}, cores {machine['usable']} (pinned: {machine['pinned']}), Linux {machine['kernel']}, Python {machine['python']}")
-    console.print(f"{machine['compiler'] or 'no compiler'} {machine['flags'] or ''}; load {machine['loadavg_before']} before, {machine['loadavg_after']} after")
+    console.print(
+        f"{machine['cpu']}, cores {machine['usable']} (pinned: {machine['pinned']}), Linux {machine['kernel']}, Python {machine['python']}"
+    )
+    console.print(
+        f"{machine['compiler'] or 'no compiler'} {machine['flags'] or ''}; load {machine['loadavg_before']} before, {machine['loadavg_after']} after"
+    )
     if machine.get("jitter"):
         spin = machine["jitter"]
-        console.print(f"a pinned loop in C that only spins: p99.9 {quantity(spin['p999'], 'ns')}, {spin['gaps_20us']:g} gaps over 20 us a second")
+        console.print(
+            f"a pinned loop in C that only spins: p99.9 {quantity(spin['p999'], 'ns')}, {spin['gaps_20us']:g} gaps over 20 us a second"
+        )
     rows = Table(box=None, pad_edge=False, header_style="bold")
     for head in ("row", "value", "p99", "reference", "ratio", "goal", "aim", "met"):
         rows.add_column(head, justify="left" if head == "row" else "right", no_wrap=True)
@@ -60,7 +66,7 @@ def table(console: Console, report: Mapping[str, Any]) -> None:
         )
     console.print(rows)
     for row in report["rows"]:
-        if row["why"]:
+        if row["why"] and not ("/" in row["id"] and row["value"] is not None):
             console.print(f"{row['id']}: {row['why']}", markup=False, highlight=False)
 
 

@@ -2,16 +2,17 @@
 
 For: run.py (what to start), judge.py (what is met), docs/performance.md (a test compares).  Owner: nobody writes at run time.
 
-`goal` is what ``met`` judges, `aim` what the next version should reach.  Both are about the row's value, or about its ratio to the reference where `goal_of` or
-`aim_of` say so.  A row may have further conditions (`also`); ``met`` is all of them.
+`goal` is what ``met`` judges, `aim` what the next version should reach.  Both are about the row's value, or about its ratio to the reference where
+`goal_of` or `aim_of` say so.  A row may have further conditions (`also`); ``met`` is all of them.
 
 A program prints, and a module of rows/ returns, one object for each row and each of whom it measured::
 
     {"row": "depth_hot", "who": "aats", "unit": "ns", "value": 612.0, "p50": 601, "p99": 900, "p999": 1500, "max": 21000, "n": 100000}
     {"row": "depth_hot", "who": "reference", "unit": "ns", "value": 480.0, ...}
 
-``value`` is what is judged.  Further keys are kept: of ``aats`` in the row, of ``reference`` in its ``reference_row``, of anybody else under ``others``.  ``"unjudged":
-"why"`` in the object of ``aats`` states the value and leaves ``met`` null; an object with ``"why"`` and no ``value`` says that it could not be measured here.
+``value`` is what is judged.  Further keys are kept: of ``aats`` in the row, of ``reference`` in its ``reference_row``, of anybody else under
+``others``.  ``"unjudged": "why"`` in the object of ``aats`` states the value and leaves ``met`` null; an object with ``"why"`` and no ``value`` says
+that it could not be measured here.
 """
 
 from __future__ import annotations
@@ -25,9 +26,8 @@ __all__ = ["JITTER", "ROWS", "Also", "Module", "Program", "Row", "find"]
 class Program:
     """tests/bench/<name>.c; rows of the same program and arguments are measured in one invocation.
 
-    It is called with ``--rows a,b`` and of the following what `takes` names: ``--quick`` (where it was asked for), ``--cores A,B`` (A: the other side, B: what is
-    measured), ``--frames FILE`` (where one was given), ``--cert FILE --key FILE --ca FILE`` (of localhost, made for the run).  Each program in `beside` is built
-    too and its path passed as ``--<name> PATH``.
+    It is called with ``--rows a,b`` and of the following what `takes` names: ``--quick`` (where it was asked for), ``--cores A,B`` (A: the other
+    side, B: what is measured), ``--frames FILE`` (where one was given).  Each program in `beside` is built too and its path passed as ``--<name> PATH``.
     """
 
     name: str
@@ -93,10 +93,17 @@ ROWS: tuple[Row, ...] = (
         aim=650,
         bounds=(0, 6),
     ),
+    Row("depth_paced", "the same, one each 50 us", "ns", FEED, "the same plain C loop, paced alike", goal=1300, aim=1100, bounds=(0, 6)),
     Row(
-        "depth_paced", "the same, one each 50 us", "ns", FEED, "the same plain C loop, paced alike", goal=1300, aim=1100, bounds=(0, 6)
+        "bbo_hot",
+        "one bookTicker likewise, back to back",
+        "ns",
+        FEED,
+        "plain C loop: scan, copy into a slot",
+        goal=120,
+        aim=100,
+        bounds=(0, 6),
     ),
-    Row("bbo_hot", "one bookTicker likewise, back to back", "ns", FEED, "plain C loop: scan, copy into a slot", goal=120, aim=100, bounds=(0, 6)),
     Row(
         "feed_depth_buffer",
         "depthUpdates a second from a buffer, one core",
@@ -252,8 +259,26 @@ ROWS: tuple[Row, ...] = (
         quick=False,
     ),
     # Memory: MB of 1e6 bytes, resident set and segments.
-    Row("memory_10", "a feed's process with 10 symbols", "MB", Module("memory", beside=("wire", "make_frames")), "-", goal=60, aim=60, quick=False),
-    Row("memory_500", "with 500 symbols, full books", "MB", Module("memory", beside=("wire", "make_frames")), "-", goal=600, aim=600, quick=False),
+    Row(
+        "memory_10",
+        "a feed's process with 10 symbols",
+        "MB",
+        Module("memory", beside=("wire", "make_frames")),
+        "-",
+        goal=60,
+        aim=60,
+        quick=False,
+    ),
+    Row(
+        "memory_500",
+        "with 500 symbols, full books",
+        "MB",
+        Module("memory", beside=("wire", "make_frames")),
+        "-",
+        goal=600,
+        aim=600,
+        quick=False,
+    ),
     # Network.
     Row(
         "udp_c",

@@ -131,9 +131,10 @@ def _clock() -> dict[str, Any]:
     counter = lib.aats_clock_counter()
     about: dict[str, Any] = {"source": "system", "error_ns": None, "keeper": None}
     try:
-        page = Table.open().segment.pointer("aats_ctl_t", CTL_OFFSET).clock
+        segment = Table.open().segment
     except AatsError:
         return about
+    page = segment.pointer("aats_ctl_t", CTL_OFFSET).clock  # which does not hold it
     if page.seq and page.good_ticks and lib.aats_clock_good():
         about = {"source": text(counter), "error_ns": int(page.err_ns), "keeper": int(lib.aats_ident_pid(page.keeper)) or None}
     return about

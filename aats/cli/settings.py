@@ -28,7 +28,7 @@ def add_commands(commands: Any) -> None:
         description="Show every setting with its value and where it came from: default, file or environment.",
     )
     show.add_argument(
-        "file", metavar="FILE.toml", nargs="?", help="a feed's or strategy's file; without it: folders, environment and time-outs"
+        "file", metavar="FILE.toml", nargs="?", help="a feed's or strategy's file; without it: folders, environment, time-outs and the guard"
     )
     show.add_argument("--json", action="store_true", help='{"section.key": {"value": ..., "from": ...}}')
     show.set_defaults(run=_show)
@@ -69,6 +69,8 @@ def _show(args: argparse.Namespace) -> int:
         values.update({key: {"value": value, "from": feed.origins[key]} for key, value in feed.values().items()})
     else:
         values.update({f"limits.{key}": {"value": value, "from": "default"} for key, value in vars(config.limits()).items()})
+        options, origins = config.guard_options("guard")
+        values.update({f"guard.{key}": {"value": value, "from": origins[key]} for key, value in vars(options).items()})
     for key, folder in (("config", config.config_home), ("state", config.state_home), ("cache", config.cache_home)):
         values[f"folder.{key}"] = {"value": str(folder()), "from": "env AATS_HOME" if config.environment()["AATS_HOME"][0] else "XDG"}
     for key, (value, origin) in config.environment().items():

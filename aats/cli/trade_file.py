@@ -8,6 +8,8 @@
                                                    position  = "0.5"
                                                    [latency]
                                                    recv_sent = ["100us", "halt"]
+                                                   [guard]
+                                                   cpu = "auto"
 
 For: `aats trade FILE.toml`.  Not for keys: they come from the environment or the key file (aats/keys.py), never from a file that is shown and shared.
 Every mistake is a `ConfigError` that names file, key, rule and value, and near matches where there are any.  Nothing here defaults to ``direct``: it must be
@@ -73,7 +75,7 @@ _EXCHANGE: dict[str, tuple[Rule, Any]] = {
     "taker_fee": (_fee, None),
     "maker_fee": (_fee, None),
 }
-_SECTIONS = ("trade", "exchange", "params", "risk", "latency")
+_SECTIONS = ("trade", "exchange", "params", "risk", "latency", "guard")
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,7 @@ class TradeFile:
     feed: str
     policy: Mapping[str, Any]
     slow: Mapping[str, Any]
+    guard: Mapping[str, Any]
     given: frozenset[str] = frozenset()
 
     def values(self) -> dict[str, tuple[Any, str]]:
@@ -113,7 +116,9 @@ class TradeFile:
                 out[f"exchange.{exchange}.{key}"] = value, origin[f"exchange.{exchange}.{key}" in self.given]
         for section, table in (("risk", self.policy["risk"]), ("latency", self.slow), ("params", self.params)):
             out |= {f"{section}.{key}": (value, str(self.path)) for key, value in table.items()}
-        return out
+        options, origins = config.guard_options(f"{self.path}: guard", self.guard)
+        named = {"given": str(self.path)}
+        return out | {f"guard.{key}": (value, named.get(origins[key], origins[key])) for key, value in vars(options).items()}
 
 
 def load(path: str | os.PathLike[str]) -> TradeFile:
@@ -136,6 +141,7 @@ def load(path: str | os.PathLike[str]) -> TradeFile:
     limits = apply(KEYS["risk"], data.get("risk", {}), f"{where}: [risk]")
     risk.settings(limits, f"{where}: [risk]")
     config.slow_limits(f"{where}: [latency]", data.get("latency"))
+    config.guard_options(f"{where}: guard", data.get("guard", {}))
     params = data.get("params", {})
     if not isinstance(params, dict):
         raise ConfigError(f"{where}: [params] must be a table, it is {params!r}")
@@ -150,6 +156,7 @@ def load(path: str | os.PathLike[str]) -> TradeFile:
         trade["feed"],
         {**{key: trade[key] for key in KEYS if key != "risk"}, "risk": limits},
         data.get("latency", {}),
+        data.get("guard", {}),
         frozenset(_paths(data)),
     )
 
@@ -230,7 +237,7 @@ def service_of(file: TradeFile, *, mode: str | None = None, name: str | None = N
     strategy = _make(file)
     ports = [f"{one}.{exchange}" for one, exchange, _, _ in file.symbols]
     cids = dict(enumerate(ports, _FIRST_CID))
-    service = TradeService(cids, name=name or file.name, feed=file.feed or None, slow=file.slow, **file.policy)
+    service = TradeService(cids, name=name or file.name, feed=file.feed or None, slow=file.slow, guard=file.guard, **file.policy)
     for exchange, (own, taker, maker) in file.exchanges.items():
         service.config_exchange(exchange, mode or own)
         if taker is not None and maker is not None:

@@ -92,6 +92,8 @@ class FeedConfig:
         The file, or what stands for one in messages.
     format : str
         How market data comes from the venue: ``json``, or ``sbe``, binary frames for which the venue wants an API key.
+    cpu : int, 'auto' or ''
+        Core that the I/O thread is pinned to; '': none.
     origins : mapping
         For each ``section.key``: ``default``, the file, or the environment variable that it came from.
     """
@@ -108,6 +110,7 @@ class FeedConfig:
     fuse_bbo: bool
     streams: tuple[str, ...]
     format: str
+    cpu: int | str
     net: Net
     limits: Limits
     endpoints: Endpoints

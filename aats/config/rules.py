@@ -154,6 +154,7 @@ FEED_KEYS: dict[str, tuple[Rule, Any]] = {
     "fuse_bbo": (flag, False),
     "streams": (streams, STREAMS),
     "format": (choice(*FORMATS), "json"),
+    "cpu": (core, ""),
 }
 NET_KEYS: dict[str, tuple[Rule, Any]] = {
     "send_type": (choice(*SEND_TYPES), "shm"),

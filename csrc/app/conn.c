@@ -26,7 +26,7 @@ void aats_conn_open(aats_conn_t *c, aats_conn_to_t const *to)
 {
     c->face->connecting(c->self, c->link);
     c->active = 1;
-    c->opened = 0;
+    c->opened = c->left = 0;
     c->tls = NULL;
     int e = aats_tcp_open(&c->tcp, to->ip, to->port, to->busy_poll_us);
     if (e == AATS_OK) e = to->tls ? aats_tls_open(&c->tls, to->tls, to->host) : aats_tls_open_plain(&c->tls, to->host);
@@ -49,7 +49,8 @@ static void end(aats_conn_t *c, char const *why)
     if (never) c->face->forget_address(c->self);
 }
 
-/* Steps 1 and 2: what the socket has, stamped, decrypted straight into the step function's buffer, one complete message after the other. */
+/* Steps 1 and 2: what the socket has, stamped, decrypted straight into the step function's buffer, one complete message after the other.  A read that
+ * does not fill the room has emptied the socket: the next look is the next pass's, and a pass that finds nothing is one system call. */
 static int pump_in(aats_conn_t *c)
 {
     int work = 0;
@@ -57,9 +58,11 @@ static int pump_in(aats_conn_t *c)
         uint8_t *at;
         size_t room = aats_tls_room(c->tls, &at);
         int n = room ? aats_tcp_read(&c->tcp, at, room) : 0;
-        int64_t recv_ns = aats_now_ns();
-        if (n > 0) aats_tls_fed(c->tls, (size_t)n);
-        else if (n < 0 && n != AATS_E_MORE) aats_tls_feed_eof(c->tls);
+        if (n == AATS_E_MORE && c->opened && !c->left) break;
+        if (n > 0) {
+            c->recv_ns = aats_now_ns();
+            aats_tls_fed(c->tls, (size_t)n);
+        } else if (n < 0 && n != AATS_E_MORE) aats_tls_feed_eof(c->tls);
         if (!c->opened) {
             int up = aats_tls_handshake(c->tls);
             if (up == 1) {
@@ -74,9 +77,10 @@ static int pump_in(aats_conn_t *c)
         while (c->opened) {
             uint8_t *plain;
             size_t cap = c->face->room(c->self, c->link, &plain);
+            c->left = cap == 0;
             got = cap ? aats_tls_read(c->tls, plain, cap) : 0;
             if (got <= 0) break;
-            work += 1 + c->face->received(c->self, c->link, (size_t)got, recv_ns);
+            work += 1 + c->face->received(c->self, c->link, (size_t)got, c->recv_ns);
         }
         if (got < 0 || (n < 0 && n != AATS_E_MORE)) {
             char const *why = c->tcp.os_err ? aats_tcp_error(&c->tcp) : aats_tls_error(c->tls);
@@ -85,6 +89,7 @@ static int pump_in(aats_conn_t *c)
         }
         if (n <= 0) break;
         work++;
+        if ((size_t)n < room) break;
     }
     return work;
 }
@@ -112,9 +117,9 @@ int aats_conn_flush(aats_conn_t *c)
 
 int aats_conn_step(aats_conn_t *c)
 {
-    int want = c->face->want(c->self, c->link), work = 0;
+    int work = 0;
     if (!c->active) {
-        if (want == AATS_FEED_CLOSE) c->face->closed(c->self, c->link, "closed");
+        if (c->face->want(c->self, c->link) == AATS_FEED_CLOSE) c->face->closed(c->self, c->link, "closed");
         return 0;
     }
     int up = aats_tcp_connected(&c->tcp);
@@ -123,7 +128,7 @@ int aats_conn_step(aats_conn_t *c)
         return 1;
     }
     if (up == 0) {
-        if (want == AATS_FEED_CLOSE) end(c, "gave up connecting");
+        if (c->face->want(c->self, c->link) == AATS_FEED_CLOSE) end(c, "gave up connecting");
         return 0;
     }
     work += pump_in(c);

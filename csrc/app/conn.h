@@ -36,6 +36,8 @@ typedef struct {
     int link;
     int active; /* there is a socket */
     int opened; /* bytes can flow */
+    int left;   /* the step function had no room: TLS still holds bytes of an earlier read */
+    int64_t recv_ns; /* when the last read that brought something returned */
     aats_tcp_t tcp;
     aats_tls_t *tls;
 } aats_conn_t;

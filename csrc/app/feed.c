@@ -42,8 +42,6 @@ void feed_notice(aats_feed_t *f, int level, char const *fmt, ...)
     aats_mailbox_put(&f->out, AATS_MAIL_NOTICE, 0, (uint64_t)level, text, (size_t)n); /* a full mailbox loses lines, never data */
 }
 
-void feed_count(aats_feed_t *f, int counter, uint64_t n) { aats_add_relaxed(&f->view.md->counters[counter], n); }
-
 /* Without a seed each number is the system's (mask keys must not be guessed); with one, splitmix64, so that a run can be repeated. */
 uint64_t feed_random(aats_feed_t *f)
 {
@@ -69,7 +67,7 @@ static int set_up(aats_feed_t *f)
     f->msg.bids = calloc(AATS_MSG_LEVELS, sizeof(aats_level_t));
     f->msg.asks = calloc(AATS_MSG_LEVELS, sizeof(aats_level_t));
     int ok = f->names && f->syms && f->msg.bids && f->msg.asks;
-    for (int side = 0; side < 2; side++) ok &= (f->top[side] = calloc(f->view.level_max + 1, sizeof(aats_level_t))) != NULL;
+    for (int side = 0; side < 2; side++) ok &= (f->top[side] = calloc(f->view.level_max, sizeof(aats_level_t))) != NULL;
     for (int i = 0; i < AATS_LINK_MAX; i++) ok &= link_init(f, &f->links[i], i);
     for (int g = 0; g < AATS_LINK_MAX / 2; g++) f->carrier[g] = NONE;
     ok &= aats_mailbox_init(&f->in, 4096) == AATS_OK && aats_mailbox_init(&f->out, 4096) == AATS_OK;

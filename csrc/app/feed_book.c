@@ -187,13 +187,14 @@ static void replay(aats_feed_t *f, sym_t *s, int64_t recv_ns)
     }
 }
 
-void book_snapshot(aats_feed_t *f, sym_t *s, uint64_t ask_no, char const *text, size_t n, int64_t recv_ns)
+static void take_snapshot(aats_feed_t *f, sym_t *s, uint64_t ask_no, char const *text, size_t n, int64_t recv_ns)
 {
     if (s->gone || !s->asked_mono_ns || ask_no != s->ask_no) return; /* an answer to a question that nobody asks any more */
     s->asked_mono_ns = 0;
     aats_msg_t *m = &f->msg;
     int e = f->venue->parse(text, n, m);
     if (!e && m->kind != AATS_MSG_SNAPSHOT) e = AATS_E_SHAPE;
+    f->parsed_ns = feed_stamp(f);
     if (!e) e = aats_sync_snapshot(&s->sync, m->last_id, m->bids, m->bid_cnt, m->asks, m->ask_cnt, f->opts.snapshot_limit);
     if (e) {
         feed_count(f, AATS_MDC_SNAP_FAILED, 1);
@@ -206,6 +207,12 @@ void book_snapshot(aats_feed_t *f, sym_t *s, uint64_t ask_no, char const *text, 
         return;
     }
     replay(f, s, recv_ns);
+}
+
+void book_snapshot(aats_feed_t *f, sym_t *s, uint64_t ask_no, char const *text, size_t n, int64_t recv_ns)
+{
+    take_snapshot(f, s, ask_no, text, n, recv_ns);
+    f->parsed_ns = 0;
 }
 
 /* A few diffs that the book has already follow a snapshot or a change of links.  When they do not end, the book's id is from somewhere else
@@ -336,10 +343,11 @@ static void refused(aats_feed_t *f, link_t *l, aats_msg_t const *m)
     }
 }
 
-void book_message(aats_feed_t *f, link_t *l, char const *text, size_t n, int64_t recv_ns, int binary)
+static void message(aats_feed_t *f, link_t *l, char const *text, size_t n, int64_t recv_ns, int binary)
 {
     aats_msg_t *m = &f->msg;
     int e = feed_parse(f, text, n, binary, 0);
+    f->parsed_ns = feed_stamp(f);
     if (e) {
         unreadable(f, l, e);
         return;
@@ -369,4 +377,10 @@ void book_message(aats_feed_t *f, link_t *l, char const *text, size_t n, int64_t
         break;
     case AATS_MSG_AGG:   if (new_id(f, s, &s->agg_id, m->id, AATS_STREAM_AGG)) pub_trade(f, s, m, recv_ns); break;
     }
+}
+
+void book_message(aats_feed_t *f, link_t *l, char const *text, size_t n, int64_t recv_ns, int binary)
+{
+    message(f, l, text, n, recv_ns, binary);
+    f->parsed_ns = 0;
 }

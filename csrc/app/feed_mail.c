@@ -4,19 +4,34 @@
 #include <string.h>
 
 #include "app/feed_state.h"
+#include "proto/swar.h"
 #include "shm/directory.h"
 
 /* ---- names ---- */
 
-static uint32_t hash_name(char const *s, size_t n)
+/* A name in lower case as two words: its first 8 characters and its last 8, or the halves of a shorter one.  Names of up to 16 characters are the same if
+ * words and lengths are. */
+static name_key_t key_of(char const *s, size_t n)
 {
-    uint32_t h = 2166136261u;
-    for (size_t i = 0; i < n; i++) {
-        uint8_t c = (uint8_t)s[i];
-        if (c >= 'A' && c <= 'Z') c += 32;
-        h = (h ^ c) * 16777619u;
+    uint64_t first = 0, last = 0;
+    if (n >= 8) {
+        first = aats_swar_load8(s);
+        last = aats_swar_load8(s + n - 8);
+    } else if (n >= 4) {
+        uint32_t low, high;
+        memcpy(&low, s, 4);
+        memcpy(&high, s + n - 4, 4);
+        first = low | (uint64_t)high << 32;
+    } else {
+        for (size_t i = 0; i < n; i++) first |= (uint64_t)(uint8_t)s[i] << (8 * i);
     }
-    return h ^ (h >> 15);
+    return (name_key_t){aats_swar_lower(first), aats_swar_lower(last), (uint32_t)n, 0};
+}
+
+static uint32_t hash_of(name_key_t k)
+{
+    uint64_t const h = (k.first ^ (k.last + k.len) * 0x9e3779b97f4a7c15ULL) * 0xbf58476d1ce4e5b9ULL;
+    return (uint32_t)(h >> 32);
 }
 
 static int same_name(char const *have, char const *s, size_t n)
@@ -33,10 +48,13 @@ static int same_name(char const *have, char const *s, size_t n)
 sym_t *feed_find(aats_feed_t *f, char const *native, size_t n)
 {
     if (n >= AATS_SYMBOL_SZ) return NULL;
-    for (uint32_t at = hash_name(native, n);; at++) {
-        uint32_t i = f->names[at & f->names_mask];
-        if (!i) return NULL;
-        if (same_name(f->syms[i - 1].info.native, native, n)) return &f->syms[i - 1];
+    name_key_t const k = key_of(native, n);
+    for (uint32_t at = hash_of(k);; at++) {
+        name_key_t const *have = &f->names[at & f->names_mask];
+        if (!have->index) return NULL;
+        if (have->first != k.first || have->last != k.last || have->len != k.len) continue;
+        sym_t *s = &f->syms[have->index - 1];
+        if (n <= 16 || same_name(s->info.native, native, n)) return s;
     }
 }
 
@@ -83,9 +101,11 @@ static int new_symbol(aats_feed_t *f, aats_feed_symbol_t const *info, int group)
         return e;
     }
     aats_sync_init(&s->sync, aats_book_init(s->book_mem, f->opts.book_window, info->tick_i > 0 ? info->tick_i : 0));
-    uint32_t at = hash_name(info->native, strlen(info->native));
-    while (f->names[at & f->names_mask]) at++;
-    f->names[at & f->names_mask] = ++f->sym_cnt;
+    name_key_t key = key_of(info->native, strlen(info->native));
+    uint32_t at = hash_of(key);
+    while (f->names[at & f->names_mask].index) at++;
+    key.index = ++f->sym_cnt;
+    f->names[at & f->names_mask] = key;
     return (int)f->sym_cnt - 1;
 }
 

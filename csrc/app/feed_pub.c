@@ -9,23 +9,30 @@
 
 static void publish(aats_feed_t *f, aats_rec_t *r, aats_level_t const *bids, aats_level_t const *asks)
 {
-    r->pub_ns = f->clock ? f->clock() : f->now_ns;
+    aats_hist_t *const hists = f->view.hists;
+    r->pub_ns = feed_stamp(f);
     aats_md_publish(&f->writer, r, bids, asks);
-    if (r->recv_ns) aats_hist_record(&f->view.hists[AATS_HIST_MD_RECV_PUB], r->pub_ns - r->recv_ns);
-    if (r->recv_ns && r->exch_ns) aats_hist_record(&f->view.hists[AATS_HIST_MD_EXCH_RECV], r->recv_ns - r->exch_ns);
+    if (r->recv_ns) aats_hist_record(&hists[AATS_HIST_MD_RECV_PUB], r->pub_ns - r->recv_ns);
+    if (r->recv_ns && r->exch_ns) aats_hist_record(&hists[AATS_HIST_MD_EXCH_RECV], r->recv_ns - r->exch_ns);
+    if (r->recv_ns && r->parsed_ns) {
+        aats_hist_record(&hists[AATS_HIST_MD_RECV_PARSED], r->parsed_ns - r->recv_ns);
+        aats_hist_record(&hists[AATS_HIST_MD_PARSED_PUB], r->pub_ns - r->parsed_ns);
+    }
     if (f->sink) f->sink(f->sink_arg, r, bids, asks);
 }
 
 static aats_rec_t head_of(aats_feed_t *f, sym_t const *s, int kind, int64_t exch_ns, int64_t recv_ns)
 {
     link_t const *l = feed_carrier(f, s);
-    return (aats_rec_t){
-        .exch_ns = exch_ns, .recv_ns = recv_ns, .sym = (uint16_t)feed_index(f, s), .kind = (uint8_t)kind, .epoch = s->epoch,
-        .flags = s->valid ? AATS_F_VALID : 0, .why = s->valid ? 0 : s->why, .link = (uint8_t)(l ? l->index : 2 * s->group),
+    return (aats_rec_t){ /* every field: the compiler clears a whole struct with an instruction that takes longer than all of this */
+        .stamp = 0, .exch_ns = exch_ns, .recv_ns = recv_ns, .pub_ns = 0, .seq = 0, .rec = 0, .sym = (uint16_t)feed_index(f, s), .kind = (uint8_t)kind,
+        .flags = s->valid ? AATS_F_VALID : 0, .bid_len = 0, .ask_len = 0, .epoch = s->epoch, .why = s->valid ? 0 : s->why, .side = 0,
+        .link = (uint8_t)(l ? l->index : 2 * s->group), .pad0 = 0, .px_i = 0, .qty_i = 0, .aux = 0, .parsed_ns = f->parsed_ns,
     };
 }
 
-/* Every rule of feed.h on when a book is good, in one place; 0 is good. */
+/* Every rule of feed.h on when a book is good, in one place, but whether it is crossed: that is seen where its levels are (a book whose best levels have
+ * not moved has not crossed).  0 is good. */
 static uint8_t verdict(aats_feed_t *f, sym_t const *s)
 {
     link_t const *l = feed_carrier(f, s);
@@ -33,8 +40,7 @@ static uint8_t verdict(aats_feed_t *f, sym_t const *s)
     if (f->stopping || !l || l->phase != LINK_OPEN) return AATS_WHY_LINK_DOWN;
     if (s->halted) return AATS_WHY_HALTED;
     if (!s->sync.live) return s->lost_why;
-    if (aats_book_crossed(s->sync.book)) return AATS_WHY_CROSSED;
-    return s->suspect;
+    return s->suspect && aats_book_crossed(s->sync.book) ? AATS_WHY_CROSSED : s->suspect;
 }
 
 /* fuse puts a newer best bid/ask over a copy of the levels: nothing better than it may stay, its own price takes its quantity. */
@@ -56,13 +62,14 @@ static size_t fuse(aats_level_t *levels, size_t cnt, size_t cap, int side, aats_
 }
 
 /* The levels to publish, in f->top: the book's, as deep as asked for, as far as they are certain, fused if that is on and the best
- * bid/ask is newer.  A first quote is the book alone, so that its seq tells where level changes begin. */
-static void take_top(aats_feed_t *f, sym_t *s, int first, size_t cnt[2], int *fused)
+ * bid/ask is newer.  A first quote is the book alone, so that its seq tells where level changes begin.  Returns 0 if the book is crossed. */
+static int take_top(aats_feed_t *f, sym_t *s, int first, size_t cnt[2], int *fused)
 {
     size_t n = s->info.level_num;
     int fusing = f->opts.fuse_bbo && s->bbo_id > s->sync.id && !first;
+    for (int side = 0; side < 2; side++) cnt[side] = aats_book_take(s->sync.book, side, n, f->top[side]);
+    if (cnt[0] && cnt[1] && f->top[AATS_BID][0].px_i >= f->top[AATS_ASK][0].px_i) return 0;
     for (int side = 0; side < 2; side++) {
-        cnt[side] = aats_book_take(s->sync.book, side, n, f->top[side]);
         cnt[side] = aats_sync_known(&s->sync, side, f->top[side], cnt[side]);
         if (fusing) cnt[side] = fuse(f->top[side], cnt[side], n, side, s->bbo[side]);
     }
@@ -74,12 +81,18 @@ static void take_top(aats_feed_t *f, sym_t *s, int first, size_t cnt[2], int *fu
         fusing = 0;
     }
     *fused = fusing;
+    return 1;
 }
 
+/* Level by level, best first: where two books differ they mostly do so at once. */
 static int same_as_told(aats_feed_t const *f, sym_t const *s, size_t const cnt[2])
 {
-    for (int side = 0; side < 2; side++)
-        if (cnt[side] != s->told_cnt[side] || memcmp(f->top[side], s->told[side], cnt[side] * sizeof(aats_level_t))) return 0;
+    for (int side = 0; side < 2; side++) {
+        aats_level_t const *a = f->top[side], *b = s->told[side];
+        if (cnt[side] != s->told_cnt[side]) return 0;
+        for (size_t i = 0; i < cnt[side]; i++)
+            if (a[i].px_i != b[i].px_i || a[i].qty_i != b[i].qty_i) return 0;
+    }
     return 1;
 }
 
@@ -122,8 +135,7 @@ static void judge(aats_feed_t *f, sym_t *s, int64_t exch_ns, int64_t recv_ns, in
         int was_fused = (s->told_flags & AATS_F_FUSED) != 0;
         int fusing = was_fused || (f->opts.fuse_bbo && s->bbo_id > s->sync.id);
         if (!first && !moved && !fusing && !aats_book_moved(s->sync.book)) return;
-        take_top(f, s, first, cnt, &fused);
-        why = see_horizon(f, s, cnt);
+        why = take_top(f, s, first, cnt, &fused) ? see_horizon(f, s, cnt) : AATS_WHY_CROSSED;
     }
     if (why) {
         if (s->valid || s->why != why) tell_state(f, s, why, exch_ns, recv_ns);
@@ -138,7 +150,9 @@ static void judge(aats_feed_t *f, sym_t *s, int64_t exch_ns, int64_t recv_ns, in
     s->why = 0;
     s->reloaded = 0;
     for (int side = 0; side < 2; side++) {
-        memcpy(s->told[side], f->top[side], cnt[side] * sizeof(aats_level_t));
+        aats_level_t *const now = f->top[side];
+        f->top[side] = s->told[side];
+        s->told[side] = now;
         s->told_cnt[side] = cnt[side];
     }
     aats_rec_t r = head_of(f, s, AATS_REC_QUOTE, exch_ns, recv_ns);
@@ -148,7 +162,7 @@ static void judge(aats_feed_t *f, sym_t *s, int64_t exch_ns, int64_t recv_ns, in
     r.ask_len = (uint16_t)cnt[AATS_ASK];
     s->told_seq = r.seq;
     s->told_flags = r.flags & AATS_F_FUSED;
-    publish(f, &r, f->top[AATS_BID], f->top[AATS_ASK]);
+    publish(f, &r, s->told[AATS_BID], s->told[AATS_ASK]);
     if (!was_valid) {
         aats_dir_set_state(&f->view, feed_index(f, s), AATS_DIR_LIVE);
         aats_add_relaxed(&f->view.dir[feed_index(f, s)].syncs, 1);

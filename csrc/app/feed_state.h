@@ -3,6 +3,7 @@
 #define AATS_APP_FEED_STATE_H
 
 #include "app/feed.h"
+#include "base/atomics.h"
 #include "book/sync.h"
 #include "proto/ws.h"
 #include "shm/publish.h"
@@ -51,7 +52,7 @@ typedef struct {
     unsigned restarted; /* AATS_STREAM_*: the stream began anew, its ids may have, too */
     int trades_behind;  /* trades in a row that were seen already */
     aats_level_t bbo[2];
-    aats_level_t *told[2]; /* levels as last published, level_max a side */
+    aats_level_t *told[2]; /* levels as last published, level_max a side; changes places with the feed's `top` */
     size_t told_cnt[2];
     uint64_t told_seq;
     uint8_t told_flags;
@@ -103,6 +104,13 @@ typedef struct {
     sub_t *subs;           /* dir_cap */
 } link_t;
 
+/* An entry of the table of native names, see feed_find. */
+typedef struct {
+    uint64_t first, last;
+    uint32_t len;
+    uint32_t index; /* of the symbol, + 1; 0: free */
+} name_key_t;
+
 struct aats_feed {
     aats_feed_opts_t opts;
     aats_venue_t const *venue;
@@ -115,6 +123,7 @@ struct aats_feed {
     int64_t (*clock)(void);
 
     int64_t now_ns, mono_ns; /* of this pass */
+    int64_t parsed_ns;       /* when the message that is being applied had been read; 0: nothing of the venue's is */
     int64_t last_mono_ns;    /* of the pass before, 0: none */
     int64_t tick_mono_ns;    /* when timers are looked at next */
     char address[64];        /* of the venue, as resolved */
@@ -128,7 +137,7 @@ struct aats_feed {
     int carrier[AATS_LINK_MAX / 2]; /* link that carries a group, NONE */
     sym_t *syms;
     uint32_t sym_cnt;
-    uint32_t *names;      /* open hash of native names: index + 1 */
+    name_key_t *names;    /* open hash of native names */
     uint32_t names_mask;
     aats_msg_t msg;
     aats_level_t *top[2]; /* level_max each: the book about to be published */
@@ -136,9 +145,12 @@ struct aats_feed {
 
 /* feed.c */
 void feed_notice(aats_feed_t *f, int level, char const *fmt, ...) __attribute__((format(printf, 3, 4)));
-void feed_count(aats_feed_t *f, int counter, uint64_t n);
+static inline void feed_count(aats_feed_t *f, int counter, uint64_t n) { aats_add_relaxed(&f->view.md->counters[counter], n); }
 uint64_t feed_random(aats_feed_t *f);
 int64_t feed_jitter(aats_feed_t *f, int64_t ns); /* in [ns/2, ns] */
+
+/* feed_stamp is the time of a record's stamp: the host's clock, without one the time of the pass. */
+static inline int64_t feed_stamp(aats_feed_t const *f) { return f->clock ? f->clock() : f->now_ns; }
 
 /* feed_parse reads a message, or one part of a binary frame, into f->msg. */
 static inline int feed_parse(aats_feed_t *f, char const *text, size_t n, int binary, uint32_t part)

@@ -232,14 +232,16 @@ int link_process(aats_feed_t *f, link_t *l, int64_t recv_ns)
         }
         at += frame.frame_sz;
         if (e == 0) continue;
-        feed_count(f, AATS_MDC_FRAMES, 1);
-        aats_add_relaxed(&f->view.md->links[l->index].frames, 1);
         take_message(f, l, &m, recv_ns);
         if (f->sink) f->sink(f->sink_arg, NULL, NULL, NULL);
         cnt++;
     }
+    if (cnt > 0) {
+        feed_count(f, AATS_MDC_FRAMES, (uint64_t)cnt);
+        aats_add_relaxed(&f->view.md->links[l->index].frames, (uint64_t)cnt);
+    }
     if (l->phase != LINK_OPEN && l->phase != LINK_UPGRADING) at = l->rx_len;
-    memmove(l->rx, l->rx + at, l->rx_len - at);
+    if (at > 0) memmove(l->rx, l->rx + at, l->rx_len - at);
     l->rx_len -= at;
     if (l->rx_len == l->rx_cap && !grow_in(l, l->rx_cap * 2)) link_fail(f, l, AATS_WS_TOO_LONG, "no memory for its message");
     return cnt;

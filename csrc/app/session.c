@@ -73,10 +73,25 @@ void session_last(aats_session_t *s, char const *fmt, ...)
     va_end(args);
 }
 
-/* Without a seed each number is the system's (mask keys must not be guessed); with one, splitmix64, so that a run can be repeated. */
+#define SPARE (sizeof s->spare / sizeof s->spare[0])
+
+void session_random_ahead(aats_session_t *s)
+{
+    size_t const want = (SPARE - s->spare_cnt) * sizeof s->spare[0];
+    if (s->opts.seed || s->spare_cnt >= SPARE / 2) return;
+    if (getrandom(s->spare + s->spare_cnt, want, GRND_NONBLOCK) == (ssize_t)want) s->spare_cnt = SPARE;
+}
+
+/* Without a seed each number is the system's, and given out once (mask keys must not be guessed); with one, splitmix64, so that a run can be repeated. */
 uint64_t session_random(aats_session_t *s)
 {
     uint64_t z = 0;
+    if (!s->spare_cnt) session_random_ahead(s);
+    if (s->spare_cnt) {
+        z = s->spare[--s->spare_cnt];
+        s->spare[s->spare_cnt] = 0;
+        return z;
+    }
     if (!s->opts.seed && getrandom(&z, sizeof z, 0) == (ssize_t)sizeof z) return z;
     z = s->rng += 0x9e3779b97f4a7c15ULL;
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
@@ -256,6 +271,7 @@ int aats_session_begin(aats_session_t *s, int64_t now_ns, int64_t mono_ns)
         conn_tick(s);
         ask_tick(s);
         extra_tick(s);
+        session_random_ahead(s);
         if (s->unsure || s->stray_cnt || s->stage != STAGE_READY || mono_ns >= s->glance_mono_ns) s->known_look = 1;
     }
     if (s->known_look || s->dirty_cnt) way_tick(s);

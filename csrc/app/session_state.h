@@ -138,6 +138,8 @@ struct aats_session {
     int64_t tick_mono_ns;    /* when timers are looked at next */
     int stalled;             /* the timers of this pass were left out */
     uint64_t rng;
+    uint64_t spare[32];      /* random words of the system not used yet: one call of the kernel for many frames */
+    uint32_t spare_cnt;
     char address[64];
     int64_t address_mono_ns;
     aats_mailbox_t in, out;
@@ -243,6 +245,7 @@ void session_notice(aats_session_t *s, int level, char const *fmt, ...) __attrib
 void session_hide_key(aats_session_t const *s, char *text);
 void session_last(aats_session_t *s, char const *fmt, ...) __attribute__((format(printf, 2, 3)));
 uint64_t session_random(aats_session_t *s);
+void session_random_ahead(aats_session_t *s); /* makes the next one cheap: while nothing else is to be done */
 int64_t session_jitter(aats_session_t *s, int64_t ns); /* in [ns/2, ns] */
 int session_grow(void **array, uint32_t *cap, uint32_t need, size_t each);
 uint32_t session_sym(aats_session_t *s, aats_rules_t const *rules); /* its index, entered if it is new; NONE: no memory */

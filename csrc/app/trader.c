@@ -267,12 +267,14 @@ int aats_trader_send(aats_trader_t *t, aats_order_req_t const *req, int64_t now_
     sl->counted = t->gate != NULL;
     sl->recv_ns = req->recv_ns;
     sl->delivered_ns = req->delivered_ns;
-    aats_trader_queue_put(t, evs, begin(&sl->m, &o, msg, evs), slot, 0);
+    int const cnt = begin(&sl->m, &o, msg, evs);
     if (aats_trader_must_wait(t, s->gate, AATS_OC_NONE)) {
+        aats_trader_queue_put(t, evs, cnt, slot, 0);
         aats_trader_wait(t, slot, AATS_OC_NOT_CONNECTED);
         return AATS_OK;
     }
     code = aats_trader_go(t, slot, why, sizeof why);
+    aats_trader_queue_put(t, evs, cnt, slot, 0); /* Created is shown and counted behind the bytes: whoever is told of the order is told in this order */
     if (code == AATS_OK) aats_trader_sent(t, slot);
     else if (aats_trader_must_wait(t, s->gate, code)) aats_trader_wait(t, slot, code);
     else aats_trader_refuse(t, slot, code, why);

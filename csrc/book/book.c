@@ -106,15 +106,9 @@ int aats_book_apply(aats_book_t *book, int side_id, aats_level_t const *levels, 
 {
     if (side_id != AATS_BID && side_id != AATS_ASK) return AATS_E_ARG;
     if (book->broken) return AATS_E_NOMEM;
-    aats_side_t *side = &book->side[side_id];
-    for (size_t i = 0; i < cnt; i++) {
-        if (__builtin_expect(levels[i].qty_i < 0, 0)) return AATS_E_ARG;
-        if (__builtin_expect(aats_side_set(side, aats_side_key(side, levels[i].px_i), levels[i].qty_i) != AATS_OK, 0)) {
-            book->broken = 1;
-            return AATS_E_NOMEM;
-        }
-    }
-    return AATS_OK;
+    int const code = aats_side_apply(&book->side[side_id], levels, cnt);
+    if (code == AATS_E_NOMEM) book->broken = 1;
+    return code;
 }
 
 int aats_book_set(aats_book_t *book, int side, int64_t px_i, int64_t qty_i)

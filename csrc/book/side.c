@@ -141,3 +141,51 @@ int aats_side_set_far(aats_side_t *side, int64_t key, int64_t qty)
     side->stray += win->lim && key >= (int64_t)win->key0 && !aats_window_on_grid(win, key);
     return ++side->miss < AATS_BOOK_MISS_MAX ? AATS_OK : settle(side);
 }
+
+int aats_side_apply(aats_side_t *side, aats_level_t const *levels, size_t cnt)
+{
+    aats_window_t *const win = &side->win;
+    size_t i = 0;
+    while (i < cnt) {
+        /* as aats_window_index has it; none of these changes before a level without an entry comes */
+        uint64_t const key0 = win->key0, inv = win->inv, lim = win->lim;
+        uint32_t const shift = win->shift;
+        int64_t const mask = side->mask, fence = side->fence;
+        int64_t *const qtys = win->qty;
+        uint64_t *const l0 = win->l0;
+        uint32_t moved = 0, levels_there = win->cnt, word = UINT32_MAX;
+        uint64_t bits = 0, before = 0, idx = 0;
+        int64_t qty = 0, key = 0;
+        for (; i < cnt; i++) {
+            qty = levels[i].qty_i;
+            key = levels[i].px_i ^ mask;
+            uint64_t const n = ((uint64_t)key - key0) * inv;
+            idx = n >> shift | n << (-shift & 63);
+            if (__builtin_expect(idx >= lim || qty < 0, 0)) break;
+            int64_t const old = qtys[idx];
+            qtys[idx] = qty;
+            if ((uint32_t)(idx >> 6) != word) {
+                if (word != UINT32_MAX) {
+                    l0[word] = bits;
+                    if ((before == 0) != (bits == 0)) aats_window_storey(win, word, bits != 0);
+                }
+                word = (uint32_t)(idx >> 6);
+                bits = before = l0[word];
+            }
+            bits = (bits & ~(1ull << (idx & 63))) | (uint64_t)(qty != 0) << (idx & 63);
+            levels_there += (uint32_t)(qty != 0) - (uint32_t)(old != 0);
+            moved |= (uint32_t)(key >= fence) & (uint32_t)(qty != old);
+        }
+        if (word != UINT32_MAX) {
+            l0[word] = bits;
+            if ((before == 0) != (bits == 0)) aats_window_storey(win, word, bits != 0);
+        }
+        win->cnt = levels_there;
+        side->moved |= moved;
+        if (i == cnt) break;
+        if (qty < 0) return AATS_E_ARG;
+        if (aats_side_set_far(side, key, qty) != AATS_OK) return AATS_E_NOMEM;
+        i++;
+    }
+    return AATS_OK;
+}

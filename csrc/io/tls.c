@@ -27,6 +27,7 @@
 
 size_t aats_tls_room(aats_tls_t *t, uint8_t **at)
 {
+    if (t->in_at == t->in_end) t->in_at = t->in_end = 0;
     if (t->in_at > 0) {
         memmove(t->in, t->in + t->in_at, t->in_end - t->in_at);
         t->in_end -= t->in_at;
@@ -84,11 +85,11 @@ static size_t out_room(aats_tls_t *t)
 
 static size_t in_take(aats_tls_t *t, void *dst, size_t cap)
 {
-    size_t n = t->in_end - t->in_at;
+    size_t n = (t->in_limit > 0 ? t->in_limit : t->in_end) - t->in_at;
     if (n > cap) n = cap;
     memcpy(dst, t->in + t->in_at, n);
     t->in_at += n;
-    if (t->in_at == t->in_end) t->in_at = t->in_end = 0;
+    if (t->in_at == t->in_end && t->in_limit == 0) t->in_at = t->in_end = 0;
     return n;
 }
 
@@ -155,8 +156,10 @@ static BIO *bio_new(aats_tls_t *t)
 
 static aats_tls_t *conn_new(char const *host)
 {
-    aats_tls_t *t = calloc(1, sizeof *t);
-    if (t != NULL) memcpy(t->host, host, strlen(host));
+    aats_tls_t *t = aligned_alloc(_Alignof(aats_tls_t), sizeof *t);
+    if (t == NULL) return NULL;
+    memset(t, 0, sizeof *t);
+    memcpy(t->host, host, strlen(host));
     return t;
 }
 
@@ -214,6 +217,7 @@ int aats_tls_open_plain(aats_tls_t **out, char const *host)
 void aats_tls_close(aats_tls_t *t)
 {
     if (t == NULL) return;
+    tls_record_fini(t);
     SSL_free(t->ssl);
     free(t);
 }
@@ -242,11 +246,12 @@ static int fail_proto(aats_tls_t *t)
     return t->fail = AATS_E_PROTO;
 }
 
-static int fail_closed(aats_tls_t *t)
+int aats_tls_fail_closed(aats_tls_t *t)
 {
     char const *how = "closed the connection";
     if (t->ssl != NULL) {
-        int const half = strcmp(SSL_rstate_string(t->ssl), "RB") == 0 || SSL_has_pending(t->ssl);
+        int half = strcmp(SSL_rstate_string(t->ssl), "RB") == 0 || SSL_has_pending(t->ssl);
+        if (t->rec.state != TLS_RECORD_NONE) half = t->in_end > t->in_at;
         if (SSL_get_shutdown(t->ssl) & SSL_RECEIVED_SHUTDOWN) how = "ended the TLS session (close_notify)";
         else if (half)                                        how = "closed the connection in the middle of a TLS record";
         else if (!t->up)                                      how = "closed the connection in the TLS handshake";
@@ -256,13 +261,12 @@ static int fail_closed(aats_tls_t *t)
     return t->fail = AATS_E_CLOSED;
 }
 
-/* settle turns the result of an SSL_* call that did not succeed into 0 (go on later) or the code that stays. */
-static int settle(aats_tls_t *t, int ret)
+int aats_tls_settle(aats_tls_t *t, int ret)
 {
     switch (SSL_get_error(t->ssl, ret)) {
-        case SSL_ERROR_WANT_READ:   return t->eof ? fail_closed(t) : 0;
+        case SSL_ERROR_WANT_READ:   return t->eof ? aats_tls_fail_closed(t) : 0;
         case SSL_ERROR_WANT_WRITE:  return 0;
-        case SSL_ERROR_ZERO_RETURN: return fail_closed(t);
+        case SSL_ERROR_ZERO_RETURN: return aats_tls_fail_closed(t);
         default:                    return t->cert_err != 0 ? fail_cert(t) : fail_proto(t);
     }
 }
@@ -277,8 +281,9 @@ int aats_tls_handshake(aats_tls_t *t)
     if (t->up) return 1;
     ERR_clear_error();
     int const ret = SSL_do_handshake(t->ssl);
-    if (ret != 1) return settle(t, ret);
+    if (ret != 1) return aats_tls_settle(t, ret);
     t->up = 1;
+    tls_record_begin(t);
     return 1;
 }
 
@@ -293,7 +298,12 @@ int aats_tls_read(aats_tls_t *t, void *out, size_t cap)
     if (t->ssl == NULL) {
         got = in_take(t, dst, cap);
         if (got > 0 || !t->eof || t->in_end > 0) return (int)got;
-        return fail_closed(t);
+        return aats_tls_fail_closed(t);
+    }
+    if (t->rec.state != TLS_RECORD_NONE) {
+        int const code = tls_record_read(t, dst, cap, &got);
+        if (got > 0 || code != AATS_OK) return got > 0 ? (int)got : code;
+        if (t->rec.state != TLS_RECORD_NONE) return 0;
     }
     ERR_clear_error();
     while (got < cap) {
@@ -303,7 +313,7 @@ int aats_tls_read(aats_tls_t *t, void *out, size_t cap)
             got += (size_t)ret;
             continue;
         }
-        int const code = settle(t, ret); /* stays in t->fail: told now, or after the bytes before it */
+        int const code = aats_tls_settle(t, ret); /* stays in t->fail: told now, or after the bytes before it */
         if (got == 0) return code;
         break;
     }
@@ -330,7 +340,7 @@ int aats_tls_write(aats_tls_t *t, void const *bytes, size_t n)
         }
         int const ret = SSL_write(t->ssl, src + put, (int)part);
         if (ret <= 0) {
-            int const code = settle(t, ret);
+            int const code = aats_tls_settle(t, ret);
             if (code != 0) return code; /* what was taken before is encrypted, but the connection is dead */
             break;
         }

@@ -1,9 +1,10 @@
-/* tls_priv.h -- what tls.c (connections) and tls_ctx.c (trust, sessions) share; for nobody else. */
+/* tls_priv.h -- what tls.c (connections), tls_ctx.c (trust, sessions) and tls_record.c (records received without OpenSSL) share; for nobody else. */
 #ifndef AATS_IO_TLS_PRIV_H
 #define AATS_IO_TLS_PRIV_H
 
 #include <openssl/ssl.h>
 
+#include "io/gcm.h"
 #include "io/tls.h"
 
 #define TLS_SESSION_MAX 8   /* hosts of which a context remembers the last session */
@@ -21,6 +22,24 @@ struct aats_tls_ctx {
     char trust[256]; /* for sentences: the CA file, or "the system's certificates" */
 };
 
+enum { TLS_RECORD_NONE = 0, TLS_RECORD_WATCHING = 1, TLS_RECORD_OWN = 2 };
+
+/* What tls_record.c knows of a connection. */
+typedef struct {
+    int state;          /* TLS_RECORD_*: who reads records */
+    int quiet;          /* records in a row that carried nothing */
+    size_t secret_len;  /* of the server's traffic secret: 32 (SHA-256) or 48 */
+    uint8_t secret[48];
+    uint8_t iv[12];
+    uint64_t seq;       /* number of the next record */
+    size_t waits;       /* plain bytes at in[in_at] that had no room yet */
+    size_t after;       /* bytes of their record behind them */
+    uint8_t head[5];    /* of a handshake message that comes in pieces */
+    uint32_t head_len;
+    uint32_t skip;      /* bytes of a ticket still to come */
+    aats_gcm_t gcm;
+} tls_record_t;
+
 struct aats_tls {
     SSL *ssl; /* NULL: plain */
     aats_tls_ctx_t *ctx;
@@ -31,7 +50,9 @@ struct aats_tls {
     int cert_err; /* X509_V_ERR_*: the first fault in the peer's chain, 0 for none */
     int cert_depth;
     size_t in_at, in_end;   /* in[in_at..in_end) is fed and not yet read */
+    size_t in_limit;        /* OpenSSL may read up to here; 0: all */
     size_t out_at, out_end; /* out[out_at..out_end) is pending */
+    tls_record_t rec;
     char host[AATS_TLS_HOST_SZ];
     char subject[TLS_NAME_SZ];
     char issuer[TLS_NAME_SZ];
@@ -43,6 +64,20 @@ struct aats_tls {
 
 /* aats_tls_session_take gives up the session last seen with `host`: it is the caller's to free.  NULL for none. */
 SSL_SESSION *aats_tls_session_take(aats_tls_ctx_t *ctx, char const *host);
+
+/* aats_tls_settle turns the result of an SSL_* call that did not succeed into 0 (go on later) or the code that stays; aats_tls_fail_closed says how the
+ * peer ended it. */
+int aats_tls_settle(aats_tls_t *t, int ret);
+int aats_tls_fail_closed(aats_tls_t *t);
+
+/* tls_record_secret takes what OpenSSL tells a key log; tls_record_begin is called when the handshake is done; tls_record_fini wipes the keys. */
+void tls_record_secret(SSL const *ssl, char const *line);
+void tls_record_begin(aats_tls_t *t);
+void tls_record_fini(aats_tls_t *t);
+
+/* tls_record_read adds plain bytes to dst, *got of them so far, until cap is full or there is no whole record.  AATS_OK, or the code that stays.  Where
+ * rec.state is TLS_RECORD_NONE afterwards, OpenSSL reads. */
+int tls_record_read(aats_tls_t *t, uint8_t *dst, size_t cap, size_t *got);
 
 /* aats_tls_reason returns OpenSSL's last error in words, and empties its queue. */
 char const *aats_tls_reason(void);

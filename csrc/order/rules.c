@@ -19,11 +19,31 @@ typedef unsigned __int128 u128;
 #define SHOWN_MAX  48         /* characters of a strategy's own text that a sentence repeats */
 #define POWER_MAX  100000     /* a written exponent beyond this moves every digit out of sight */
 
-static u128 pow10_u(int n)
+/* n is at most EXP_MAX */
+static uint64_t pow10_u(int n)
 {
-    u128 v = 1;
-    while (n-- > 0) v *= 10;
-    return v;
+    static uint64_t const OF[EXP_MAX + 1] = {
+        1,
+        10,
+        100,
+        1000,
+        10000,
+        100000,
+        1000000,
+        10000000,
+        100000000,
+        1000000000,
+        10000000000,
+        100000000000,
+        1000000000000,
+        10000000000000,
+        100000000000000,
+        1000000000000000,
+        10000000000000000,
+        100000000000000000,
+        1000000000000000000,
+    };
+    return OF[n];
 }
 
 /* ---- sentences ---- */
@@ -112,6 +132,24 @@ static int bits_of(u128 v)
     return high != 0 ? 128 - __builtin_clzll(high) : low != 0 ? 64 - __builtin_clzll(low) : 0;
 }
 
+/* Divides num by unit: the compiler's division of 128 bits takes five times as long as a guess that is put right.  The guess is the quotient in doubles; below
+ * 2^52 it is wrong by 3 at most, so that the product is below num + 3 * unit, and fits. */
+static u128 divide(u128 num, u128 unit, double guess, u128 *rest)
+{
+    if (!(guess < 4503599627370496.0) || bits_of(unit) > 120) {
+        *rest = num % unit;
+        return num / unit;
+    }
+    u128 q = (u128)(uint64_t)guess, product = q * unit;
+    while (product > num) product -= unit, q--;
+    while (num - product >= unit) product += unit, q++;
+    *rest = num - product;
+    return q;
+}
+
+/* Whether part is one NEARth of num at most. */
+static int is_near(u128 part, u128 num) { return bits_of(part) <= 97 ? part * NEAR <= num : part <= num / NEAR; }
+
 /* Places f >= 0, by its bits: f = num / 2^shift at 10^exp.  0, or AATS_E_RANGE. */
 static int place_float(double f, grid_t const *g, spot_t *spot)
 {
@@ -120,7 +158,8 @@ static int place_float(double f, grid_t const *g, spot_t *spot)
     e -= 53;
     *spot = (spot_t){.exact = 1};
     if (m == 0) return AATS_OK;
-    while (m % 2 == 0) m /= 2, e++;
+    int const zeros = __builtin_ctzll(m);
+    m >>= zeros, e += zeros;
 
     u128 num = (u128)m * pow10_u(g->exp < 0 ? -g->exp : 0); /* below 2^113 */
     u128 unit = (u128)g->step * pow10_u(g->exp > 0 ? g->exp : 0);
@@ -134,12 +173,14 @@ static int place_float(double f, grid_t const *g, spot_t *spot)
         unit <<= -e;
     }
 
-    u128 const steps = num / unit, rest = num % unit, leeway = num / NEAR;
-    if (steps >= (u128)INT64_MAX / (u128)g->step) return AATS_E_RANGE; /* the multiple above fits too */
+    double const scaled = g->exp < 0 ? f * (double)pow10_u(-g->exp) : f / (double)pow10_u(g->exp);
+    u128 rest;
+    u128 const steps = divide(num, unit, scaled / (double)g->step, &rest);
+    if (steps >= (uint64_t)INT64_MAX / (uint64_t)g->step) return AATS_E_RANGE; /* the multiple above fits too */
     spot->below = (int64_t)steps * g->step;
     spot->exact = rest == 0;
-    spot->near_below = rest <= leeway && rest <= unit - rest;
-    spot->near_above = unit - rest <= leeway && rest > unit - rest;
+    spot->near_below = rest <= unit - rest && is_near(rest, num);
+    spot->near_above = rest > unit - rest && is_near(unit - rest, num);
     return AATS_OK;
 }
 
@@ -296,22 +337,14 @@ static int64_t as_given(aats_given_t const *given, int exp)
     return rc != AATS_OK ? 0 : spot.below + (spot.near_above ? 1 : 0);
 }
 
-int aats_rules_fit(aats_rules_t const *r, int side, int tif, aats_given_t const *px, aats_given_t const *qty,
-                   int64_t reference_px_i, int strict, int64_t *px_i, int64_t *qty_i, int *fitted, char *msg, size_t msg_sz)
+/* Fits both; *px_i and *qty_i stay below 0 where it does not come to them. */
+static int fit(aats_rules_t const *r, int side, int market, aats_given_t const *px, aats_given_t const *qty, int64_t reference_px_i, int strict, int64_t *px_i,
+               int64_t *qty_i, int *fitted, note_t *note)
 {
-    note_t note = {.at = msg, .sz = msg != NULL ? msg_sz : 0};
-    int const market = tif == AATS_TIF_MARKET, sell = side == AATS_SIDE_SELL;
+    int const sell = side == AATS_SIDE_SELL;
     int moved = 0, code;
-    *px_i = *qty_i = 0;
-    *fitted = 0;
-    restart(&note);
-    if (side != AATS_SIDE_BUY && side != AATS_SIDE_SELL) return AATS_E_ARG;
-    if (tif < AATS_TIF_IOC || tif > AATS_TIF_MARKET) return AATS_E_ARG;
-    if (r->px_exp < -EXP_MAX || r->px_exp > EXP_MAX || r->qty_exp < -EXP_MAX || r->qty_exp > EXP_MAX) return AATS_E_ARG;
-    *px_i = market ? 0 : as_given(px, r->px_exp);
-    *qty_i = as_given(qty, r->qty_exp);
     if (r->halted) {
-        say(&note, "%s takes no orders now", r->symbol);
+        say(note, "%s takes no orders now", r->symbol);
         return AATS_OC_HALTED;
     }
 
@@ -320,28 +353,47 @@ int aats_rules_fit(aats_rules_t const *r, int side, int tif, aats_given_t const 
     grid_t const prices = {"price", "tick", r->px_exp, r->tick_i > 0 ? r->tick_i : 1, sell, AATS_OC_OFF_TICK};
 
     if (qty->kind == AATS_GIVEN_NONE) {
-        say(&note, "no size");
+        say(note, "no size");
         return AATS_OC_SIZE_RANGE;
     }
-    code = put_on(&sizes, qty, strict, qty_i, &moved, &note);
+    code = put_on(&sizes, qty, strict, qty_i, &moved, note);
     if (code != AATS_OC_NONE) return code;
     int64_t const qty_min = market ? most(r->min_qty_i, r->market_min_qty_i) : r->min_qty_i;
     int64_t const qty_max = market ? least(r->max_qty_i, r->market_max_qty_i) : r->max_qty_i;
-    code = within(&sizes, qty, *qty_i, qty_min, qty_max, AATS_OC_SIZE_RANGE, &note);
+    code = within(&sizes, qty, *qty_i, qty_min, qty_max, AATS_OC_SIZE_RANGE, note);
     if (code != AATS_OC_NONE) return code;
 
     if (!market && px->kind == AATS_GIVEN_NONE) {
-        restart(&note);
-        say(&note, "no price: only a market order goes without");
+        restart(note);
+        say(note, "no price: only a market order goes without");
         return AATS_OC_PRICE_RANGE;
     }
     if (!market) {
-        code = put_on(&prices, px, strict, px_i, &moved, &note);
-        if (code == AATS_OC_NONE) code = within(&prices, px, *px_i, r->min_px_i, r->max_px_i, AATS_OC_PRICE_RANGE, &note);
-        if (code == AATS_OC_NONE) code = in_band(r, side, *px_i, reference_px_i, &note);
+        code = put_on(&prices, px, strict, px_i, &moved, note);
+        if (code == AATS_OC_NONE) code = within(&prices, px, *px_i, r->min_px_i, r->max_px_i, AATS_OC_PRICE_RANGE, note);
+        if (code == AATS_OC_NONE) code = in_band(r, side, *px_i, reference_px_i, note);
         if (code != AATS_OC_NONE) return code;
     }
-    code = worth(r, market, market ? reference_px_i : *px_i, *qty_i, &note);
+    code = worth(r, market, market ? reference_px_i : *px_i, *qty_i, note);
     *fitted = code == AATS_OC_NONE && moved;
+    return code;
+}
+
+int aats_rules_fit(aats_rules_t const *r, int side, int tif, aats_given_t const *px, aats_given_t const *qty,
+                   int64_t reference_px_i, int strict, int64_t *px_i, int64_t *qty_i, int *fitted, char *msg, size_t msg_sz)
+{
+    note_t note = {.at = msg, .sz = msg != NULL ? msg_sz : 0};
+    int const market = tif == AATS_TIF_MARKET;
+    *px_i = *qty_i = 0;
+    *fitted = 0;
+    restart(&note);
+    if (side != AATS_SIDE_BUY && side != AATS_SIDE_SELL) return AATS_E_ARG;
+    if (tif < AATS_TIF_IOC || tif > AATS_TIF_MARKET) return AATS_E_ARG;
+    if (r->px_exp < -EXP_MAX || r->px_exp > EXP_MAX || r->qty_exp < -EXP_MAX || r->qty_exp > EXP_MAX) return AATS_E_ARG;
+    *px_i = market ? 0 : -1;
+    *qty_i = -1;
+    int const code = fit(r, side, market, px, qty, reference_px_i, strict, px_i, qty_i, fitted, &note);
+    if (*px_i < 0) *px_i = as_given(px, r->px_exp);
+    if (*qty_i < 0) *qty_i = as_given(qty, r->qty_exp);
     return code;
 }

@@ -133,27 +133,27 @@ static inline int aats_sbe_text8(aats_sbe_t *s, char const **text, size_t *n)
     return s->err;
 }
 
+static uint64_t const AATS_SBE_POW[19] = {
+    1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000, 10000000000, 100000000000, 1000000000000, 10000000000000,
+    100000000000000, 1000000000000000, 10000000000000000, 100000000000000000, 1000000000000000000,
+};
+
 /* aats_sbe_scale stores mantissa * 10^shift.  AATS_OK, or with *out untouched AATS_E_RANGE (does not fit 64 bits) or AATS_E_INEXACT (shift is negative, and
  * the digits that would go are not all zero): nothing is rounded.  Cost: a multiplication; a division where shift is negative. */
 static inline int aats_sbe_scale(int64_t mantissa, int shift, int64_t *out)
 {
-    static int64_t const POW[19] = {
-        1,           10,           100,           1000,           10000,           100000,           1000000,           10000000,
-        100000000,   1000000000,   10000000000,   100000000000,   1000000000000,   10000000000000,   100000000000000,   1000000000000000,
-        10000000000000000, 100000000000000000, 1000000000000000000,
-    };
     int64_t v = 0;
     if (shift == 0 || mantissa == 0) {
         *out = mantissa;
         return AATS_OK;
     }
     if (shift > 0) {
-        if (shift > 18 || __builtin_mul_overflow(mantissa, POW[shift], &v)) return AATS_E_RANGE;
+        if (shift > 18 || __builtin_mul_overflow(mantissa, (int64_t)AATS_SBE_POW[shift], &v)) return AATS_E_RANGE;
         *out = v;
         return AATS_OK;
     }
-    if (shift < -18 || mantissa % POW[-shift]) return AATS_E_INEXACT;
-    *out = mantissa / POW[-shift];
+    if (shift < -18 || mantissa % (int64_t)AATS_SBE_POW[-shift]) return AATS_E_INEXACT;
+    *out = mantissa / (int64_t)AATS_SBE_POW[-shift];
     return AATS_OK;
 }
 

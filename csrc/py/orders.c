@@ -166,7 +166,7 @@ static int keep(aats_desk_t *d, aats_wish_t const *w)
 
 static int do_wish(aats_desk_t *d, aats_wish_t *w)
 {
-    int64_t const now = aats_now_ns(), mono = aats_mono_ns();
+    int64_t const now = w->decided_ns ? w->decided_ns : aats_now_ns(), mono = aats_mono_ns();
     d->due_mono_ns = 0; /* the bytes go out as soon as the callback has returned */
     if (w->cancel) return aats_trader_cancel(d->trader, w->req.order_id, w->req.strategy, now, mono);
     w->req.book_why = (uint8_t)aats_reader_why(d->reader, d->subs[w->req.sym], mono);
@@ -188,6 +188,7 @@ void aats_desk_wishes(aats_desk_t *d)
 
 PyObject *aats_desk_send(aats_desk_t *d, int strategy, PyObject *order, int64_t recv_ns, int64_t delivered_ns)
 {
+    int64_t const decided_ns = aats_now_ns();
     int const is = PyObject_IsInstance(order, tool(d, TOOL_ORDER));
     if (is < 0) return NULL;
     if (!is) return refuse(d, "send_order takes an Order, this is %s: %R", Py_TYPE(order)->tp_name, order);
@@ -200,6 +201,7 @@ PyObject *aats_desk_send(aats_desk_t *d, int strategy, PyObject *order, int64_t 
         if (keep(d, &w) == 0) return id; /* it has the texts now */
         Py_CLEAR(id);
     } else if (id) {
+        w.decided_ns = decided_ns;
         w.req.recv_ns = recv_ns, w.req.delivered_ns = delivered_ns;
         int const rc = do_wish(d, &w);
         if (rc != AATS_OK) {

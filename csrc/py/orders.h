@@ -41,6 +41,7 @@ typedef struct {
     aats_order_req_t req;
     PyObject *texts[2]; /* what req.px and req.qty point into, or NULL */
     int cancel;
+    int64_t decided_ns; /* send_order was called; 0: another thread's, whose time is when the loop takes it */
 } aats_wish_t;
 
 typedef struct {

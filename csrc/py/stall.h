@@ -23,6 +23,7 @@ typedef struct {
     aats_td_t *td;         /* NULL: nothing is watched */
     uint64_t last_mono_ns; /* the last look; AATS_STALL_NEVER: there was none since the loop waited */
     int64_t limit_ns;
+    uint32_t fault_ns; /* what mapping in one page costs here */
     uint64_t called_at, worked_at, gil_at; /* last_mono_ns when it happened: does it belong to this gap? */
     uint64_t gc_at, gc_ns, gc_begin_ns;    /* collections of the gap that began at gc_at */
     uint32_t gc_generation;
@@ -31,7 +32,8 @@ typedef struct {
 
 #define AATS_STALL_NEVER ((uint64_t)INT64_MAX) /* later than any clock: the difference is negative */
 
-/* aats_stall_init watches for gaps above limit_ns, into td; td NULL or limit_ns 0: for none. */
+/* aats_stall_init watches for gaps above limit_ns, into td; td NULL or limit_ns 0: for none.  Measures what a page fault costs: some
+ * hundred microseconds. */
 void aats_stall_init(aats_stall_guard_t *g, aats_td_t *td, int64_t limit_ns);
 
 /* aats_stall_begin forgets what was before: at the start of a run, in the thread that runs. */

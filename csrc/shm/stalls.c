@@ -13,7 +13,8 @@ uint32_t aats_stall_cause(aats_stall_facts_t const *facts)
 {
     uint64_t const half = facts->gap_ns / 2;
     if (facts->gc_ns > 0 && facts->gc_ns >= half) return AATS_STALL_GC;
-    if (facts->major > 0 || (facts->minor > 0 && (uint64_t)facts->minor * AATS_STALL_FAULT_NS >= half)) return AATS_STALL_FAULT;
+    uint64_t const fault_ns = facts->fault_ns ? facts->fault_ns : AATS_STALL_FAULT_NS;
+    if (facts->major > 0 || (facts->minor > 0 && facts->minor * fault_ns >= half)) return AATS_STALL_FAULT;
     int const idle = !facts->gil && !facts->called && !facts->worked;
     if (facts->involuntary > 0 || (idle && facts->voluntary > 0)) return AATS_STALL_SWITCH;
     if (facts->gil) return AATS_STALL_GIL;

@@ -21,7 +21,7 @@
 #include "layout/layout.h"
 
 /* cdef-begin */
-#define AATS_STALL_FAULT_NS 1000 /* what mapping in one page is taken to cost */
+#define AATS_STALL_FAULT_NS 1000 /* what mapping in one page is taken to cost where nobody has measured it */
 
 /* aats_stall_facts_t -- what is known of a gap. */
 typedef struct {
@@ -33,12 +33,13 @@ typedef struct {
     uint32_t gil;         /* 1: the interpreter's lock was waited for in it */
     uint32_t called;      /* 1: a callback ran in it */
     uint32_t worked;      /* 1: so did other work of the loop */
+    uint32_t fault_ns;    /* what mapping in one page costs here; 0: not measured */
 } aats_stall_facts_t;
 
 /* aats_stall_cause names the reason, AATS_STALL_*, the first that holds:
  *
  *   GC        collecting took half of the gap
- *   FAULT     a page came from a disk, or pages mapped in make half of it at AATS_STALL_FAULT_NS each
+ *   FAULT     a page came from a disk, or pages mapped in make half of it at fault_ns each
  *   SWITCH    the thread was switched out against its will, or slept where it has nothing to sleep for
  *   GIL, CALLBACK, LOOP    as the facts say
  *   HOST      nothing of all this */

@@ -291,8 +291,7 @@ static int kind_of(aats_json_t look)
 
 int binance_parse_plain(char const *text, size_t n, aats_msg_t *m)
 {
-    aats_level_t *bids = m->bids, *asks = m->asks;
-    *m = (aats_msg_t){.bids = bids, .asks = asks};
+    aats_msg_clear(m);
 
     aats_json_t j;
     aats_json_init(&j, text, n);
@@ -314,7 +313,7 @@ int binance_parse_plain(char const *text, size_t n, aats_msg_t *m)
 
 static int binance_parse(char const *text, size_t n, aats_msg_t *m)
 {
-    *m = (aats_msg_t){.bids = m->bids, .asks = m->asks};
+    aats_msg_clear(m);
     return binance_fast(text, n, m) ? AATS_OK : binance_parse_plain(text, n, m);
 }
 

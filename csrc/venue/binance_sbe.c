@@ -75,24 +75,29 @@ static void take_pair(aats_sbe_t *s, uint8_t const *at, shift_t shift, int64_t l
     if (e) bad(s, at + 8, e);
 }
 
-/* Levels whose exponents are ours already, as far as they are good: a copy, 40 of them in about 25 ns. */
-static size_t copy_levels(aats_sbe_group_t const *g, aats_level_t *out)
+/* Levels whose exponents are ours or coarser, as far as all of them are good: a multiplication each.  Returns how many: all, or none, and take_levels finds
+ * out why.  Cost for 40 levels: 25 ns; one by one with take_pair 270. */
+static size_t many_levels(aats_sbe_group_t const *g, shift_t shift, aats_level_t *out)
 {
-    uint64_t signs = 0;
+    if (shift.px < 0 || shift.px > 18 || shift.qty < 0 || shift.qty > 18) return 0;
+    uint64_t const px_by = AATS_SBE_POW[shift.px], qty_by = AATS_SBE_POW[shift.qty];
+    uint64_t const px_max = INT64_MAX / px_by, qty_max = INT64_MAX / qty_by;
+    uint64_t bad = 0;
     for (uint32_t i = 0; i < g->cnt; i++) {
-        int64_t px = aats_sbe_i64(g->at + (size_t)i * LEVEL_SZ), qty = aats_sbe_i64(g->at + (size_t)i * LEVEL_SZ + 8);
-        out[i].px_i = px;
-        out[i].qty_i = qty;
-        signs |= (uint64_t)px | ((uint64_t)px - 1) | (uint64_t)qty; /* px below 1, or qty below 0 */
+        uint8_t const *at = g->at + (size_t)i * g->step;
+        uint64_t px = (uint64_t)aats_sbe_i64(at), qty = (uint64_t)aats_sbe_i64(at + 8);
+        out[i].px_i = (int64_t)(px * px_by);
+        out[i].qty_i = (int64_t)(qty * qty_by);
+        bad |= (px - 1 >= px_max) | (qty > qty_max); /* below 1, below 0, or too large */
     }
-    return signs >> 63 ? 0 : g->cnt;
+    return bad ? 0 : g->cnt;
 }
 
 static void take_levels(aats_sbe_t *s, aats_sbe_group_t const *g, shift_t shift, aats_level_t *out, size_t *cnt)
 {
     if (g->cnt > AATS_MSG_LEVELS) bad(s, g->at, AATS_E_TOO_BIG);
     if (s->err) return;
-    size_t i = g->step == LEVEL_SZ && !shift.px && !shift.qty ? copy_levels(g, out) : 0;
+    size_t i = many_levels(g, shift, out);
     for (; i < g->cnt && !s->err; i++) take_pair(s, g->at + i * g->step, shift, 1, &out[i].px_i, &out[i].qty_i);
     *cnt = g->cnt;
 }

@@ -31,6 +31,7 @@
 #include "proto/http.h"
 #include "proto/ws.h"
 #include "proto/ws_open.h"
+#include "shm/clock.h"
 #include "shm/control.h"
 #include "shm/latest.h"
 #include "shm/publish.h"
@@ -49,6 +50,7 @@
 static int quick;
 static char const *frames_file;
 static int cores[64], core_cnt;
+static char const *rig_format = ""; /* bench_sbe.c has another */
 
 __attribute__((noreturn)) static void die(char const *why)
 {
@@ -321,6 +323,7 @@ static void rig_open(rig_t *r, traffic_t const *texts, unsigned streams)
     strcpy(o.host, "bench.example");
     o.seed = 1;
     o.streams = streams;
+    snprintf(o.format, sizeof o.format, "%s", rig_format);
     r->feed = aats_feed_new(&o, r->mem, (size_t)size, &r->slot, why, sizeof why);
     if (!r->feed) die(why);
     aats_feed_set_clock(r->feed, aats_now_ns);
@@ -647,6 +650,7 @@ int main(int argc, char **argv)
         return 2;
     }
     take_cores(core_list);
+    aats_clock_local();
     calibrate();
     measure_clock();
     traffic_opts_t depth = traffic_defaults(), bbo = traffic_defaults();

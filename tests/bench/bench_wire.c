@@ -21,6 +21,7 @@
 #include "app/host.h"
 #include "base/atomics.h"
 #include "base/errors.h"
+#include "shm/clock.h"
 #include "shm/control.h"
 #include "shm/latest.h"
 #include "shm/segment.h"
@@ -50,7 +51,7 @@ static struct {
 typedef struct {
     uint64_t msgs, idle;
     int64_t cpu_ns, wall_ns;
-    double cpu[64], rate[64];
+    double cpu[64], rate[64], pass[64]; /* ns a message, messages a second, ns an idle pass */
     int rounds;
     uint32_t cnt;
     uint32_t *ns; /* samples of wire_published */
@@ -118,7 +119,7 @@ static uint64_t sent(void) { return __atomic_load_n(&b.stamps->sent, __ATOMIC_AC
 typedef struct {
     int idle; /* the last pass had no work */
     int64_t cpu_ns, at_ns, idle_ns;
-    uint64_t passes;
+    uint64_t passes, timed;
 } account_t;
 
 static account_t account_begin(void) { return (account_t){.cpu_ns = cpu_ns()}; }
@@ -130,7 +131,7 @@ static inline void account_pass(account_t *a, int work)
         return;
     }
     int64_t const now_ns = wire_now_ns();
-    if (a->idle) a->idle_ns += now_ns - a->at_ns < IDLE_MAX_NS ? now_ns - a->at_ns : IDLE_MAX_NS;
+    if (a->idle) a->idle_ns += now_ns - a->at_ns < IDLE_MAX_NS ? now_ns - a->at_ns : IDLE_MAX_NS, a->timed++;
     a->at_ns = now_ns;
     a->idle = 1;
     a->passes++;
@@ -139,6 +140,7 @@ static inline void account_pass(account_t *a, int work)
 static void tally_round(tally_t *t, account_t const *a, uint64_t msgs, int64_t wall_ns)
 {
     t->cpu[t->rounds] = (double)(cpu_ns() - a->cpu_ns - a->idle_ns) / (double)msgs;
+    t->pass[t->rounds] = a->timed ? (double)a->idle_ns / (double)a->timed : 0;
     t->rate[t->rounds++] = (double)msgs * 1e9 / (double)wall_ns;
     t->msgs += msgs;
     t->idle += a->passes;
@@ -351,8 +353,8 @@ static double median(double *v, int n)
 static void print_flood(char const *who, tally_t *t, int cpu, int rate)
 {
     double const share = t->msgs ? (double)t->idle / (double)t->msgs : 0;
-    if (cpu) printf("{\"row\":\"wss_cpu\",\"who\":\"%s\",\"unit\":\"ns\",\"value\":%.1f,\"n\":%llu,\"idle_passes_a_message\":%.3f}\n", who, median(t->cpu, t->rounds),
-                    (unsigned long long)t->msgs, share);
+    if (cpu) printf("{\"row\":\"wss_cpu\",\"who\":\"%s\",\"unit\":\"ns\",\"value\":%.1f,\"n\":%llu,\"idle_passes_a_message\":%.3f,\"idle_pass_ns\":%.0f}\n", who, median(t->cpu, t->rounds),
+                    (unsigned long long)t->msgs, share, median(t->pass, t->rounds));
     if (rate) printf("{\"row\":\"feed_wss\",\"who\":\"%s\",\"unit\":\"1/s\",\"value\":%.0f,\"n\":%llu,\"idle_passes_a_message\":%.3f}\n", who,
                      median(t->rate, t->rounds), (unsigned long long)t->msgs, share);
 }
@@ -431,6 +433,7 @@ int main(int argc, char **argv)
     snprintf(b.ca, sizeof b.ca, "%s/ca.pem", b.dir);
     snprintf(b.stamps_path, sizeof b.stamps_path, "%s/stamps", b.dir);
     frames_make();
+    aats_clock_local();
     cpu_set_t set;
     CPU_ZERO(&set);
     CPU_SET((size_t)b.client_core, &set);

@@ -37,6 +37,12 @@ TEST(what_took_less_than_half_of_a_gap_is_not_its_cause)
     CHECK_EQ_I64(cause((aats_stall_facts_t){.minor = GAP / 2 / AATS_STALL_FAULT_NS - 1, .worked = 1}), AATS_STALL_LOOP);
 }
 
+TEST(page_faults_count_with_what_one_costs_here)
+{
+    CHECK_EQ_I64(cause((aats_stall_facts_t){.minor = 100, .fault_ns = 499, .called = 1}), AATS_STALL_CALLBACK);
+    CHECK_EQ_I64(cause((aats_stall_facts_t){.minor = 100, .fault_ns = 500, .called = 1}), AATS_STALL_FAULT);
+}
+
 TEST(sleeping_is_a_callbacks_own_doing_but_nobody_elses)
 {
     CHECK_EQ_I64(cause((aats_stall_facts_t){.voluntary = 1, .called = 1}), AATS_STALL_CALLBACK);

@@ -81,7 +81,7 @@ def test_a_policy_that_is_none_is_refused(folder: Path, line: str, says: str) ->
 @pytest.mark.parametrize(
     ("before", "after", "says"),
     [
-        ("[trade]", "[trades]", r"\[trades\] is not a section; known: trade, exchange, params, risk \(did you mean 'trade'"),
+        ("[trade]", "[trades]", r"\[trades\] is not a section; known: trade, exchange, params, risk, latency, guard \(did you mean 'trade'"),
         ("listen", "lisen", r"trade.lisen is not a setting; .*\(did you mean 'listen'\?\)"),
         ('strategy = "my_maker.py:Maker"', "", "trade.strategy is missing"),
         ("my_maker.py:Maker", "my_maker.py", "trade.strategy must be FILE.py:CLASS; it is 'my_maker.py'"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterable
@@ -9,9 +10,9 @@ from decimal import Decimal
 
 import pytest
 
-from aats import control
+from aats import control, cpus
 from aats.config import feed_config
-from aats.errors import ControlError
+from aats.errors import ConfigError, ControlError
 from aats.feed import Feed
 from aats.layout import Command
 from aats.venue import Endpoints, Instrument, VenueClient
@@ -34,8 +35,6 @@ class SlowVenue(VenueClient):
         assert self.gate.wait(20)
         wanted = [one.split(".")[0] for one in symbols]
         if "NOSUCH" in wanted:
-            from aats.errors import ConfigError
-
             raise ConfigError("symbol 'NOSUCH' is not listed")
         return {one: Instrument(f"{one}.BINANCE", one, one[:3], one[3:], Decimal("0.01"), Decimal("0.00001"), True) for one in wanted}
 
@@ -46,14 +45,19 @@ class SlowVenue(VenueClient):
         pass
 
 
-@pytest.fixture
-def feed(namespace: str, home: object) -> Iterable[Feed]:
-    data = {"feed": {"name": "slow", "venue": "BINANCE", "mode": "sim", "symbols": ["BTCUSDT"]}}
+def make(**settings: object) -> Feed:
+    data = {"feed": {"name": "slow", "venue": "BINANCE", "mode": "sim", "symbols": ["BTCUSDT"], **settings}}
     data["endpoints"] = {"rest": "http://127.0.0.1:9", "stream": "ws://127.0.0.1:9"}
-    made = Feed(feed_config(data), inline=True)
+    made = Feed(feed_config(data), inline="cpu" not in settings)
     made.client = SlowVenue()
     made.client.gate.set()
     made.start()
+    return made
+
+
+@pytest.fixture
+def feed(namespace: str, home: object) -> Iterable[Feed]:
+    made = make()
     yield made
     made.client.gate.set()
     made.close()
@@ -102,3 +106,25 @@ def test_a_look_up_that_fails_is_answered_with_its_reason(feed: Feed) -> None:
     thread.join()
     assert len(answer) == 1 and "symbol 'NOSUCH' is not listed" in answer[0]
     assert "NOSUCH.BINANCE" not in feed._levels
+
+
+@pytest.mark.parametrize("cpu", ["auto", cpus.usable()[0]])
+def test_the_io_thread_alone_is_pinned(namespace: str, home: object, cpu: str | int) -> None:
+    if len(cpus.usable()) < 2:
+        pytest.skip("one core only")
+    everywhere = os.sched_getaffinity(0)
+    made = make(cpu=cpu)
+    try:
+        assert made._thread is not None
+        thread = made._thread.native_id
+        serve_until(made, lambda: len(os.sched_getaffinity(thread)) == 1)
+        assert os.sched_getaffinity(thread) == ({cpu} if isinstance(cpu, int) else {max(everywhere)})
+        assert os.sched_getaffinity(0) == everywhere
+    finally:
+        made.close()
+
+
+def test_a_core_that_is_not_there_is_refused_before_anything_is_started(namespace: str, home: object) -> None:
+    with pytest.raises(ConfigError, match=r"feed.cpu: core 4000 cannot be used; usable here: \d"):
+        make(cpu=4_000)
+    assert control.processes() == []

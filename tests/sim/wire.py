@@ -12,7 +12,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ MS = 1_000_000
 class Client:
     """One WebSocket client in memory.  `messages` holds parsed texts, `frames` all frames, `closed` the end of the wire."""
 
-    def __init__(self, world: World, path: str, *, answer_pings: bool = True) -> None:
+    def __init__(self, world: World, path: str, *, answer_pings: bool = True, headers: Mapping[str, str] | None = None) -> None:
         self.world = world
         self.id = world.new_id()
         self.protocol = ClientProtocol(parse_uri("ws://localhost" + path), max_size=None)
@@ -45,7 +45,10 @@ class Client:
         self.closed = False
         world.clients.append(self)
         world.exchange.open(self.id, world.now)
-        self.protocol.send_request(self.protocol.connect())
+        request = self.protocol.connect()
+        for name, value in (headers or {}).items():
+            request.headers[name] = value
+        self.protocol.send_request(request)
         self.flush()
         world.carry()
 

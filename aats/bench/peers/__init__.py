@@ -1,8 +1,9 @@
 """Rows of ``--peers``: other libraries doing what a row of the suite does, with the same bytes, servers and cores, in the same run.
 
-For: the peers' table of docs/performance.md.  ``depth_hot/cryptofeed`` is the row depth_hot as cryptofeed does it; ``reference`` is our value of that row in this
-run, ``ratio`` how many times ours it is.  Nothing is judged.  Each is used as its own documentation shows, with what makes it fast switched on (uvloop, orjson) where
-it has such a switch; what a library does not do (a book, a signature) stands in `what`, written by us around it in the plain way.
+For: the peers' table of docs/performance.md.  ``depth_hot/cryptofeed`` is the row depth_hot as cryptofeed does it; ``reference`` is our value of that
+row in this run, ``ratio`` how many times ours it is.  Nothing is judged.  Each is used as its own documentation shows, with what makes it fast
+switched on (uvloop, orjson) where it has such a switch; what a library does not do (a book, a signature) stands in `what`, written by us around it in
+the plain way.
 
     books.py     ccxt.pro, cryptofeed, nautilus_trader: a message's bytes -> its book
     receive.py   picows, aiohttp, websockets: from the wire, and tick to trade
@@ -22,7 +23,7 @@ from typing import Any
 from aats.bench.judge import absent, number
 from aats.bench.table import Module, Row, find
 
-__all__ = ["HOW", "PEERS", "Peer", "beside", "missing"]
+__all__ = ["HOW", "PEERS", "Peer", "beside", "missing", "unmeasured"]
 
 HOW = "not installed: pip install '.[bench]'"
 
@@ -64,7 +65,7 @@ PEERS: tuple[Peer, ...] = (
     _peer("wire_published", "aiohttp", "until receive() has returned; uvloop", RECEIVE, "aiohttp", "uvloop"),
     _peer("wire_published", "websockets", "until recv() has returned; asyncio", RECEIVE, "websockets"),
     _peer("hop_callback", "iceoryx2", "Python to Python, 184 bytes, stamped before the loan, receiver spins", HOPS, "iceoryx2"),
-    _peer("hop_callback", "zmq_inproc", "PUSH/PULL between two threads, receiver spins", HOPS, "zmq"),
+    _peer("hop_callback", "zmq_inproc", "PUSH/PULL, sent and received by one thread", HOPS, "zmq"),
     _peer("hop_callback", "zmq_ipc", "PUSH/PULL between two processes, receiver spins", HOPS, "zmq"),
     _peer("hop_callback", "mp_pipe", "multiprocessing.Pipe between two processes, receiver polls", HOPS),
     _peer("hop_callback", "redis", "publish/subscribe over a Unix socket", HOPS, "redis", tools=("redis-server",)),

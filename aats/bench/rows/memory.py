@@ -1,7 +1,7 @@
 """memory_10, memory_500: what a feed's process takes with 10 and with 500 symbols, each with a book of 1000 levels a side.
 
-A real `aats feed` against tests/bench/wire.c, 20 levels published: every symbol live, then some seconds of changes.  Value: resident memory of the process that is
-not shared (anonymous and files), and the whole size of the segments it writes and shares, in MB of 1e6 bytes; `rss` is what ps shows.
+A real `aats feed` against tests/bench/wire.c, 20 levels published: every symbol live, then some seconds of changes.  Value: resident memory of the
+process that is not shared (anonymous and files), and the whole size of the segments it writes and shares, in MB of 1e6 bytes; `rss` is what ps shows.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ def measure(ctx: Context, row: str, symbols: int) -> dict[str, Any]:
     """Return what a feed of so many symbols takes."""
     frames = ctx.traffic(symbols=symbols, messages=max(4096, 8 * symbols))
     ca = ctx.folder / f"{row}.pem"
-    with ctx.start("wire", "--frames", str(frames), "--mode", "paced", "--pace-us", "100", "--ca-out", str(ca), core=ctx.cores[0]) as server:
+    with ctx.start(
+        "wire", "--frames", str(frames), "--mode", "paced", "--pace-us", "100", "--ca-out", str(ca), core=ctx.cores[0]
+    ) as server:
         port = server.first()["port"]
         feed = control.spawn(Role.FEED, ["feed", str(toml(ctx, row, symbols, port, ca))], name=row.replace("_", "-"), die_with_me=True)
         try:

@@ -1,11 +1,12 @@
 """t2t_inline, t2t_processes: a market frame leaves the venue -> the bytes of the order that it caused are back there.
 
-The venue is tests/bench/wire.c (mode ``answer``: one frame is out at a time, the next goes 200 us after its order), TLS both ways over loopback, one clock.  A
-round trip runs from the stamp before the frame's send to the return of the read that brought the order's last byte; orders are counted after the first tenth.
+The venue is tests/bench/wire.c (mode ``answer``: one frame is out at a time, the next goes 200 us after its order), TLS both ways over loopback, one
+clock.  A round trip runs from the stamp before the frame's send to the return of the read that brought the order's last byte; orders are counted
+after the first tenth.
 
-Measured is a trade process as users run it (t2t_strategy.py): `TradeService` with ``wait='spin'``, journal, risk gate and event ring in force, a strategy in
-Python that looks at each quote and sends an IOC order.  ``t2t_inline``: the feed runs in that process.  ``t2t_processes``: in a process of its own, which needs
-a core of its own; with fewer than four the waits in force are said and nothing is judged.
+Measured is a trade process as users run it (t2t_strategy.py): `TradeService` with ``wait='spin'``, journal, risk gate and event ring in force, a
+strategy in Python that looks at each quote and sends an IOC order.  ``t2t_inline``: the feed runs in that process.  ``t2t_processes``: in a process
+of its own, which needs a core of its own; with fewer than four the waits in force are said and nothing is judged.
 
 Reference: ref/t2t_echo.c, which reads, deframes and at once writes an order that it had prepared; the same server, the same frames, the same cores, measured
 before and after, so that a change of the host's mood falls on both.

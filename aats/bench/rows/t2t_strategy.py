@@ -1,7 +1,7 @@
 """The trade process of the tick-to-trade rows: ``python -m aats.bench.rows.t2t_strategy --core N [--inline]``.
 
-For: t2t.py, which tells it by the environment where the venue is.  On each quote it compares the sizes at the top, as a strategy would that leans on the book,
-and sends an IOC order far from the market: the venue lets every order expire at once.  Ends by SIGTERM.
+For: t2t.py, which tells it by the environment where the venue is.  On each quote it compares the sizes at the top, as a strategy would that leans on
+the book, and sends an IOC order far from the market: the venue lets every order expire at once.  Ends by SIGTERM.
 """
 
 from __future__ import annotations
