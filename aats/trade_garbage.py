@@ -154,7 +154,8 @@ class Garbage:
             self._collect(2)
         elif self._warm_at and now_s >= self._warm_at:
             self._warm_at = 0.0
-            self._collect(1)  # what is older waits for the ceiling: looking at all of it takes milliseconds
+            if self._options.gc == "idle":
+                self._collect(1)  # what is older waits for the ceiling: looking at all of it takes milliseconds
             gc.freeze()
             self._base = self._next = self.memory()
         elif self._options.gc == "idle":

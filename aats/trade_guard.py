@@ -19,6 +19,7 @@ import contextlib
 import gc
 import logging
 import resource
+import threading
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -76,6 +77,7 @@ class Guard:
         self._complained = self._locked_all = False
         self._told: dict[StallCause, tuple[int, int]] = {}
         self._tick_at = 0.0
+        self._threads = 0
         self._tell_at, self._tell_every_s = 0.0, 1.0
         self.core: int | None = None
         self.locked = 0
@@ -176,11 +178,12 @@ class Guard:
         """Do what is due; the loop calls it in idle time, and once a second."""
         now = time.monotonic()
         self._garbage.look(idle_ns, now)
+        if self.core is not None and (now >= self._tick_at or threading.active_count() != self._threads):
+            self._threads = threading.active_count()
+            cpus.release_others()
         if now < self._tick_at:
             return
         self._tick_at = now + 1.0
-        if self.core is not None:
-            cpus.release_others()
         if now >= self._tell_at and self._options.stall_us:
             self._tell(now)
 

@@ -21,9 +21,11 @@ import functools
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -31,7 +33,7 @@ from typing import IO, Any
 
 from aats.errors import AatsError
 
-__all__ = ["Context", "Failed", "Started", "objects", "summary"]
+__all__ = ["Context", "Failed", "Started", "ask_snapshot", "objects", "summary"]
 
 _PDEATHSIG = 1
 
@@ -192,6 +194,14 @@ class Started:
         self.err.seek(0)
         lines = [line for line in (self.text() + "\n" + self.err.read().decode("utf-8", "replace")).splitlines() if line.strip()]
         return lines[-1][-400:] if lines else "without a word"
+
+
+def ask_snapshot(port: int, ca: Path) -> None:
+    """Fetch the snapshot from tests/bench/wire.c as a feed does; its replay begins soon behind that, else only after 6 s."""
+    with urllib.request.urlopen(
+        f"https://localhost:{port}/api/v3/depth?symbol=BTCUSDT&limit=1000", context=ssl.create_default_context(cafile=str(ca)), timeout=10
+    ) as answer:
+        answer.read()
 
 
 def objects(text: str) -> list[dict[str, Any]]:

@@ -98,7 +98,8 @@ static void row_sbe(char const *row, traffic_opts_t const *o, int rounds)
     static int const EXPS[2][2] = {{-2, -5}, {-8, -8}};
     tape_t text = tape_of(frames_file ? NULL : o), binary[2];
     rig_t rig[3];
-    samples_t ours = {0}, copy = {0}, ref = {0};
+    samples_t ours = {0}, copy = {0}, ref = {0}, *const into[3] = {&ours, &copy, &ref};
+    tape_t const *const tapes[3] = {&binary[0], &binary[1], &text};
     rig_format = "";
     rig_open(&rig[2], &text.texts, 0);
     rig_format = "sbe";
@@ -112,9 +113,10 @@ static void row_sbe(char const *row, traffic_opts_t const *o, int rounds)
         for (int k = 0; k < 2; k++) wrap_binary(&text, &binary[k], EXPS[k][0], EXPS[k][1]);
         for (uint32_t from = 0; from < text.cnt; from += BLOCK) {
             uint32_t const to = from + BLOCK < text.cnt ? from + BLOCK : text.cnt;
-            give_block(&rig[0], &binary[0], from, to, round ? &ours : NULL);
-            give_block(&rig[1], &binary[1], from, to, round ? &copy : NULL);
-            give_block(&rig[2], &text, from, to, round ? &ref : NULL);
+            for (uint32_t turn = 0; turn < 3; turn++) { /* whoever comes later in a block has seen its changes: each is first in its turn */
+                uint32_t const k = (from / BLOCK + (uint32_t)round + turn) % 3;
+                give_block(&rig[k], tapes[k], from, to, round ? into[k] : NULL);
+            }
         }
     }
     uint64_t const told = aats_feed_view(rig[2].feed)->md->head;

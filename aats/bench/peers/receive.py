@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from aats.bench.context import Context, summary
+from aats.bench.context import Context, ask_snapshot, summary
 from aats.bench.peers.clients import CLIENTS, Take, loop_of, trusting
 
 __all__ = ["run"]
@@ -71,7 +71,8 @@ def flood(ctx: Context, who: str) -> dict[str, dict[str, Any]]:
 def paced(ctx: Context, who: str) -> list[int]:
     """Return the ways of so many frames in ns."""
     wanted = 2000 if ctx.quick else 20000
-    clock, samples = time.monotonic_ns, []
+    clock = time.monotonic_ns
+    samples: list[int] = []
     path = ctx.folder / f"stamps.{who}"
     with _stamps(path) as stamps:
         read = struct.Struct("<q").unpack_from
@@ -113,7 +114,9 @@ def _drive(ctx: Context, who: str, take: Take, words: list[str]) -> None:
     """Start the server, connect, subscribe, and let `take` have what comes until it has enough."""
     ca = ctx.folder / f"{who}.{time.monotonic_ns()}.pem"
     with ctx.start("wire", "--frames", str(ctx.traffic()), "--ca-out", str(ca), *words, core=ctx.cores[0]) as server:
-        url = f"wss://localhost:{server.first()['port']}/stream"
+        port = server.first()["port"]
+        ask_snapshot(port, ca)
+        url = f"wss://localhost:{port}/stream"
         ctx.pin()
         loop = loop_of(who)()
         try:

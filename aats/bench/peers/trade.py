@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from aats.bench import frames
-from aats.bench.context import Context, Failed, objects
+from aats.bench.context import Context, Failed, ask_snapshot, objects
 from aats.bench.peers.books import DictBook
 from aats.bench.peers.clients import CLIENTS, loop_of, trusting
 from aats.bench.peers.orders import order_text
@@ -34,6 +34,7 @@ def run(ctx: Context) -> list[dict[str, Any]]:
         words = ["--frames", str(path), "--mode", "answer", "--orders", str(orders), "--gap-us", "200", "--ca-out", str(ca)]
         with ctx.start("wire", *words, core=ctx.cores[0]) as server:
             port = server.first()["port"]
+            ask_snapshot(port, ca)
             ctx.pin()
             loop = loop_of(who)()
             try:
@@ -50,7 +51,8 @@ async def _trade(who: str, port: int, ca: Path, snapshot: bytes, server: Any) ->
     """Trade until the server has said what it measured."""
     import orjson
 
-    book, number, out = DictBook(snapshot), 0, []
+    book, number = DictBook(snapshot), 0
+    out: list[asyncio.Future[None]] = []
     client, context, loop = CLIENTS[who], trusting(ca), asyncio.get_running_loop()
 
     def on_market(text: Any) -> None:
@@ -63,7 +65,7 @@ async def _trade(who: str, port: int, ca: Path, snapshot: bytes, server: Any) ->
         buy = bids[0] + asks[0] > 0  # the decision
         said = send_order(order_text(number, f"{bids[0] if buy else asks[0]:.2f}", "0.00100"))
         if said is not None:
-            out.append(loop.create_task(said))
+            out.append(asyncio.ensure_future(said, loop=loop))
             del out[:-4]
 
     send_order, orders_end = await client(f"wss://localhost:{port}/ws-api/v3", context, lambda text: None, raw=True)

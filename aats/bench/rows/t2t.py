@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from aats.bench.context import Context, Failed, Started, objects
+from aats.bench.context import Context, Failed, Started, ask_snapshot, objects
 
 __all__ = ["run", "write_frames"]
 
@@ -115,7 +115,8 @@ def _told_by(server: Started, client: Started) -> dict[str, Any]:
 
 
 def _echo(ctx: Context, frames: Path, orders: int) -> dict[str, Any]:
-    with _venue(ctx, frames, orders) as (server, port, _), ctx.start("t2t_echo", "--port", str(port), core=ctx.cores[1]) as echo:
+    with _venue(ctx, frames, orders) as (server, port, ca), ctx.start("t2t_echo", "--port", str(port), core=ctx.cores[1]) as echo:
+        ask_snapshot(port, ca)
         return _told_by(server, echo)
 
 
