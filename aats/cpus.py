@@ -16,7 +16,21 @@ from pathlib import Path
 
 from aats.errors import ConfigError
 
-__all__ = ["AUTO", "isolated", "parse", "pin", "pinned", "pinned_by", "release", "release_others", "siblings", "spare", "unpin", "usable"]
+__all__ = [
+    "AUTO",
+    "check",
+    "isolated",
+    "parse",
+    "pin",
+    "pinned",
+    "pinned_by",
+    "release",
+    "release_others",
+    "siblings",
+    "spare",
+    "unpin",
+    "usable",
+]
 
 AUTO = "auto"
 

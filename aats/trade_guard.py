@@ -111,7 +111,7 @@ class Guard:
         """
         self._segment = segment
         if self._options.lock == "all":
-            self._locked_all = self._lock(lib.aats_pages_lock_all, resource.getrlimit(resource.RLIMIT_MEMLOCK)[0], "everything")
+            self._locked_all = self._lock(lib.aats_pages_lock_all, _mapped(), "everything")
         for one in (segment, *others):
             self.keep(one)
         if self._options.touch:
@@ -138,14 +138,14 @@ class Guard:
     def _lock(self, act: Callable[[], int], size: int, what: str) -> bool:
         if act() == lib.AATS_OK:
             if self._options.lock != "off":
-                self.locked += max(0, size)
+                self.locked += size
             return True
         limit = resource.getrlimit(resource.RLIMIT_MEMLOCK)[0]
         if not self._complained:
             self._complained = True
             (log.warning if self._options.lock in ("on", "all") else self._say)(
                 "%s: %s is not locked in memory: %d KiB are locked and %d KiB more were wanted, the limit is %d KiB (ulimit -l, or LimitMEMLOCK=)",
-                *(self._name, what, self.locked >> 10, max(0, size) >> 10, limit >> 10),
+                *(self._name, what, self.locked >> 10, size >> 10, limit >> 10),
             )
         return False
 
@@ -214,6 +214,13 @@ class Guard:
             self._locked_all = False
             lib.aats_pages_unlock_all()
         self._garbage.end()
+
+
+def _mapped() -> int:
+    """Return the bytes of this process's address space, which is what the limit is compared with."""
+    with contextlib.suppress(OSError), open("/proc/self/statm") as statm:
+        return int(statm.read().split()[0]) * resource.getpagesize()
+    return 0
 
 
 def _regions(addresses: Iterable[int]) -> Iterable[tuple[int, int]]:

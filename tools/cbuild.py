@@ -117,6 +117,14 @@ def test_names(source: Path) -> list[str]:
     return re.findall(r"^TEST\(\s*(\w+)\s*\)", text, flags=re.MULTILINE)
 
 
+def layout_hash(root: Path = ROOT) -> int:
+    """Return the hash that a product built of this tree has in its segments, as `aats/_build.py` computes it (a test compares); that file needs setuptools."""
+    texts = [(root / "csrc" / name).read_text(encoding="utf-8") for name in ("base/limits.h", "layout/layout.h")]
+    text = "".join("\n".join(re.findall(r"/\* cdef-begin \*/(.*?)/\* cdef-end \*/", one, re.S)) for one in texts)
+    text = " ".join(re.sub(r"/\*.*?\*/", " ", text, flags=re.S).split())
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")
+
+
 # ------------------------------------------------------------------------------------------------- one compilation
 
 
@@ -172,6 +180,8 @@ class Build:
         deps, stamp = out.with_suffix(".d"), out.with_suffix(".stamp")
         include = ["-Icsrc", f"-I{source.parent.relative_to(self.root)}", "-Itests/c"]
         observed = [] if name in self.spec.support else self.spec.only_under_test
+        if self.variant == "plain" and b"AATS_LAYOUT_HASH" in source.read_bytes():  # programs of tests/bench map the product's segments
+            observed = [*observed, f"-DAATS_LAYOUT_HASH=0x{layout_hash(self.root):016x}ULL"]
         command = [
             self.cc,
             *_COMMON,

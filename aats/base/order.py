@@ -18,12 +18,12 @@ __all__ = ["Number", "Order", "take_id"]
 #: How prices and sizes may be given.
 Number: TypeAlias = "float | int | str | Decimal"
 
-_ids = itertools.count(1)
+_next_id = itertools.count(1).__next__
 
 
 def take_id() -> int:
     """Return the next free ``order_id``, which no `Order` will have: for one that was taken over from an earlier run."""
-    return next(_ids)
+    return _next_id()
 
 
 @dataclass
@@ -67,10 +67,43 @@ class Order:
     fill_notional: float = 0.0
     remote_id: str = ""
     order_status: OrderStatus | str = OrderStatus.NEW
-    order_id: int = field(init=False, default_factory=_ids.__next__)
+    order_id: int = field(init=False, default_factory=_next_id)
+
+    # Written out, because it stands between a decision and its order's bytes: what dataclass makes of the same takes half as long again.
+    def __init__(
+        self,
+        exchange: str,
+        symbol: str,
+        price: Number,
+        size: Number,
+        side: Side | str,
+        tif: OrderType | str,
+        margin: bool = False,
+        margin_source: str = "spot",
+        fill_size: float = 0.0,
+        fill_price: float = 0.0,
+        fill_notional: float = 0.0,
+        remote_id: str = "",
+        order_status: OrderStatus | str = OrderStatus.NEW,
+    ) -> None:
+        self.exchange = exchange
+        self.symbol = symbol
+        self.price = price
+        self.size = size
+        self.side = side if type(side) is Side else member(Side, side, "side")
+        self.tif = tif if type(tif) is OrderType else member(OrderType, tif, "tif")
+        self.margin = margin
+        self.margin_source = margin_source
+        self.fill_size = fill_size
+        self.fill_price = fill_price
+        self.fill_notional = fill_notional
+        self.remote_id = remote_id
+        self.order_status = order_status
+        self.order_id = _next_id()
+        if type(self) is not Order:
+            self.__post_init__()
 
     def __post_init__(self) -> None:
-        if type(self.side) is not Side:
-            self.side = member(Side, self.side, "side")
-        if type(self.tif) is not OrderType:
-            self.tif = member(OrderType, self.tif, "tif")
+        """Turn names into members, for a subclass whose ``__init__`` is its own."""
+        self.side = member(Side, self.side, "side")
+        self.tif = member(OrderType, self.tif, "tif")

@@ -47,6 +47,7 @@ class Run:
         self.failed: dict[str, str] = {}
         self.folder = Path(tempfile.mkdtemp(prefix="aats-bench-"))
         ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
+        self._outside = dict(os.environ)
         for name in [name for name in os.environ if name.startswith("AATS_") and name not in KEPT]:
             del os.environ[name]
         self.namespace = f"{_NAMESPACE}{os.getpid()}"
@@ -75,6 +76,8 @@ class Run:
             if not family:
                 break
         _unlink(self.namespace)
+        os.environ.clear()
+        os.environ.update(self._outside)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     # ------------------------------------------------------------------------------------------------------ measuring

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
 import os
+import socket
+import struct
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,6 +71,21 @@ def _adjtimex() -> Timex | None:
     return Timex(good, told.offset * (1 if told.status & _NANO else 1000), told.esterror, told.maxerror)
 
 
+_SIOCETHTOOL, _GCOALESCE = 0x8946, 0x0E
+
+
+def _coalescing(card: str) -> int | None:
+    """Ask a card how many microseconds it may hold an interrupt back; None where it does not say."""
+    told = (ctypes.c_uint32 * 23)(_GCOALESCE)
+    request = struct.pack("16sP16x", card.encode()[:15], ctypes.addressof(told))
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+            fcntl.ioctl(any_socket, _SIOCETHTOOL, request)
+    except OSError:
+        return None
+    return int(told[1])
+
+
 def _cores_taken() -> dict[int, int]:
     return cpus.pinned_by(one["pid"] for one in control.processes() if one["alive"])
 
@@ -84,11 +102,14 @@ class Host:
         What its kernel says of its clock.
     pinned : callable
         Core -> pid of the threads of AATS that are pinned.
+    coalescing : callable
+        How many microseconds a card may hold an interrupt back.
     """
 
     root: Path = Path("/")
     timex: Callable[[], Timex | None] = field(default=_adjtimex)
     pinned: Callable[[], dict[int, int]] = field(default=_cores_taken)
+    coalescing: Callable[[str], int | None] = field(default=_coalescing)
 
     def path(self, name: str) -> Path:
         return self.root / name.lstrip("/")

@@ -102,9 +102,25 @@ def sockets(host: Host) -> Finding:
     return Finding("sockets", "ok", found)
 
 
+def network_card(host: Host) -> Finding:
+    card = host.card()
+    if not card:
+        return Finding("network card", "info", "no default route")
+    driver = host.path(f"/sys/class/net/{card}/device/driver")
+    held_us = host.coalescing(card)
+    queues = len(host.glob(f"/sys/class/net/{card}/queues/rx-*"))
+    found = f"{card}, driver {driver.resolve().name if driver.exists() else 'unknown'}, {queues} receive queues"
+    if held_us is None:
+        return Finding("network card", "ok", f"{found}; whether it holds interrupts back is not told")
+    if held_us > 0:
+        advice = f"ethtool -C {card} adaptive-rx off rx-usecs 0: each packet waits for up to so long before anybody hears of it"
+        return Finding("network card", "info", f"{found}; interrupts are held back for up to {held_us} us", advice)
+    return Finding("network card", "ok", f"{found}; interrupts are not held back")
+
+
 def environment(host: Host) -> Finding:
     set_ = [f"{name}={value}" for name, (value, origin) in config.environment().items() if origin == "env"]
     return Finding("environment", "ok", ", ".join(set_) or "nothing set, all defaults")
 
 
-CHECKS = (python, package, old_client, kernel, tls, instruction_set, sockets, environment)
+CHECKS = (python, package, old_client, kernel, tls, instruction_set, network_card, sockets, environment)

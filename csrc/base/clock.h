@@ -25,10 +25,14 @@ int64_t aats_system_now_ns(void);  /* the kernel's, always */
 int64_t aats_system_mono_ns(void);
 /* cdef-end */
 
-/* aats_clock_set gives this process other clocks; two NULLs: the kernel's again.  A thread that is inside one of them
+/* aats_clocks_ns reads both at one moment: by the page at the price of one. */
+void aats_clocks_ns(int64_t *now_ns, int64_t *mono_ns);
+
+/* aats_clock_set gives this process other clocks; NULLs: the kernel's again.  A thread that is inside one of them
  * meanwhile ends its call. */
 typedef int64_t (*aats_clock_fn)(void);
-void aats_clock_set(aats_clock_fn now_ns, aats_clock_fn mono_ns);
+typedef void (*aats_clocks_fn)(int64_t *now_ns, int64_t *mono_ns);
+void aats_clock_set(aats_clock_fn now_ns, aats_clock_fn mono_ns, aats_clocks_fn both);
 
 /* aats_ticks reads the counter: cheap, and not ordered with its neighbours.  aats_ticks_ordered waits for what comes before it. */
 static inline uint64_t aats_ticks(void)

@@ -56,10 +56,11 @@ void aats_stall_found(aats_stall_guard_t *g, int64_t mono)
     aats_stall_guard_t const was = *g;
     aats_stall_renew(g);
     int const gc = aats_load_relaxed(&g->gc_at) == last;
+    uint64_t const gap_ns = (uint64_t)mono - last, gc_ns = gc ? aats_load_relaxed(&g->gc_ns) : 0;
     aats_stall_facts_t const facts = {
         .ns          = aats_now_ns(),
-        .gap_ns      = (uint64_t)mono - last,
-        .gc_ns       = gc ? aats_load_relaxed(&g->gc_ns) : 0,
+        .gap_ns      = gap_ns,
+        .gc_ns       = gc_ns < gap_ns ? gc_ns : gap_ns, /* another thread's began before the gap */
         .generation  = gc ? g->gc_generation : 0,
         .minor       = grown(g->minor, was.minor),
         .major       = grown(g->major, was.major),

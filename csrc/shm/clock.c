@@ -91,21 +91,29 @@ static int64_t page_now_ns(void)
 {
     aats_clock_page_t const *page = used();
     int64_t ns;
-    return page && aats_clock_page_read(page, &page->real_ns, aats_ticks(), &ns) ? ns : from_kernel(aats_system_now_ns);
+    return page && aats_clock_page_read(page, aats_ticks(), &ns, NULL) ? ns : from_kernel(aats_system_now_ns);
 }
 
 static int64_t page_mono_ns(void)
 {
     aats_clock_page_t const *page = used();
     int64_t ns;
-    return page && aats_clock_page_read(page, &page->mono_ns, aats_ticks(), &ns) ? ns : from_kernel(aats_system_mono_ns);
+    return page && aats_clock_page_read(page, aats_ticks(), NULL, &ns) ? ns : from_kernel(aats_system_mono_ns);
+}
+
+static void page_clocks_ns(int64_t *now_ns, int64_t *mono_ns)
+{
+    aats_clock_page_t const *page = used();
+    if (page && aats_clock_page_read(page, aats_ticks(), now_ns, mono_ns)) return;
+    *now_ns = from_kernel(aats_system_now_ns);
+    *mono_ns = aats_system_mono_ns();
 }
 
 int aats_clock_reads(void)
 {
     aats_clock_page_t const *page = used();
     int64_t ns;
-    return page && aats_clock_page_read(page, &page->mono_ns, aats_ticks(), &ns);
+    return page && aats_clock_page_read(page, aats_ticks(), NULL, &ns);
 }
 
 /* ---- keeping ---- */
@@ -158,11 +166,11 @@ int aats_clock_use(aats_clock_page_t *page, uint64_t self)
     int const good = page != NULL && aats_clock_good();
     here.self = aats_ident_bare(self);
     here.pid = getpid();
-    if (!good) aats_clock_set(NULL, NULL);
+    if (!good) aats_clock_set(NULL, NULL, NULL);
     aats_store_relaxed(&here.local, page == &own_page);
     aats_store_release(&here.page, good ? (uint64_t)(uintptr_t)page : 0);
     aats_store_relaxed(&here.due_mono_ns, good ? 0 : (uint64_t)NEVER);
-    if (good) aats_clock_set(page_now_ns, page_mono_ns);
+    if (good) aats_clock_set(page_now_ns, page_mono_ns, page_clocks_ns);
     aats_store_release(&here.busy, 0);
     return good;
 }

@@ -80,17 +80,19 @@ void aats_clock_page_release(aats_clock_page_t *page, uint64_t self);
 static inline int64_t aats_clock_line(int64_t base_ns, int64_t ticks, uint64_t mult) { return base_ns + (ticks * (int64_t)mult >> 32); }
 
 /* aats_clock_page_read gives the time at a value of the counter: 1; 0 when the page does not say (being written, never written,
- * withdrawn, too old, of the future).  `which` is &page->real_ns or &page->mono_ns. */
-static inline int aats_clock_page_read(aats_clock_page_t const *page, int64_t const *which, uint64_t ticks, int64_t *ns)
+ * withdrawn, too old, of the future).  Either of real_ns and mono_ns may be NULL. */
+static inline int aats_clock_page_read(aats_clock_page_t const *page, uint64_t ticks, int64_t *real_ns, int64_t *mono_ns)
 {
     uint64_t const seq = aats_seq_read_begin(&page->seq); /* L1 */
     uint64_t const then = aats_load_relaxed(&page->tsc);
     uint64_t const mult = aats_load_relaxed(&page->mult);
     uint64_t const good = aats_load_relaxed(&page->good_ticks);
-    int64_t const base = (int64_t)aats_load_relaxed((uint64_t const *)(void const *)which);
+    int64_t const real = real_ns ? (int64_t)aats_load_relaxed((uint64_t const *)(void const *)&page->real_ns) : 0;
+    int64_t const mono = mono_ns ? (int64_t)aats_load_relaxed((uint64_t const *)(void const *)&page->mono_ns) : 0;
     if (!aats_seq_read_end(&page->seq, seq) || seq & 1) return 0; /* L2 */
     if (ticks - then + AATS_CLOCK_EARLY > good + AATS_CLOCK_EARLY || good == 0) return 0;
-    *ns = aats_clock_line(base, (int64_t)(ticks - then), mult);
+    if (real_ns) *real_ns = aats_clock_line(real, (int64_t)(ticks - then), mult);
+    if (mono_ns) *mono_ns = aats_clock_line(mono, (int64_t)(ticks - then), mult);
     return 1;
 }
 

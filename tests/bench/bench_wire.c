@@ -37,13 +37,13 @@ static struct {
     int quick, plain, rounds, level_num;
     int server_core, client_core;
     char const *frames;
-    char dir[64];
+    char dir[128];
     traffic_t traffic;
     uint32_t sym_cnt;
     /* the server */
     pid_t pid;
     uint16_t port;
-    char ca[128], stamps_path[128], frames_path[128];
+    char ca[160], stamps_path[160], frames_path[4096];
     wire_stamps_t *stamps;
 } b;
 
@@ -58,11 +58,26 @@ typedef struct {
     double p50[64];
 } tally_t;
 
+static void tidy(void)
+{
+    unlink(b.ca);
+    unlink(b.stamps_path);
+    if (!b.frames) unlink(b.frames_path);
+    rmdir(b.dir);
+}
+
 static __attribute__((noreturn)) void die(char const *what)
 {
     fprintf(stderr, "bench_wire: %s\n", what);
     if (b.pid > 0) kill(b.pid, SIGKILL);
+    tidy();
     exit(1);
+}
+
+static void on_signal(int sig)
+{
+    tidy();
+    _exit(128 + sig); /* the server ends with its parent */
 }
 
 static int64_t cpu_ns(void)
@@ -194,6 +209,7 @@ static void feed_start(void)
     aats_host_opts_t to = {.host = "localhost", .port = b.port, .plain = (uint32_t)b.plain, .wait = AATS_WAIT_SPIN};
     snprintf(to.ca_file, sizeof to.ca_file, "%s", b.ca);
     aats_feed_defaults(&opts);
+    opts.stale_ns = 10000000000; /* a machine that stops us for a moment only makes the figure worse */
     snprintf(opts.host, sizeof opts.host, "localhost");
 
     segment_sz = (size_t)aats_md_size(8192, (uint32_t)b.level_num, 1024);
@@ -428,7 +444,10 @@ int main(int argc, char **argv)
     b.client_core = 1;
     if (sscanf(wire_arg(argc, argv, "--cores", "0,1"), "%d,%d", &b.server_core, &b.client_core) != 2) die("--cores SERVER,CLIENT");
     if (b.rounds < 1 || b.rounds > 64 || b.level_num < 1 || b.level_num > 1000) die("--rounds 1 to 64, --levels 1 to 1000");
-    snprintf(b.dir, sizeof b.dir, "/tmp/aats-wire-XXXXXX");
+    char const *tmp = getenv("TMPDIR");
+    if (snprintf(b.dir, sizeof b.dir, "%s/aats-wire-XXXXXX", tmp && *tmp ? tmp : "/tmp") >= (int)sizeof b.dir) die("TMPDIR is too long");
+    signal(SIGINT, on_signal);
+    signal(SIGTERM, on_signal);
     if (!mkdtemp(b.dir)) die("no folder");
     snprintf(b.ca, sizeof b.ca, "%s/ca.pem", b.dir);
     snprintf(b.stamps_path, sizeof b.stamps_path, "%s/stamps", b.dir);
@@ -441,9 +460,6 @@ int main(int argc, char **argv)
     int const cpu = strstr(rows, "wss_cpu") != NULL, rate = strstr(rows, "feed_wss") != NULL;
     if (cpu || rate) run_flood(cpu, rate);
     if (strstr(rows, "wire_published")) run_paced();
-    unlink(b.ca);
-    unlink(b.stamps_path);
-    if (!b.frames) unlink(b.frames_path);
-    rmdir(b.dir);
+    tidy();
     return 0;
 }

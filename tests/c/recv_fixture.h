@@ -153,6 +153,7 @@ static void net_publish(net_feed_t *f, aats_rec_t *rec, aats_level_t const *bids
 {
     rec->recv_ns = rec->pub_ns = NET_EPOCH_NS + f->mono_ns + f->skew_ns;
     rec->exch_ns = rec->recv_ns - NET_MS;
+    rec->parsed_ns = rec->recv_ns + 700;
     if (aats_md_publish(&f->writer, rec, bids, asks) != AATS_OK) abort();
     aats_rec_t const *slot = aats_md_slot(&f->view, rec->rec);
     aats_out_record(f->out, slot, aats_rec_bids((aats_rec_t *)(uintptr_t)slot), aats_rec_asks((aats_rec_t *)(uintptr_t)slot, f->view.ring_levels));

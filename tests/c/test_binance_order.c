@@ -3,9 +3,11 @@
 #include "check.h"
 #include "order/client_id.h"
 #include "order/wide.h"
+#include "venue/binance_order.h"
 #include "venue/order.h"
 
 #define SECRET "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j"
+#define ED25519 "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----\n"
 #define KEY    "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A"
 #define OURS   "00112233445566770000000000000001" /* the client id of `order` below */
 #define OTHER  "00112233445566770000000000000002" /* of another order of the same process */
@@ -303,10 +305,97 @@ TEST(signature_is_made_over_the_sorted_parameters)
     aats_signer_free(s);
 }
 
+/* ---- order.place once more: the template, held to the plain encoder ---- */
+
+static uint64_t rng = 88172645463325252ULL;
+
+static uint64_t any(uint64_t below)
+{
+    rng ^= rng << 13;
+    rng ^= rng >> 7;
+    rng ^= rng << 17;
+    return rng % below;
+}
+
+static int64_t any_amount(void)
+{
+    int64_t v = 1 + (int64_t)any(1 + (UINT64_C(1) << any(62)));
+    for (uint64_t k = any(9); k > 0 && v < INT64_MAX / 10; k--) v *= 10;
+    return v;
+}
+
+TEST(place_from_the_template_is_what_the_plain_encoder_writes_byte_for_byte)
+{
+    static char const *const SYMBOLS[] = {"BTCUSDT", "A", "1000SATSUSDT", "ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFGHIJKLMNOPQRSTU"};
+    char why[160], plain[2048], fast[2048];
+    aats_signer_t *signers[] = {aats_signer_new(SECRET, strlen(SECRET), why, sizeof why), aats_signer_new(ED25519, strlen(ED25519), why, sizeof why)};
+    REQUIRE(signers[0] && signers[1]);
+    for (int i = 0; i < 20000; i++) {
+        aats_oauth_t auth = {.signer = signers[any(2)], .logged_on = !any(4), .recv_window_ms = any(2) ? (uint32_t)any(60001) : 0};
+        aats_rules_t one = {.symbol = "X"};
+        aats_order_t o = order_of(AATS_SIDE_BUY + (int)any(2), AATS_TIF_IOC + (int)any(5));
+        aats_oreq_t const req = {.kind = AATS_OR_PLACE, .id = 1 + any(UINT64_C(1) << (1 + any(62))), .time_ms = (int64_t)any_amount(), .order = &o, .rules = &one};
+        size_t const key_n = 1 + (size_t)any(sizeof auth.key - 1);
+        for (size_t k = 0; k < key_n; k++) auth.key[k] = (char)('0' + any(10));
+        memcpy(one.native, SYMBOLS[i % 4], strlen(SYMBOLS[i % 4]));
+        o.px_i = any_amount();
+        o.qty_i = any_amount();
+        o.instance = any(UINT64_MAX);
+        o.order_id = any_amount();
+        if (i % 7 == 0) o.client_no = any_amount();
+        int const n = binance_order_encode_plain(&req, &auth, plain, sizeof plain), m = binance_place(&req, &auth, fast, sizeof fast);
+        CHECK_MSG(n > 0 && m == n, "order %d: %d and %d bytes", i, n, m);
+        CHECK_STR(fast, plain);
+    }
+    aats_signer_free(signers[0]);
+    aats_signer_free(signers[1]);
+}
+
+TEST(place_that_the_template_cannot_write_is_left_to_the_plain_encoder_and_refused_as_there)
+{
+    char why[160], got[2048];
+    aats_oauth_t const good = {.signer = aats_signer_new(SECRET, strlen(SECRET), why, sizeof why), .key = KEY};
+    REQUIRE(good.signer);
+    for (int i = 0; i < 20; i++) {
+        aats_oauth_t auth = good;
+        aats_rules_t one = rules;
+        aats_order_t o = order;
+        aats_oreq_t req = {.kind = AATS_OR_PLACE, .id = 7, .time_ms = 1785312000301, .order = &o, .rules = &one};
+        size_t cap = sizeof got;
+        switch (i) {
+        case 0: o.side = 3; break;
+        case 1: o.tif = 0; break;
+        case 2: o.tif = 6; break;
+        case 3: o.px_i = 0; break;
+        case 4: o.px_i = -1; break;
+        case 5: o.qty_i = 0; break;
+        case 6: o.px_exp = -2, o.px_i = 6420001; break;
+        case 7: o.qty_exp = -3; break;
+        case 8: one.native[0] = 0; break;
+        case 9: strcpy(one.native, "BTC&side=SELL"); break;
+        case 10: strcpy(one.native, "BTC\"USDT"); break;
+        case 11: memset(one.native, 'A', sizeof one.native); break;
+        case 12: strcpy(one.native, "\xe4\xbd\xa0USDT"); break; /* UTF-8: the plain encoder takes it */
+        case 13: strcpy(one.native, "BTC\xff"); break;
+        case 14: auth.key[3] = ' '; break;
+        case 15: auth.key[0] = 0; break;
+        case 16: auth.signer = NULL; break;
+        case 17: cap = 300; break;
+        case 18: req.time_ms = -5; break;
+        case 19: req.rules = NULL; break;
+        }
+        memset(got, 'x', sizeof got);
+        CHECK_MSG(binance_place(&req, &auth, got, cap) == 0, "case %d was written", i);
+        CHECK(got[0] == 'x');
+        int const whole = aats_order_venue_binance.encode(&req, &auth, got, cap), plain = binance_order_encode_plain(&req, &auth, out, cap < sizeof out ? cap : sizeof out);
+        CHECK_MSG(whole == plain, "case %d: %d, and the plain encoder says %d", i, whole, plain);
+    }
+    aats_signer_free(good.signer);
+}
+
 TEST(only_an_ed25519_key_logs_on)
 {
-    static char const PEM[] = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----\n";
-    aats_signer_t *hmac = aats_signer_new(SECRET, strlen(SECRET), NULL, 0), *ed = aats_signer_new(PEM, strlen(PEM), NULL, 0);
+    aats_signer_t *hmac = aats_signer_new(SECRET, strlen(SECRET), NULL, 0), *ed = aats_signer_new(ED25519, strlen(ED25519), NULL, 0);
     REQUIRE(hmac && ed);
     aats_oauth_t auth = {.signer = hmac, .key = "4yNzx3yWC5bS6YTwEkSRaC0nRmSQIIStAUOh1b6kqaBrTLIhjCpI5lJH8q8R8WNO"};
     aats_oreq_t req = {.kind = AATS_OR_LOGON, .id = 3, .time_ms = 1649729878532};

@@ -103,6 +103,34 @@ TEST(book_lives_after_snapshot_and_shows_each_diff)
     fixture_end(&x);
 }
 
+static int64_t clock_ns;
+static int64_t next_ns(void) { return clock_ns += 10; }
+
+TEST(record_says_when_its_message_had_been_read_and_none_where_there_was_no_message)
+{
+    fixture_feed_t x;
+    aats_rec_t rec;
+    aats_feed_opts_t o = fixture_opts();
+    fixture_begin(&x, &o);
+    clock_ns = FEED_EPOCH_NS + (int64_t)3600 * 1000 * FEED_MS;
+    aats_feed_set_clock(x.feed, next_ns);
+    REQUIRE(fixture_live(&x));
+    CHECK_EQ_I64(fixture_why(&x, &rec), 0);
+    CHECK(rec.parsed_ns > rec.recv_ns && rec.parsed_ns < rec.pub_ns); /* the snapshot, too, is a message */
+    fixture_text(&x, 0, DIFF(101, 103, "10.5", "2"));
+    CHECK_EQ_I64(fixture_why(&x, &rec), 0);
+    CHECK_EQ_I64(rec.pub_ns - rec.parsed_ns, 10);
+    aats_hist_t const *hists = aats_feed_view(x.feed)->hists;
+    CHECK_EQ_U64(hists[AATS_HIST_MD_RECV_PARSED].count, 2);
+    CHECK_EQ_U64(hists[AATS_HIST_MD_PARSED_PUB].count, 2);
+    CHECK_EQ_U64(hists[AATS_HIST_MD_PARSED_PUB].max_ns, 10);
+    aats_feed_stop(x.feed);
+    CHECK_EQ_I64(fixture_why(&x, &rec), AATS_WHY_LINK_DOWN);
+    CHECK_EQ_I64(rec.parsed_ns, 0);
+    CHECK_EQ_U64(hists[AATS_HIST_MD_PARSED_PUB].count, 2);
+    fixture_end(&x);
+}
+
 TEST(snapshot_is_asked_for_only_when_the_stream_is_acknowledged)
 {
     fixture_feed_t x;

@@ -3,6 +3,7 @@
  * Texts are handed over in heap blocks of their exact size, so that the sanitizer sees a read past the end. */
 #include "check.h"
 
+#include "each_isa.h"
 #include "proto/json.h"
 #include "proto/num.h"
 
@@ -244,7 +245,7 @@ TEST(a_wanted_key_twice_is_refused)
     CHECK_EQ_I64(depth_of(TWICE, sizeof TWICE - 1, &m), AATS_E_DUPKEY);
 }
 
-TEST(levels_of_another_shape_are_refused)
+static void levels_of_another_shape_are_refused_(void)
 {
     static struct {
         char const *text;
@@ -283,6 +284,8 @@ TEST(levels_of_another_shape_are_refused)
         CHECK(cnt <= 2);
     }
 }
+
+TEST(levels_of_another_shape_are_refused) { on_each_isa(levels_of_another_shape_are_refused_); }
 
 TEST(bad_escapes_and_lone_surrogates_have_no_text)
 {
@@ -346,7 +349,7 @@ TEST(a_depth_update_is_read_in_any_order_of_its_keys)
     CHECK_MEM(&other, &one, sizeof one);
 }
 
-TEST(a_message_cut_off_anywhere_is_refused)
+static void a_message_cut_off_anywhere_is_refused_(void)
 {
     depth_t m;
     for (size_t n = 0; n < sizeof DEPTH - 1; n++) {
@@ -354,7 +357,9 @@ TEST(a_message_cut_off_anywhere_is_refused)
     }
 }
 
-TEST(a_byte_changed_anywhere_gives_a_documented_code)
+TEST(a_message_cut_off_anywhere_is_refused) { on_each_isa(a_message_cut_off_anywhere_is_refused_); }
+
+static void a_byte_changed_anywhere_gives_a_documented_code_(void)
 {
     static char const BYTES[] = "\"\\{}[],:0-.e \n\x01\x80" "xn";
     char text[sizeof DEPTH];
@@ -371,9 +376,11 @@ TEST(a_byte_changed_anywhere_gives_a_documented_code)
     }
 }
 
+TEST(a_byte_changed_anywhere_gives_a_documented_code) { on_each_isa(a_byte_changed_anywhere_gives_a_documented_code_); }
+
 /* The tight loop and the general one must agree: the same levels, with and without white space, at every pair of
  * exponents. */
-TEST(levels_are_the_same_however_they_are_written)
+static void levels_are_the_same_however_they_are_written_(void)
 {
     for (int exp = -10; exp <= 0; exp++) {
         char tight[2048], wide[4096];
@@ -405,7 +412,9 @@ TEST(levels_are_the_same_however_they_are_written)
     }
 }
 
-TEST(levels_leave_the_cursor_behind_their_array)
+TEST(levels_are_the_same_however_they_are_written) { on_each_isa(levels_are_the_same_however_they_are_written_); }
+
+static void levels_leave_the_cursor_behind_their_array_(void)
 {
     doc_t d;
     aats_json_t *j = doc_open(&d, "[[],[[\"1\",\"2\"]],[[\"1\",\"2\"],[\"3\",\"4\"]],7]");
@@ -426,6 +435,8 @@ TEST(levels_leave_the_cursor_behind_their_array)
     CHECK_EQ_I64(out[1].px_i, 3);
     doc_close(&d);
 }
+
+TEST(levels_leave_the_cursor_behind_their_array) { on_each_isa(levels_leave_the_cursor_behind_their_array_); }
 
 TEST(strings_come_raw_and_unescape_to_their_text)
 {

@@ -242,6 +242,7 @@ TEST(the_clock_offset_is_told_and_taken_off)
     aats_rec_t r;
     aats_latest_read(&x->view, 0, &r, NULL, NULL, 0);
     CHECK_EQ_I64(r.recv_ns, there);
+    CHECK_EQ_I64(r.parsed_ns, there + 700);
     CHECK_EQ_I64(net_path(x, 0)->delay_ns, 100000);
     net_end(x);
 }

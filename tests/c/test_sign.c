@@ -1,4 +1,7 @@
 /* test_sign.c -- signatures: which secrets are refused, then published vectors and those of the exchange's fact sheet. */
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
 #include "check.h"
 #include "proto/sign.h"
 
@@ -112,6 +115,37 @@ TEST(signer_gives_the_same_signature_again_whatever_it_signed_between)
         CHECK(strcmp(first, other) != 0);
         CHECK(aats_sign(s, "one", 3, other, sizeof other) > 0);
         CHECK_STR(other, first);
+        aats_signer_free(s);
+    }
+}
+
+/* What OpenSSL's own HMAC says of it. */
+static char const *hmac_of(char const *secret, char const *payload, size_t n)
+{
+    static char hex[65];
+    uint8_t raw[32];
+    unsigned raw_sz = sizeof raw;
+    HMAC(EVP_sha256(), secret, (int)strlen(secret), (uint8_t const *)payload, n, raw, &raw_sz);
+    for (int i = 0; i < 32; i++) snprintf(hex + 2 * i, 3, "%02x", raw[i]);
+    return hex;
+}
+
+TEST(hmac_is_openssls_own_whatever_the_secrets_length_and_whatever_was_signed_before)
+{
+    char secret[201] = "", payload[400];
+    for (size_t k = 1; k <= 200; k++) {
+        secret[k - 1] = (char)('a' + k * 7 % 26);
+        aats_signer_t *s = signer(secret);
+        REQUIRE(s);
+        for (int round = 0; round < 40; round++) { /* texts that begin alike, that differ in the last byte of their first block, short ones */
+            size_t const n = (size_t)(round * 37 % 300);
+            memset(payload, 'x', sizeof payload);
+            if (round % 3 == 1) payload[63] = (char)('a' + round % 5);
+            if (round % 4 == 3) payload[0] = (char)('a' + round % 5);
+            payload[n ? n - 1 : 0] = (char)('A' + round % 26);
+            CHECK_EQ_I64(aats_sign(s, payload, n, text, sizeof text), 64);
+            CHECK_STR(text, hmac_of(secret, payload, n));
+        }
         aats_signer_free(s);
     }
 }

@@ -171,6 +171,34 @@ TEST(an_intent_without_a_word_is_asked_for_and_not_sent_again)
     finish();
 }
 
+TEST(what_an_earlier_life_has_sent_has_no_latency)
+{
+    aats_slow_t slow;
+    aats_slow_told_t passed;
+    legacy_t *legacy = earlier(one_sent, STORY);
+    REQUIRE(begin());
+    aats_slow_init(&slow, NULL);
+    aats_slow_limit(&slow, AATS_HOP_SENT_ACKED, 1, AATS_SLOW_TELL);
+    aats_slow_limit(&slow, AATS_HOP_ACKED_FILLED, 1, AATS_SLOW_TELL);
+    aats_trader_slow(trader, &slow);
+    adopt(legacy);
+    now += 5000;
+    of_old(AATS_OM_ACK, 1);
+    step();
+    now += 5000;
+    fill_of_old(1, 7, UNIT);
+    step();
+    CHECK(strstr(told(), "A") != NULL || held() == UNIT);
+    CHECK_EQ_I64(aats_slow_take(&slow, &passed), 0);
+    send(2); /* one of this life has */
+    now += 5000;
+    say(AATS_OM_ACK, 2);
+    step();
+    CHECK_EQ_I64(aats_slow_take(&slow, &passed), 1);
+    CHECK(passed.hop == AATS_HOP_SENT_ACKED && passed.worst_ns >= 5000);
+    finish();
+}
+
 TEST(a_story_is_told_again_and_goes_on_with_what_is_new)
 {
     legacy_t *legacy = earlier(half_filled, STORY);

@@ -205,6 +205,11 @@ TEST(readers_see_orders_events_positions_fees_and_hops)
     CHECK_EQ_I64(aats_trader_add_symbol(t, &rules, 0), 0);
     CHECK_EQ_U64(td->pos_cnt, 1);
     aats_trader_set_clock(t, late_clock);
+    aats_slow_t slow;
+    aats_slow_init(&slow, (aats_td_t *)(void *)(segment + sizeof(aats_seg_t)));
+    aats_slow_limit(&slow, AATS_HOP_RECV_SENT, 999, AATS_SLOW_TELL);
+    aats_slow_limit(&slow, AATS_HOP_DECIDED_SENT, 700, AATS_SLOW_TELL);
+    aats_trader_slow(t, &slow);
 
     aats_order_req_t const req = {.order_id = 5, .side = AATS_SIDE_BUY, .tif = AATS_TIF_GTC, .px = given("20000"), .qty = given("1"),
                                   .recv_ns = now - 300, .delivered_ns = now - 100};
@@ -246,6 +251,14 @@ TEST(readers_see_orders_events_positions_fees_and_hops)
     CHECK_EQ_U64(h[AATS_HIST_TD_SENT_ACKED].max_ns, 4300);
     CHECK_EQ_U64(h[AATS_HIST_TD_ACKED_FILLED].count, 1);
     CHECK_EQ_U64(td->counters[AATS_TDC_FILLS], 1);
+    CHECK(td->slow[AATS_HOP_RECV_SENT] == 1 && td->slow_worst_ns[AATS_HOP_RECV_SENT] == 1000 && td->slow[AATS_HOP_DECIDED_SENT] == 0);
+
+    now += 10000;
+    aats_order_req_t const early = {.order_id = 6, .side = AATS_SIDE_BUY, .tif = AATS_TIF_GTC, .px = given("20000"), .qty = given("1"),
+                                    .recv_ns = now + 5000, .delivered_ns = now + 100}; /* of a clock that is ahead */
+    aats_trader_send(t, &early, now, now);
+    CHECK(h[AATS_HIST_TD_RECV_SENT].negative == 1 && h[AATS_HIST_TD_DELIVERED_DECIDED].negative == 1);
+    CHECK_EQ_U64(h[AATS_HIST_TD_RECV_SENT].count, 1);
     aats_trader_free(t);
 }
 

@@ -64,11 +64,20 @@ def host(root: Path, files: Mapping[str, str | None] = {}, *, timex: Timex | Non
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
     (root / "dev/shm").mkdir(parents=True, exist_ok=True)
-    return Host(root, lambda: timex, lambda: dict(pinned))
+    return Host(root, lambda: timex, lambda: dict(pinned), lambda card: 0)
 
 
 #: Checks of this machine's files alone.
-_HERE = (*cores.CHECKS, clocks.clock_source, clocks.counter, clocks.time_sync, *memory.CHECKS, software.kernel, software.sockets)
+_HERE = (
+    *cores.CHECKS,
+    clocks.clock_source,
+    clocks.counter,
+    clocks.time_sync,
+    *memory.CHECKS,
+    software.kernel,
+    software.network_card,
+    software.sockets,
+)
 
 
 def statuses(one: Host) -> dict[str, Finding]:
@@ -85,7 +94,7 @@ def test_a_good_host_has_nothing_to_complain_of(tmp_path: Path) -> None:
 
 
 def test_a_host_that_tells_nothing_gets_findings_all_the_same(tmp_path: Path) -> None:
-    empty = Host(tmp_path, lambda: None, dict)
+    empty = Host(tmp_path, lambda: None, dict, lambda card: None)
     for check in _HERE:
         finding = check(empty)
         assert finding.status in ("ok", "info", "warn", "bad") and finding.found
@@ -179,6 +188,15 @@ def test_an_interrupt_on_a_core_of_ours_is_named(tmp_path: Path) -> None:
     finding = cores.interrupts(host(tmp_path, {f"{CPU}/isolated": ""}, pinned={1: 4711}))
     assert finding.status == "warn" and "interrupt 25 goes to a core that spins" in finding.advice
     assert cores.interrupts(host(tmp_path, {f"{CPU}/isolated": ""}, pinned={3: 4711})).status == "ok"
+
+
+@pytest.mark.parametrize(
+    ("held_us", "status", "found"), [(None, "ok", "not told"), (0, "ok", "not held back"), (50, "info", "for up to 50 us")]
+)
+def test_a_card_that_holds_interrupts_back_is_seen(tmp_path: Path, held_us: int | None, status: str, found: str) -> None:
+    made = host(tmp_path, {"sys/class/net/eth0/queues/rx-0/rps_cpus": "0"})
+    finding = software.network_card(Host(made.root, made.timex, made.pinned, lambda card: held_us))
+    assert finding.status == status and found in finding.found and "eth0" in finding.found and "1 receive queues" in finding.found
 
 
 def test_aes_in_software_is_a_warning(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import logging
 import mmap
 import os
 import resource
+import subprocess
 import sys
 import threading
 import time
@@ -163,18 +164,13 @@ def test_pages_read_from_a_file_are_named(make_feed: Callable[..., SyntheticFeed
 
 def test_a_core_that_somebody_else_has_is_named(make_feed: Callable[..., SyntheticFeed]) -> None:
     core = cpus.usable()[-1]
-    burner = os.fork()
-    if burner == 0:  # a process that never sleeps, on the core of the loop
-        os.sched_setaffinity(0, {core})
-        end = time.monotonic() + 30
-        while time.monotonic() < end:
-            pass
-        os._exit(0)
+    burner = subprocess.Popen([sys.executable, "-c", "while True: pass"])  # on the core of the loop, and never asleep
+    os.sched_setaffinity(burner.pid, {core})
     try:
         gap = forced(make_feed(), lambda self: sum(range(300_000)), StallCause.SWITCH, cpu=core).seen[0]  # type: ignore[attr-defined]
     finally:
-        os.kill(burner, 9)
-        os.waitpid(burner, 0)
+        burner.kill()
+        burner.wait()
     assert gap.involuntary > 0
 
 
@@ -383,22 +379,14 @@ def test_the_core_of_another_process_is_seen() -> None:
     if len(cpus.usable()) < 2:
         pytest.skip("one core only")
     core = cpus.usable()[-1]
-    ready, told = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.sched_setaffinity(0, {core})
-        os.write(told, b"x")
-        time.sleep(30)
-        os._exit(0)
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     try:
-        os.read(ready, 1)
-        assert cpus.pinned_by([child]) == {core: child}
+        os.sched_setaffinity(child.pid, {core})
+        assert cpus.pinned_by([child.pid]) == {core: child.pid}
         assert cpus.pinned_by([os.getpid()]) == {}
     finally:
-        os.kill(child, 9)
-        os.waitpid(child, 0)
-        os.close(ready)
-        os.close(told)
+        child.kill()
+        child.wait()
 
 
 def test_a_small_limit_of_locked_memory_is_said_once_with_the_numbers(

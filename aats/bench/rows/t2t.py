@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import random
 import struct
 import time
@@ -31,6 +30,15 @@ __all__ = ["run", "write_frames"]
 _GAP_US = 200
 _WAIT_S = 60.0
 _FIRST_ID = 50_000_000_001
+_FEED = """[feed]
+venue = "BINANCE"
+name = "t2t"
+mode = "sim"
+
+[[feed.symbols]]
+symbol = "BTCUSDT"
+level = 5
+"""
 _MID, _TICK = 64_200_00, 1  # in cents
 
 
@@ -121,14 +129,23 @@ def _echo(ctx: Context, frames: Path, orders: int) -> dict[str, Any]:
 
 
 def _strategy(ctx: Context, frames: Path, orders: int, *, inline: bool) -> dict[str, Any]:
-    with _venue(ctx, frames, orders) as (server, port, ca):
-        words = ["--core", str(ctx.cores[1]), *(["--inline"] if inline else [])]
+    with _venue(ctx, frames, orders) as (server, port, ca), contextlib.ExitStack() as stack:
         env = _environment(port, ca)
-        with ctx.start("python", "-m", "aats.bench.rows.t2t_strategy", *words, env=env) as trade:
-            told = _told_by(server, trade)
-            trade.end()
-            said = objects(trade.text())
-            return {**told, **(said[-1] if said else {})}
+        wait = "spin" if inline or _spare_cores(ctx) else "adaptive"
+        words = ["--core", str(ctx.cores[1]), "--wait", wait, *(["--inline"] if inline else [])]
+        if not inline:
+            settings = ctx.folder / "t2t.toml"
+            settings.write_text(_FEED)
+            stack.enter_context(ctx.start("python", "-m", "aats.cli", "feed", str(settings), env=env))
+        trade = stack.enter_context(ctx.start("python", "-m", "aats.bench.rows.t2t_strategy", *words, env=env))
+        told = _told_by(server, trade)
+        trade.end()
+        return {**told, "wait": wait}
+
+
+def _spare_cores(ctx: Context) -> bool:
+    """Whether feed and strategy have a core each beside the server's."""
+    return len(ctx.usable) >= 4
 
 
 def _environment(port: int, ca: Path) -> dict[str, str]:
@@ -143,7 +160,7 @@ def _environment(port: int, ca: Path) -> dict[str, str]:
 
 
 def _object(row: str, who: str, told: dict[str, Any]) -> dict[str, Any]:
-    kept = {key: told[key] for key in ("p50", "p99", "p999", "max", "unanswered", "plain_p50", "wait") if key in told}
+    kept: dict[str, Any] = {key: told[key] for key in ("p50", "p99", "p999", "max", "unanswered", "plain_p50", "wait") if key in told}
     return {"row": row, "who": who, "unit": "ns", "value": told["p50"], **kept, "n": told["orders"]}
 
 
@@ -164,6 +181,10 @@ def run(ctx: Context) -> list[dict[str, Any]]:
     for row, told in measured.items():
         one = _object(row, "aats", told)
         if row == "t2t_processes":
-            one["cores"] = len(os.sched_getaffinity(0))
+            one["cores"] = len(ctx.usable)
+            if not _spare_cores(ctx):
+                one["unjudged"] = (
+                    f"feed, strategy and the bench's server shared {len(ctx.usable)} cores; the wait in force was {told['wait']}"
+                )
         out += [one, _object(row, "reference", reference)]
     return out

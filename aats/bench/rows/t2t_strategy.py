@@ -1,4 +1,4 @@
-"""The trade process of the tick-to-trade rows: ``python -m aats.bench.rows.t2t_strategy --core N [--inline]``.
+"""The trade process of the tick-to-trade rows: ``python -m aats.bench.rows.t2t_strategy --core N [--wait spin] [--inline]``.
 
 For: t2t.py, which tells it by the environment where the venue is.  On each quote it compares the sizes at the top, as a strategy would that leans on
 the book, and sends an IOC order far from the market: the venue lets every order expire at once.  Ends by SIGTERM.
@@ -7,7 +7,6 @@ the book, and sends an IOC order far from the market: the venue lets every order
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import os
 from typing import Any
@@ -17,6 +16,7 @@ from aats import BaseStrategy, Order, OrderType, Side, TradeService
 __all__ = ["Leaning", "main"]
 
 _EXCHANGE, _SYMBOL = "BINANCE", "BTCUSDT"
+_BUY, _SELL, _IOC = Side.BUY, Side.SELL, OrderType.IOC  # looked up once: a member of an enum takes 80 ns in Python 3.11
 
 
 class Leaning(BaseStrategy):
@@ -32,9 +32,9 @@ class Leaning(BaseStrategy):
     def onQuote(self, msg: dict[str, Any]) -> None:
         """Buy below the market when the bids are heavier, sell above it when the asks are."""
         if msg["bid_0_qty"] > msg["ask_0_qty"]:
-            order = Order(_EXCHANGE, _SYMBOL, msg["bid_0_px"] - 50.0, 0.001, Side.BUY, OrderType.IOC)
+            order = Order(_EXCHANGE, _SYMBOL, msg["bid_0_px"] - 50.0, 0.001, _BUY, _IOC)
         else:
-            order = Order(_EXCHANGE, _SYMBOL, msg["ask_0_px"] + 50.0, 0.001, Side.SELL, OrderType.IOC)
+            order = Order(_EXCHANGE, _SYMBOL, msg["ask_0_px"] + 50.0, 0.001, _SELL, _IOC)
         self.send_order(order)
 
     def close(self) -> None:
@@ -46,17 +46,15 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--core", type=int, required=True)
     parser.add_argument("--inline", action="store_true")
+    parser.add_argument("--wait", default="spin")
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO)
-    service = TradeService({1: f"{_SYMBOL}.{_EXCHANGE}"}, name="t2t", feed="inline" if args.inline else None, wait="spin")
+    service = TradeService({1: f"{_SYMBOL}.{_EXCHANGE}"}, name="t2t", feed="inline" if args.inline else "t2t", wait=args.wait)
     service.config_exchange(_EXCHANGE, "sim")
     service.set_apikey(_EXCHANGE, "bench-key-of-64-characters-as-the-venue-has-them-0123456789abcdef", "bench-secret")
     service.add_trade_symbol(_SYMBOL, _EXCHANGE, 5)
     service.add_strategy(Leaning(args.core))
-    try:
-        service.run()
-    finally:
-        print(json.dumps({"wait": "spin"}), flush=True)
+    service.run()
 
 
 if __name__ == "__main__":
