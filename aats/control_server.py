@@ -321,7 +321,7 @@ def notify(where: str, state: str) -> None:
 def main(host: str, port: int, *, keys_from: int | None = None, compat: Any = None, compat_insecure: bool = False) -> int:
     """Run the server until SIGINT, SIGTERM or a stop command; return 0."""
     # What the asker has put into the configuration that it sends: what the server was started with must not overrule that.
-    for variable in [one for one in os.environ if one.startswith(("AATS_MODE", "AATS_CAFILE", "AATS_ENDPOINT_"))]:
+    for variable in [one for one in os.environ if one.startswith(("AATS_MODE", "AATS_FORMAT", "AATS_CAFILE", "AATS_ENDPOINT_"))]:
         del os.environ[variable]
 
     async def run() -> None:

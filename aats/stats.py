@@ -71,7 +71,7 @@ def _between(now: npt.NDArray[Any], before: npt.NDArray[Any] | None) -> npt.NDAr
     """Return a histogram of the samples between two copies; its smallest and largest are as exact as a bucket."""
     if before is None or before["count"][0] > now["count"][0]:
         return now
-    out = now.copy()
+    out: npt.NDArray[Any] = now.copy()
     for field in ("count", "sum_ns", "negative"):
         out[field] = np.maximum(now[field].astype(np.int64) - before[field].astype(np.int64), 0)
     out["bucket"] = np.maximum(now["bucket"].astype(np.int64) - before["bucket"].astype(np.int64), 0)

@@ -11,6 +11,9 @@ For: one command that reproduces every number of that page, on any machine.  Not
     judge.py      medians, ratios, goals
     machine.py    what a figure depends on: processor, kernel, Python, compiler, the host's jitter in this run
     show.py       the table for people; two runs beside each other
+    page.py       the tables of docs/performance.md from a report
+    frames.py     frames files: the traffic of servers, parsers and peers
+    source.py     a feed without a venue, for rows that begin at shared memory
     command.py    the command line
     rows/         rows that need Python: one module each, `run(ctx)`
     peers/        the other libraries of ``--peers``

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from aats.bench.table import Module, Row
 
-__all__ = ["compared", "listed", "quantity", "table"]
+__all__ = ["compared", "limit", "listed", "quantity", "table"]
 
 _MARK = {True: "[green]yes[/]", False: "[red]NO[/]", None: "-"}
 
@@ -60,8 +60,8 @@ def table(console: Console, report: Mapping[str, Any]) -> None:
             quantity(row["p99"], unit) if unit == "ns" else "-",
             quantity(row["reference"], unit),
             "-" if row["ratio"] is None else f"{row['ratio']:.2f}",
-            _limit(row["goal"], row["goal_of"], unit),
-            _limit(row["aim"], row["aim_of"], unit),
+            limit(row["goal"], row["goal_of"], unit),
+            limit(row["aim"], row["aim_of"], unit),
             _MARK[row["met"]],
         )
     console.print(rows)
@@ -78,7 +78,7 @@ def listed(console: Console, rows: Sequence[Row]) -> None:
     for row in rows:
         source = row.source
         where = f"aats/bench/{source.package}/{source.name}.py" if isinstance(source, Module) else f"tests/bench/{source.name}.c"
-        out.add_row(row.id, row.what, row.reference, _limit(row.goal, row.goal_of, row.unit), _limit(row.aim, row.aim_of, row.unit), where)
+        out.add_row(row.id, row.what, row.reference, limit(row.goal, row.goal_of, row.unit), limit(row.aim, row.aim_of, row.unit), where)
     console.print(out)
 
 
@@ -100,7 +100,8 @@ def compared(console: Console, old: Mapping[str, Any], new: Mapping[str, Any]) -
         console.print(f"another machine: {old['machine']['cpu']}")
 
 
-def _limit(limit: float | None, of: str, unit: str) -> str:
-    if limit is None:
+def limit(bound: float | None, of: str, unit: str) -> str:
+    """Return a goal or an aim: a quantity, or so many times the reference."""
+    if bound is None:
         return "-"
-    return f"{limit:g} x" if of == "ratio" else quantity(limit, unit)
+    return f"{bound:g} x" if of == "ratio" else quantity(bound, unit)

@@ -8,7 +8,7 @@ from typing import Any
 
 from aats.config.guard import guard_options
 from aats.config.latency import slow_limits
-from aats.config.model import MODES
+from aats.config.model import FORMATS, MODES
 from aats.config.rules import ENDPOINT_KEYS, Rule, apply, choice, file, name, text
 from aats.errors import ConfigError
 
@@ -27,6 +27,7 @@ _VARIABLES: dict[str, tuple[Rule, str]] = {
     "AATS_HOME": (text, ""),
     "AATS_NS": (name, "main"),
     "AATS_MODE": (choice(*MODES), ""),
+    "AATS_FORMAT": (choice(*FORMATS), ""),
     "AATS_MD": (choice("shm"), ""),
     "AATS_ISA": (choice("scalar", "sse42", "avx2", "avx512"), ""),
     "AATS_CAFILE": (file, ""),

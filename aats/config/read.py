@@ -61,7 +61,8 @@ def feed_config(data: Mapping[str, Any], *, where: str = "feed config") -> FeedC
             raise ConfigError(f"{where}: feed.{key} is missing")
     if feed["name"] is None:
         feed["name"] = feed["venue"].lower()
-    _take(feed, "feed", "mode", "AATS_MODE", FEED_KEYS["mode"][0], origins)
+    for key in ("mode", "format"):
+        _take(feed, "feed", key, f"AATS_{key.upper()}", FEED_KEYS[key][0], origins)
     feed["symbols"] = _symbols(feed, where)
     prefix = f"AATS_ENDPOINT_{feed['venue']}_{feed['mode'].upper()}_"
     for key in ("rest", "stream", "wsapi"):

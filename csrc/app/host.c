@@ -155,9 +155,10 @@ static int step_conn(aats_host_t *h, int i)
 
 int aats_host_step(aats_host_t *h)
 {
-    h->mono_ns = aats_mono_ns();
+    int64_t now_ns;
+    aats_clocks_ns(&now_ns, &h->mono_ns);
     aats_clock_keep(h->mono_ns);
-    int work = aats_feed_begin(h->feed, aats_now_ns(), h->mono_ns);
+    int work = aats_feed_begin(h->feed, now_ns, h->mono_ns);
     for (int i = 0; i < AATS_LINK_MAX; i++) {
         if (!h->conns[i].active && aats_feed_want(h->feed, i) == AATS_FEED_NOTHING) continue; /* most places are never used */
         work += step_conn(h, i);

@@ -17,6 +17,7 @@
 #define PENDING_TELL 4u      /* the book is given even if it is no news: after a lap */
 
 #define SKIP_MAX 256         /* ring records passed over in one turn of a feed */
+#define PREFETCH_SZ 256      /* of a record that has arrived: all of 5 levels a side */
 #define RETRY_NS 100000      /* a latest slot was being written: look again */
 #define RETRY_DOWN_NS 1000000 /* ... and its feed stands still */
 
@@ -449,6 +450,40 @@ int aats_reader_next(aats_reader_t *r, int64_t now_mono_ns, aats_event_t *out)
         int const feed = (int)r->turn;
         r->turn = r->turn + 1 < r->feed_cnt ? r->turn + 1 : 0;
         if (turn(r, feed, now_mono_ns, out)) return 1;
+    }
+    return 0;
+}
+
+/* ---- waiting ----------------------------------------------------------------------------------------------------- */
+
+/* arrived says whether the record that a feed's cursor waits for is there, or already overwritten: only a hint, without
+ * edge; aats_ring_poll looks again. */
+static inline int arrived(feed_t const *f)
+{
+    return f->attached && aats_load_relaxed(&aats_md_slot(&f->md, f->next)->stamp) >= 2 * f->next + 2;
+}
+
+int aats_reader_due(aats_reader_t const *r, int64_t now_mono_ns)
+{
+    for (uint32_t i = 0; i < r->feed_cnt; i++) {
+        feed_t const *f = &r->feeds[i];
+        if (arrived(f) || (f->attached && now_mono_ns >= f->check_mono_ns)) return 1;
+        if (f->todo && !(f->left && f->at == 0 && now_mono_ns < f->retry_mono_ns)) return 1;
+    }
+    return 0;
+}
+
+int aats_reader_spin(aats_reader_t const *r, uint32_t turns)
+{
+    for (; turns > 0; turns--) {
+        for (uint32_t i = 0; i < r->feed_cnt; i++) {
+            feed_t const *f = &r->feeds[i];
+            if (!arrived(f)) continue;
+            uint8_t const *slot = (uint8_t const *)aats_md_slot(&f->md, f->next);
+            for (uint32_t at = AATS_LINE; at < PREFETCH_SZ; at += AATS_LINE) __builtin_prefetch(slot + at);
+            return 1;
+        }
+        aats_spin_hint();
     }
     return 0;
 }

@@ -115,6 +115,14 @@ void aats_reader_detach(aats_reader_t *r, int feed);
  * feed; a quote of five levels some 30 ns and its cache misses. */
 int aats_reader_next(aats_reader_t *r, int64_t now_mono_ns, aats_event_t *out);
 
+/* aats_reader_due says whether aats_reader_next has something to do at that time: a record, something to tell, a look
+ * at a pulse.  For whoever can wait otherwise; a 1 may turn out to be no event.  Cost: one load a feed. */
+int aats_reader_due(aats_reader_t const *r, int64_t now_mono_ns);
+
+/* aats_reader_spin waits for a record for up to `turns` looks, with a pause between them, and without any clock: 1 once
+ * there is one, whose lines are then on their way, else 0.  What is due by time alone it does not see. */
+int aats_reader_spin(aats_reader_t const *r, uint32_t turns);
+
 /* aats_reader_down returns AATS_WHY_* of a feed as last told, AATS_WHY_NONE when it is up, AATS_WHY_FEED_DOWN when it
  * is not attached.  Whoever can map segments looks for a new generation while it is FEED_DOWN or REPLACED. */
 int aats_reader_down(aats_reader_t const *r, int feed);

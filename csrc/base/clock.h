@@ -13,10 +13,6 @@
 
 #include <stdint.h>
 
-#if defined(__x86_64__)
-#include <x86intrin.h>
-#endif
-
 /* cdef-begin */
 int64_t aats_now_ns(void);  /* CLOCK_REALTIME, or the page's copy of it */
 int64_t aats_mono_ns(void); /* CLOCK_MONOTONIC, likewise */
@@ -38,7 +34,7 @@ void aats_clock_set(aats_clock_fn now_ns, aats_clock_fn mono_ns, aats_clocks_fn 
 static inline uint64_t aats_ticks(void)
 {
 #if defined(__x86_64__)
-    return __rdtsc();
+    return __builtin_ia32_rdtsc();
 #elif defined(__aarch64__)
     uint64_t ticks;
     __asm__ volatile("mrs %0, cntvct_el0" : "=r"(ticks));
@@ -51,9 +47,9 @@ static inline uint64_t aats_ticks(void)
 static inline uint64_t aats_ticks_ordered(void)
 {
 #if defined(__x86_64__)
-    _mm_lfence();
-    uint64_t const ticks = __rdtsc();
-    _mm_lfence();
+    __builtin_ia32_lfence();
+    uint64_t const ticks = __builtin_ia32_rdtsc();
+    __builtin_ia32_lfence();
     return ticks;
 #elif defined(__aarch64__)
     __asm__ volatile("isb" ::: "memory");

@@ -21,6 +21,13 @@ double aats_scale_slow(int64_t value_i, int exp);
 /* aats_scale_array converts cnt values; stride_in and stride_out count elements, so that one column of a level array
  * can be taken. */
 void aats_scale_array(int64_t const *in, size_t stride_in, double *out, size_t stride_out, size_t cnt, int exp);
+
+/* aats_scale_pairs converts cnt pairs (px_i, qty_i) to (qty, px), the order of a message's keys: each the same double as
+ * aats_scale gives.  out holds 2 * cnt.  Cost: 0.4 ns a number with AVX2, for |number| < 2^51; else 2 ns (base/isa.h). */
+void aats_scale_pairs(int64_t const *in, size_t cnt, double *out, int px_exp, int qty_exp);
+
+/* aats_scale_pairs_plain is its model: one aats_scale a number. */
+void aats_scale_pairs_plain(int64_t const *in, size_t cnt, double *out, int px_exp, int qty_exp);
 /* cdef-end */
 
 extern double const AATS_POW10[AATS_SCALE_EXP_MAX + 1];

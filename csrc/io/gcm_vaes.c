@@ -168,8 +168,8 @@ INLINE blocks_t stream(aats_gcm_t const *g, __m512i *ctr, int regs)
 
 INLINE __m512i powers(aats_gcm_t const *g, size_t from) { return _mm512_loadu_si512(g->powers[from]); }
 
-/* Up to 255 bytes: `n` of them, the first block already has the hash so far added by `acc`. */
-INLINE __m128i open_rest(aats_gcm_t const *g, __m512i *ctr, uint8_t const *in, size_t n, uint8_t *out, __m128i acc)
+/* The last `n` bytes, up to 255; acc is the hash so far.  What is hashed is the sealed text, whichever side that is. */
+INLINE __m128i rest(aats_gcm_t const *g, __m512i *ctr, uint8_t const *in, size_t n, uint8_t *out, __m128i acc, int seals)
 {
     size_t from = 16 - (n + 15) / 16;
     sums_t s = {_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512()};
@@ -179,15 +179,17 @@ INLINE __m128i open_rest(aats_gcm_t const *g, __m512i *ctr, uint8_t const *in, s
         __mmask64 const mask = part == 64 ? ~(__mmask64)0 : ((__mmask64)1 << part) - 1;
         blocks_t const key = stream(g, ctr, 1);
         __m512i const text = _mm512_maskz_loadu_epi8(mask, in);
-        add_products(&s, _mm512_xor_si512(swap4(text), add), powers(g, from));
-        _mm512_mask_storeu_epi8(out, mask, _mm512_xor_si512(text, key.b[0]));
+        __m512i const made = _mm512_maskz_mov_epi8(mask, _mm512_xor_si512(text, key.b[0]));
+        add_products(&s, _mm512_xor_si512(swap4(seals ? made : text), add), powers(g, from));
+        _mm512_mask_storeu_epi8(out, mask, made);
         add = _mm512_setzero_si512();
         in += part, out += part, n -= part, from += 4;
     }
     return reduce_sums(&s);
 }
 
-VECTORS int gcm_vaes_open(aats_gcm_t const *g, uint8_t const *nonce, void const *aad, size_t aad_len, uint8_t const *in, size_t n, uint8_t const *tag, uint8_t *out)
+/* run makes `out` of `in`, and returns the tag. */
+INLINE __m128i run(aats_gcm_t const *g, uint8_t const *nonce, void const *aad, size_t aad_len, uint8_t const *in, size_t n, uint8_t *out, int seals)
 {
     uint8_t first[16] = {0}, extra[16] = {0};
     memcpy(first, nonce, AATS_GCM_NONCE);
@@ -203,17 +205,28 @@ VECTORS int gcm_vaes_open(aats_gcm_t const *g, uint8_t const *nonce, void const 
         sums_t s = {_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512()};
         __m512i add = _mm512_zextsi128_si512(acc);
         for (int i = 0; i < 4; i++) {
-            __m512i const text = _mm512_loadu_si512(in + 64 * i);
-            add_products(&s, _mm512_xor_si512(swap4(text), add), powers(g, 4 * (size_t)i));
-            _mm512_storeu_si512(out + 64 * i, _mm512_xor_si512(text, key.b[i]));
+            __m512i const text = _mm512_loadu_si512(in + 64 * i), made = _mm512_xor_si512(text, key.b[i]);
+            add_products(&s, _mm512_xor_si512(swap4(seals ? made : text), add), powers(g, 4 * (size_t)i));
+            _mm512_storeu_si512(out + 64 * i, made);
             add = _mm512_setzero_si512();
         }
         acc = reduce_sums(&s);
     }
-    if (n > 0) acc = open_rest(g, &ctr, in, n, out, acc);
+    if (n > 0) acc = rest(g, &ctr, in, n, out, acc, seals);
     acc = mul(_mm_xor_si128(acc, lengths), h);
-    __m128i const made = _mm_xor_si128(swap(acc), encrypt(g, zero)), wrong = _mm_xor_si128(made, _mm_loadu_si128((__m128i const *)(void const *)tag));
+    return _mm_xor_si128(swap(acc), encrypt(g, zero));
+}
+
+VECTORS int gcm_vaes_open(aats_gcm_t const *g, uint8_t const *nonce, void const *aad, size_t aad_len, uint8_t const *in, size_t n, uint8_t const *tag, uint8_t *out)
+{
+    __m128i const want = _mm_loadu_si128((__m128i const *)(void const *)tag); /* before out is written: it may lie there */
+    __m128i const wrong = _mm_xor_si128(run(g, nonce, aad, aad_len, in, n, out, 0), want);
     return _mm_testz_si128(wrong, wrong);
+}
+
+VECTORS void gcm_vaes_seal(aats_gcm_t const *g, uint8_t const *nonce, void const *aad, size_t aad_len, uint8_t const *in, size_t n, uint8_t *out, uint8_t *tag)
+{
+    _mm_storeu_si128((__m128i *)(void *)tag, run(g, nonce, aad, aad_len, in, n, out, 1));
 }
 
 #else
@@ -224,6 +237,10 @@ int  gcm_vaes_open(aats_gcm_t const *g, uint8_t const *nonce, void const *aad, s
 {
     (void)g, (void)nonce, (void)aad, (void)aad_len, (void)in, (void)n, (void)tag, (void)out;
     return 0;
+}
+void gcm_vaes_seal(aats_gcm_t const *g, uint8_t const *nonce, void const *aad, size_t aad_len, uint8_t const *in, size_t n, uint8_t *out, uint8_t *tag)
+{
+    (void)g, (void)nonce, (void)aad, (void)aad_len, (void)in, (void)n, (void)out, (void)tag;
 }
 
 #endif

@@ -72,8 +72,7 @@ int aats_tls_sent(aats_tls_t *t, size_t n)
     return AATS_OK;
 }
 
-/* out_room makes the free part of `out` one piece and returns its size. */
-static size_t out_room(aats_tls_t *t)
+size_t tls_send_room(aats_tls_t *t)
 {
     if (t->out_at > 0) {
         memmove(t->out, t->out + t->out_at, t->out_end - t->out_at);
@@ -95,7 +94,7 @@ static size_t in_take(aats_tls_t *t, void *dst, size_t cap)
 
 static size_t out_put(aats_tls_t *t, void const *src, size_t n)
 {
-    size_t const room = out_room(t);
+    size_t const room = tls_send_room(t);
     if (n > room) n = room;
     memcpy(t->out + t->out_end, src, n);
     t->out_end += n;
@@ -116,7 +115,10 @@ static int bio_write(BIO *bio, char const *src, int n)
 {
     BIO_clear_retry_flags(bio);
     if (n <= 0) return 0;
-    size_t const put = out_put(BIO_get_data(bio), src, (size_t)n);
+    aats_tls_t *t = BIO_get_data(bio);
+    if (t->send.own) return n; /* it has nothing to say any more */
+    size_t const put = out_put(t, src, (size_t)n);
+    if (t->up && put > 0) tls_send_count(&t->send, (uint8_t const *)src, put);
     if (put > 0) return (int)put;
     BIO_set_retry_write(bio);
     return -1;
@@ -218,6 +220,7 @@ void aats_tls_close(aats_tls_t *t)
 {
     if (t == NULL) return;
     tls_record_fini(t);
+    tls_send_fini(t);
     SSL_free(t->ssl);
     free(t);
 }
@@ -330,12 +333,21 @@ int aats_tls_write(aats_tls_t *t, void const *bytes, size_t n)
     if (n > INT_MAX) n = INT_MAX;
     if (n > 0) ERR_clear_error();
     while (put < n) {
-        size_t const room = out_room(t);
+        size_t const room = tls_send_room(t);
         if (room <= OUT_RESERVE) break;
         size_t part = n - put < RECORD_MAX ? n - put : RECORD_MAX;
         if (part > room - OUT_RESERVE) part = room - OUT_RESERVE;
         if (t->ssl == NULL) {
             put += out_put(t, src + put, part);
+            continue;
+        }
+        if (t->send.own) {
+            int const code = tls_send_data(t, src + put, part);
+            if (code != AATS_OK) {
+                snprintf(t->text, sizeof t->text, "TLS with %s cannot write: no memory", t->host);
+                return t->fail = code;
+            }
+            put += part;
             continue;
         }
         int const ret = SSL_write(t->ssl, src + put, (int)part);
@@ -354,6 +366,10 @@ void aats_tls_shutdown(aats_tls_t *t)
     if (t->closing) return;
     t->closing = 1;
     if (t->ssl == NULL || !t->up || (t->fail != AATS_OK && t->fail != AATS_E_CLOSED)) return;
+    if (t->send.own) {
+        tls_send_alert(t, 1, 0);
+        return;
+    }
     ERR_clear_error();
     SSL_shutdown(t->ssl); /* 0: sent, the peer's is not here yet; its answer arrives by read */
     ERR_clear_error();

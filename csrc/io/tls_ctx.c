@@ -120,7 +120,7 @@ int aats_tls_ctx_open(aats_tls_ctx_t **out, char const *ca_file, char *err, size
     SSL_CTX_set_verify(s, SSL_VERIFY_PEER, on_verify);
     SSL_CTX_set_session_cache_mode(s, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(s, on_session);
-    SSL_CTX_set_keylog_callback(s, tls_record_secret); /* to this process's memory and no further */
+    SSL_CTX_set_keylog_callback(s, tls_keys_log); /* to this process's memory and no further */
     rc = trust_load(ctx, ca_file, err, err_sz);
     if (rc != AATS_OK) goto fail;
     *out = ctx;

@@ -82,7 +82,7 @@ typedef struct {
     char pad[128];
 } aats_slot_t;
 
-/* aats_clock_page_t -- how the processor's counter is read as time, once for all processes of a namespace; base/clock.h has the verbs; 128 bytes. */
+/* aats_clock_page_t -- how the processor's counter is read as time, once for all processes of a namespace; shm/clock_page.h has the verbs; 128 bytes. */
 typedef struct {
     uint64_t seq;        /* 2n+1 while it is written, 2n once stable, 0: never written */
     uint64_t tsc;        /* the counter when the two clocks below were read */

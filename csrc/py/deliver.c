@@ -26,6 +26,18 @@ static int call_text(loop_t *l, PyObject *fn, PyObject *a, char const *text)
     return rc;
 }
 
+/* stamp: just before the first strategy's callback, with its message ready. */
+static inline void stamp(loop_t *l)
+{
+    if (!l->now.delivered_ns) l->now.delivered_ns = aats_now_ns();
+}
+
+static int call_market(loop_t *l, PyObject *fn, PyObject *a)
+{
+    stamp(l);
+    return aats_loop_call(l, fn, a, NULL);
+}
+
 /* a message, then onNotify; strategies that have neither cost nothing */
 typedef PyObject *(*message_fn)(aats_msgs_t *m, aats_event_t const *ev, uint64_t *made);
 
@@ -33,20 +45,21 @@ static PyObject *quote_message(loop_t *l, aats_msgs_t *m, uint64_t *made) { retu
 
 static int deliver_quote(loop_t *l)
 {
-    PyObject *const one = PyLong_FromLong(1); /* small integers are shared, this makes none */
     uint64_t made = 0;
-    int ready = 0, rc = 0;
+    int rc = 0;
     for (int i = 0; rc == 0 && i < l->strategy_cnt; i++) {
         strategy_t *s = &l->strategies[i];
         if (s->on[ON_QUOTE]) {
-            if (!ready) aats_quote_floats(&l->now.ev, l->flts), ready = 1;
             PyObject *msg = quote_message(l, &s->msgs[l->now.ev.sub], &made);
-            rc = msg ? aats_loop_call(l, s->on[ON_QUOTE], msg, NULL) : -1;
+            rc = msg ? call_market(l, s->on[ON_QUOTE], msg) : -1;
         }
-        if (rc == 0 && s->on[ON_NOTIFY]) rc = aats_loop_call(l, s->on[ON_NOTIFY], one, NULL);
+        if (rc == 0 && s->on[ON_NOTIFY]) {
+            PyObject *const one = PyLong_FromLong(1); /* small integers are shared, this makes none */
+            rc = call_market(l, s->on[ON_NOTIFY], one);
+            Py_DECREF(one);
+        }
     }
     if (made) l->made_cnt += made, aats_add_relaxed(&l->counters[AATS_TDC_MSG_NEW], made);
-    Py_DECREF(one);
     return rc;
 }
 
@@ -58,11 +71,11 @@ static int deliver_message(loop_t *l, int which, message_fn message, int notify)
         strategy_t *s = &l->strategies[i];
         if (s->on[which]) {
             PyObject *msg = message(&s->msgs[l->now.ev.sub], &l->now.ev, &made);
-            rc = msg ? aats_loop_call(l, s->on[which], msg, NULL) : -1;
+            rc = msg ? call_market(l, s->on[which], msg) : -1;
         }
         if (rc == 0 && notify && s->on[ON_NOTIFY]) {
             PyObject *zero = PyLong_FromLong(0);
-            rc = aats_loop_call(l, s->on[ON_NOTIFY], zero, NULL);
+            rc = call_market(l, s->on[ON_NOTIFY], zero);
             Py_DECREF(zero);
         }
     }
@@ -73,6 +86,7 @@ static int deliver_message(loop_t *l, int which, message_fn message, int notify)
 static int deliver_invalid(loop_t *l, aats_info_t *info)
 {
     int rc = 0;
+    stamp(l);
     for (int i = 0; rc == 0 && i < l->strategy_cnt; i++)
         if (l->strategies[i].on[ON_BOOK_INVALID])
             rc = call_text(l, l->strategies[i].on[ON_BOOK_INVALID], info->cid, aats_why_name((int)l->now.ev.why));
@@ -89,6 +103,7 @@ static int deliver_feed(loop_t *l, int which)
     if (which == ON_FEED_DOWN) second = PyUnicode_FromString(aats_why_name((int)l->now.ev.why));
     if (which != ON_FEED_UP && !second) return -1;
     Py_INCREF(name);
+    stamp(l);
     int rc = 0;
     for (int i = 0; rc == 0 && i < l->strategy_cnt; i++)
         if (l->strategies[i].on[which]) rc = aats_loop_call(l, l->strategies[i].on[which], name, second);
@@ -99,10 +114,11 @@ static int deliver_feed(loop_t *l, int which)
 
 /* ---- one event --------------------------------------------------------------------------------------------------- */
 
+/* take_times: after the callbacks, which are not to wait for it. */
 static void take_times(loop_t *l)
 {
     aats_event_t const *ev = &l->now.ev;
-    l->now.delivered_ns = aats_now_ns();
+    stamp(l);
     if (ev->flags & AATS_F_RECOVERED || !ev->rec->pub_ns) return; /* an old record, new to us: its age is no latency */
     if (l->pub_delivered) aats_hist_record(l->pub_delivered, l->now.delivered_ns - ev->rec->pub_ns);
     if (l->recv_delivered) aats_hist_record(l->recv_delivered, l->now.delivered_ns - ev->rec->recv_ns);
@@ -116,12 +132,12 @@ static void to_trader(loop_t *l)
     int const sym = ev->sub >= 0 ? l->desk.syms[ev->sub] : -1;
     if (sym < 0) return;
     if (ev->kind == AATS_EV_QUOTE)
-        aats_trader_quote(l->desk.trader, sym, ev->bids, ev->bid_len, ev->asks, ev->ask_len, 1, l->now.delivered_ns);
+        aats_trader_quote(l->desk.trader, sym, ev->bids, ev->bid_len, ev->asks, ev->ask_len, 1, l->real_ns);
     else if (ev->kind == AATS_EV_INVALID)
-        aats_trader_quote(l->desk.trader, sym, NULL, 0, NULL, 0, 0, l->now.delivered_ns);
+        aats_trader_quote(l->desk.trader, sym, NULL, 0, NULL, 0, 0, l->real_ns);
     else if (ev->kind == AATS_EV_TICK)
         aats_trader_tick(l->desk.trader, sym, ev->flags & AATS_F_BUYER ? AATS_SIDE_BUY : AATS_SIDE_SELL, ev->rec->px_i,
-                         ev->rec->qty_i, l->now.delivered_ns);
+                         ev->rec->qty_i, l->real_ns);
 }
 
 static int deliver_event(loop_t *l)
@@ -131,7 +147,8 @@ static int deliver_event(loop_t *l)
     switch (ev->kind) {
     case AATS_EV_QUOTE:
         if (ev->flags & AATS_F_RECOVERED) aats_info_rules(info, aats_reader_sub(l->reader, ev->sub));
-        aats_info_quote(info, ev);
+        if (l->quoted) aats_quote_floats(ev, l->flts);
+        aats_info_quote(info, ev, l->quoted ? l->flts : NULL);
         l->quote_cnt++, aats_loop_count(l, AATS_TDC_QUOTES);
         return l->leaving ? 0 : deliver_quote(l);
     case AATS_EV_TICK:
@@ -165,11 +182,12 @@ static int deliver_event(loop_t *l)
 
 int aats_loop_deliver(loop_t *l)
 {
-    take_times(l);
+    l->now.delivered_ns = 0;
     if (l->desk.trader) to_trader(l);
     l->delivering = 1;
     int const rc = deliver_event(l);
     l->delivering = 0;
+    take_times(l);
     return rc;
 }
 

@@ -7,19 +7,32 @@
 
 /* ---- what the loop writes ---------------------------------------------------------------------------------------- */
 
-void aats_info_quote(aats_info_t *info, aats_event_t const *ev)
+/* copy_levels: a call of memcpy costs more than what it copies here. */
+static inline void copy_levels(aats_level_t *to, aats_level_t const *from, uint32_t cnt)
+{
+    for (; cnt >= 5; cnt -= 5, to += 5, from += 5) memcpy(to, from, 5 * sizeof *to);
+    for (; cnt > 0; cnt--) memcpy(to++, from++, sizeof *to);
+}
+
+void aats_info_quote(aats_info_t *info, aats_event_t const *ev, double const *flts)
 {
     uint32_t const cap = (uint32_t)info->level_num;
     uint32_t const b = ev->bid_len < cap ? ev->bid_len : cap, a = ev->ask_len < cap ? ev->ask_len : cap;
-    memcpy(info->levels, ev->bids, b * sizeof *info->levels);
-    memcpy(info->levels + cap, ev->asks, a * sizeof *info->levels);
+    double tops[4] = {0, 0, 0, 0};
+    if (flts) {
+        if (b) memcpy(tops, flts, 2 * sizeof *tops);
+        if (a) memcpy(tops + 2, flts + 2 * ev->bid_len, 2 * sizeof *tops);
+    } else {
+        aats_scale_pairs((int64_t const *)(void const *)ev->bids, b > 0, tops, ev->px_exp, ev->qty_exp);
+        aats_scale_pairs((int64_t const *)(void const *)ev->asks, a > 0, tops + 2, ev->px_exp, ev->qty_exp);
+    }
+    copy_levels(info->levels, ev->bids, b);
+    copy_levels(info->levels + cap, ev->asks, a);
     info->bid_len = (int)b, info->ask_len = (int)a;
     info->depth = (int)(b > a ? b : a);
     info->px_exp = ev->px_exp, info->qty_exp = ev->qty_exp;
-    info->bid_px = b ? aats_scale(ev->bids[0].px_i, ev->px_exp) : 0.0;
-    info->bid_qty = b ? aats_scale(ev->bids[0].qty_i, ev->qty_exp) : 0.0;
-    info->ask_px = a ? aats_scale(ev->asks[0].px_i, ev->px_exp) : 0.0;
-    info->ask_qty = a ? aats_scale(ev->asks[0].qty_i, ev->qty_exp) : 0.0;
+    info->bid_qty = tops[0], info->bid_px = tops[1];
+    info->ask_qty = tops[2], info->ask_px = tops[3];
     info->exch_ns = ev->rec->exch_ns, info->recv_ns = ev->rec->recv_ns, info->seq = ev->rec->seq;
     info->valid = 1;
 }

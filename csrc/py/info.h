@@ -33,8 +33,9 @@ PyObject *aats_info_type(void);
 /* aats_info_check returns 1 for an instance of the type last made. */
 int aats_info_check(PyObject *o);
 
-/* What an event changes; each some nanoseconds.  The event is of this symbol. */
-void aats_info_quote(aats_info_t *info, aats_event_t const *ev);
+/* What an event changes; each some nanoseconds.  The event is of this symbol.  flts: its numbers as aats_quote_floats gives
+ * them, NULL where nobody has made them. */
+void aats_info_quote(aats_info_t *info, aats_event_t const *ev, double const *flts);
 void aats_info_tick(aats_info_t *info, aats_event_t const *ev);
 void aats_info_bbo(aats_info_t *info, aats_event_t const *ev);
 void aats_info_invalid(aats_info_t *info);

@@ -11,6 +11,7 @@
 #define HOOK_NS       1000000000
 #define HOOK_DOWN_NS  20000000         /* while a feed is down: Python looks for its next generation */
 #define EVENTS_A_PASS 16
+#define SPIN_TURNS    64               /* looks at the rings between two readings of the clock: a microsecond or two */
 #define GUARD_NS      1000000000
 #define SLOW_NS       1000000000       /* between two looks at limits of which only the log is told */
 #define GUARD_IDLE_NS 10000000
@@ -108,12 +109,17 @@ static int chores(loop_t *l, int64_t mono)
 
 /* ---- the pass ---------------------------------------------------------------------------------------------------- */
 
-static int64_t begin_pass(loop_t *l)
+/* read_clocks: one reading for all that follows until something has taken time: judging records, delivered_ns, deadlines. */
+static void read_clocks(loop_t *l)
 {
-    int64_t const mono = aats_mono_ns();
-    aats_stall_look(&l->stall, mono);
-    if (l->slot) aats_ctl_beat(l->slot, mono);
-    return mono;
+    aats_clocks_ns(&l->real_ns, &l->mono_ns);
+    aats_stall_look(&l->stall, l->mono_ns);
+}
+
+static void begin_pass(loop_t *l)
+{
+    read_clocks(l);
+    if (l->slot) aats_ctl_beat(l->slot, l->mono_ns);
 }
 
 static int step_hosts(loop_t *l)
@@ -124,72 +130,111 @@ static int step_hosts(loop_t *l)
 }
 
 /* orders_come steps the trader without the GIL: 1 when there is something that needs it. */
-static int orders_come(loop_t *l, int64_t mono, int *work)
+static int orders_come(loop_t *l, int *work)
 {
     if (aats_load_relaxed(&l->desk.waiting)) return 1;
-    *work |= aats_desk_step_idle(&l->desk, mono);
+    *work |= aats_desk_step_idle(&l->desk, l->mono_ns);
     return aats_trader_has_event(l->desk.trader);
 }
 
-/* idle waits without the GIL until an event is there (l->have), chores are due, or it is told to stop.  It sleeps for
- * AATS_WAIT_SLEEP_NS at most, which is less than any deadline of the trader's. */
+/* idle waits without the GIL until an event is there (l->have), order events are, chores are due, or it is told to stop.  It
+ * sleeps for AATS_WAIT_SLEEP_NS at most, which is less than any deadline of the trader's; spinning, it looks at nothing but
+ * the rings for SPIN_TURNS turns between two readings of the clock. */
 static void idle(loop_t *l)
 {
+    int const spins = l->wait.mode == AATS_WAIT_SPIN; /* changes in the chores only */
     for (;;) {
-        int64_t const mono = begin_pass(l);
-        if (mono >= l->chore_mono_ns || aats_load_relaxed(&l->stop)) return;
+        begin_pass(l);
+        if (l->mono_ns >= l->chore_mono_ns || aats_load_relaxed(&l->stop)) return;
         int work = step_hosts(l);
-        if (l->desk.trader && orders_come(l, mono, &work)) return;
-        if (aats_reader_next(l->reader, mono, &l->now.ev)) {
+        if (work) aats_stall_worked(&l->stall);
+        if (aats_reader_next(l->reader, l->mono_ns, &l->now.ev)) { /* before the orders' sockets, whose read takes a microsecond */
             l->have = 1;
+            return;
+        }
+        if (l->desk.trader && orders_come(l, &work)) {
+            aats_stall_worked(&l->stall);
             return;
         }
         if (work) {
             aats_wait_busy(&l->wait);
             aats_stall_worked(&l->stall);
-        } else {
-            aats_wait_idle(&l->wait, mono);
-            if (l->wait.mode != AATS_WAIT_SPIN) aats_stall_waited(&l->stall); /* it slept because it wanted to */
+            continue;
         }
+        aats_wait_idle(&l->wait, l->mono_ns);
+        if (!spins) aats_stall_waited(&l->stall); /* it slept because it wanted to */
+        else if (l->host_cnt == 0) aats_reader_spin(l->reader, SPIN_TURNS);
     }
 }
 
-/* orders_pass: what other threads want, the trader's step when it is due, order events.  The work done, or -1. */
-static int orders_pass(loop_t *l, int64_t mono)
+/* orders_pass: what other threads want, the trader's step when it is due, order events.  The work done, or -1.  The clocks
+ * are read again where it has taken time. */
+static int orders_pass(loop_t *l)
 {
     aats_desk_t *d = &l->desk;
     if (!d->trader) return 0;
     if (aats_load_relaxed(&d->waiting)) aats_desk_wishes(d);
-    int const work = aats_desk_step(d, mono);
-    if (!aats_trader_has_event(d->trader)) return work;
-    int const told = aats_loop_deliver_orders(l, EVENTS_A_PASS);
-    if (told > 0 && !d->due_mono_ns) aats_desk_step(d, aats_mono_ns()); /* a callback sent something */
-    return told < 0 ? -1 : work + told;
+    int work = 0, told = 0;
+    if (l->mono_ns >= d->due_mono_ns) {
+        work = aats_desk_step(d, l->mono_ns);
+        aats_stall_worked(&l->stall);
+        read_clocks(l);
+    }
+    if (aats_trader_has_event(d->trader)) {
+        told = aats_loop_deliver_orders(l, EVENTS_A_PASS);
+        if (told < 0) return -1;
+        read_clocks(l);
+    }
+    if (told > 0 && !d->due_mono_ns) aats_desk_step(d, l->mono_ns); /* a callback sent something */
+    return work + told;
 }
 
+/* market_pass delivers events while there are some: how many, or -1.  Each is judged and stamped by a reading of the clock
+ * that came after it was there and after the event before it was dealt with; seen: for the first one, the last reading is
+ * such. */
+static int market_pass(loop_t *l, int seen)
+{
+    int cnt = 0;
+    for (; cnt < EVENTS_A_PASS && !aats_load_relaxed(&l->stop); cnt++, seen = 0) {
+        if (!seen) {
+            if (!aats_reader_due(l->reader, l->mono_ns)) break;
+            read_clocks(l);
+            if (cnt > 0 && orders_pass(l) < 0) return -1;
+        }
+        if (l->have) l->have = 0;
+        else if (!aats_reader_next(l->reader, l->mono_ns, &l->now.ev)) break;
+        if (aats_loop_deliver(l) < 0) return -1;
+        if (l->desk.trader && !l->desk.due_mono_ns && !aats_load_relaxed(&l->stop)) { /* a callback sent something: its bytes go out now */
+            read_clocks(l);
+            if (orders_pass(l) < 0) return -1;
+        }
+    }
+    return cnt;
+}
+
+/* pass: events first, those that are there, else those that an inline feed brings; then orders.  An event that was found
+ * while idle was judged a moment ago: it comes before the chores too. */
 static int pass(loop_t *l, int *empty)
 {
-    int64_t mono = begin_pass(l);
-    if (mono >= l->chore_mono_ns && chores(l, mono) < 0) return -1;
-    int work = 0;
-    if (l->have) { /* found while idle */
-        l->have = 0, work = 1;
-        if (aats_loop_deliver(l) < 0) return -1;
-        aats_stall_look(&l->stall, mono = aats_mono_ns());
+    int seen = l->have || aats_reader_due(l->reader, l->mono_ns); /* before the clock is read */
+    begin_pass(l);
+    if (!l->have && l->mono_ns >= l->chore_mono_ns) {
+        if (chores(l, l->mono_ns) < 0) return -1;
+        seen = 0;
+        read_clocks(l);
     }
-    int orders = orders_pass(l, mono);
+    int work = seen ? 0 : step_hosts(l);
+    if (work) aats_stall_worked(&l->stall);
+    int const events = market_pass(l, seen);
+    if (events < 0) return -1;
+    if (aats_load_relaxed(&l->stop)) return 0;
+    if (events > 0 && l->desk.trader) read_clocks(l);
+    int const orders = orders_pass(l);
     if (orders < 0) return -1;
-    work += orders;
-    work += step_hosts(l);
-    for (int i = 0; i < EVENTS_A_PASS && aats_reader_next(l->reader, mono, &l->now.ev); i++) {
-        work = 1;
-        if (aats_loop_deliver(l) < 0) return -1;
-        if (aats_load_relaxed(&l->stop)) return 0;
-        aats_stall_look(&l->stall, mono = aats_mono_ns());
-        if (orders_pass(l, mono) < 0) return -1;
-    }
-    if (l->slow && l->slow->urgent && tell_slow(l, mono) < 0) return -1;
-    if (work) {
+    work += events + orders;
+    if (seen) work += step_hosts(l);
+    if (l->slow && l->slow->urgent && tell_slow(l, l->mono_ns) < 0) return -1;
+    if (work > 0) {
         aats_wait_busy(&l->wait);
         aats_stall_worked(&l->stall);
         *empty = 0;
@@ -222,7 +267,7 @@ PyObject *aats_loop_run(loop_t *l, PyObject *args, PyObject *kw)
         if (drain) break;
         Py_BEGIN_ALLOW_THREADS
         idle(l);
-        if (l->wait.mode == AATS_WAIT_YIELD) aats_stall_renew(&l->stall); /* the kernel counts its yields as switches */
+        if (l->wait.mode != AATS_WAIT_SPIN) aats_stall_renew(&l->stall); /* the kernel counts yields and sleeps as switches */
         Py_END_ALLOW_THREADS
         aats_stall_gil(&l->stall);
     }

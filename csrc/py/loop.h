@@ -1,8 +1,9 @@
 /* loop.h -- the trade loop: one thread, in C, that polls, calls strategies, keeps timers, beats, and waits.
  *
- *     pass:   time -> heartbeat -> [chores, once a millisecond] -> orders -> [step of an inline feed] -> events -> or wait
+ *     pass:   time -> heartbeat -> [chores, once a millisecond] -> [step of an inline feed] -> events -> orders
  *     orders: wishes of other threads -> the trader's step, each 5 us -> order events, each to the strategy that sent it
- *     events: each to every strategy
+ *     events: one reading of the clock each, which judges and stamps it -> to every strategy
+ *     idle:   as a pass, without the GIL; spinning, it looks at the rings alone for a microsecond between two readings
  *
  * For: TradeService.run.  Not for finding feeds, mapping segments, logging or closing: Python does these between runs
  * and in the hook.
@@ -72,6 +73,7 @@ typedef struct {
     strategy_t *strategies;
     int strategy_cnt;
     double *flts; /* of the quote being delivered */
+    int quoted;   /* a strategy has onQuote: somebody wants them */
 
     aats_desk_t desk;
     int delivering; /* a callback of l->now.ev runs */
@@ -79,7 +81,7 @@ typedef struct {
 
     aats_event_now_t now;
     aats_wait_t wait;
-    int64_t real_ns, mono_ns; /* both clocks at one moment; renewed each millisecond */
+    int64_t real_ns, mono_ns; /* both clocks, as last read; see read_clocks in loop.c */
     int64_t chore_mono_ns, hook_mono_ns, switch_mono_ns, hook_every_ns;
     alarm_t *alarms;
     int alarm_cnt;
@@ -89,7 +91,7 @@ typedef struct {
     aats_slow_t *slow;   /* limits of hops, NULL: none ... */
     PyObject *slow_tell; /* ... and whom to call when one was passed; it owns them */
     int64_t slow_mono_ns;
-    int running, other_threads, have, drain;
+    int running, other_threads, have;
     uint64_t stop;
     unsigned long long quote_cnt, tick_cnt, made_cnt, scratch[AATS_TDC_CNT];
 } loop_t;

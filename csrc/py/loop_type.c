@@ -90,6 +90,7 @@ static PyObject *loop_add(loop_t *l, PyObject *callbacks)
         PyObject *fn = PyTuple_GET_ITEM(callbacks, i);
         s->on[i] = fn == Py_None ? NULL : Py_NewRef(fn);
     }
+    l->quoted |= s->on[ON_QUOTE] != NULL;
     return PyLong_FromLong(l->strategy_cnt++);
 }
 

@@ -88,14 +88,8 @@ void aats_msgs_fini(aats_msgs_t *m)
 
 void aats_quote_floats(aats_event_t const *ev, double *out)
 {
-    for (uint32_t i = 0; i < ev->bid_len; i++) {
-        *out++ = aats_scale(ev->bids[i].qty_i, ev->qty_exp);
-        *out++ = aats_scale(ev->bids[i].px_i, ev->px_exp);
-    }
-    for (uint32_t i = 0; i < ev->ask_len; i++) {
-        *out++ = aats_scale(ev->asks[i].qty_i, ev->qty_exp);
-        *out++ = aats_scale(ev->asks[i].px_i, ev->px_exp);
-    }
+    aats_scale_pairs((int64_t const *)(void const *)ev->bids, ev->bid_len, out, ev->px_exp, ev->qty_exp);
+    aats_scale_pairs((int64_t const *)(void const *)ev->asks, ev->ask_len, out + 2 * ev->bid_len, ev->px_exp, ev->qty_exp);
 }
 
 static PyObject *make_quote(aats_msgs_t *m, aats_msg_t *msg, uint64_t tag, aats_event_t const *ev, uint32_t length,

@@ -3,7 +3,7 @@
  *   look(now)      wherever the loop has read the clock: more than the limit since the last look is a gap, which is examined and told
  *                  (shm/stalls.h)
  *   waited()       after a wait of the loop's own (sleep, yield): what lies before the next look is no gap
- *   called(), worked(), gil()     before the next look: a callback ran, other work was done, the interpreter's lock was waited for
+ *   called(), worked(), gil()     before the next look: a callback ran, other work was done, the interpreter's lock was taken
  *   renew()        in the chores: counts of page faults and switches from which the next gap's are taken; 0.4 us
  *
  * Garbage collections are stamped by a callable in gc.callbacks, whichever thread collects.

@@ -19,7 +19,8 @@
 #define MEASURE_NS 5000000   /* between two samples while the rate is not known */
 #define AGAIN_NS   1000000   /* after a sample that was disturbed */
 #define SAMPLES    5         /* the shortest of so many is taken */
-#define SLOW_NS    2000      /* a sample that took longer was disturbed */
+#define SLOW_NS    2000      /* a sample that took longer was disturbed ... */
+#define SLOWER     2         /* ... or one that took so many times the shortest so far */
 
 static struct {
     uint64_t page; /* aats_clock_page_t *, 0: none */
@@ -29,6 +30,7 @@ static struct {
     uint64_t busy; /* one thread at a time; it holds the rest */
     uint64_t local;
     aats_clock_rate_t rate;
+    uint64_t shortest; /* sample so far, in ticks; 0: none */
 } here = {.due_mono_ns = NEVER};
 
 static aats_clock_page_t own_page;
@@ -122,17 +124,20 @@ int aats_clock_reads(void)
  * disturbed each time. */
 static int sample(aats_clock_sample_t *out)
 {
-    uint64_t best = SLOW_NS;
+    uint64_t best = UINT64_MAX;
     for (int i = 0; i < SAMPLES; i++) {
         uint64_t const before = aats_ticks_ordered();
         int64_t const real = aats_system_now_ns(), mono = aats_system_mono_ns(), again = aats_system_now_ns();
-        uint64_t const after = aats_ticks_ordered();
-        if (again < real || (uint64_t)(again - real) >= best) continue; /* stepped, or the core was elsewhere */
-        best = (uint64_t)(again - real);
-        *out = (aats_clock_sample_t){.ticks = before + (after - before) / 2, .real_ns = real + (again - real) / 2, .mono_ns = mono,
-                                     .err_ns = best / 2 + 1};
+        uint64_t const span = aats_ticks_ordered() - before;
+        if (again < real || again - real > SLOW_NS || span >= best) continue; /* stepped, or the core was elsewhere */
+        best = span;
+        *out = (aats_clock_sample_t){.ticks = before + span / 2, .real_ns = real + (again - real) / 2, .mono_ns = mono, .err_ticks = span / 2};
     }
-    return best < SLOW_NS;
+    if (best == UINT64_MAX) return 0;
+    if (here.shortest == 0 || best < here.shortest) here.shortest = best;
+    if (best <= SLOWER * here.shortest) return 1;
+    here.shortest += here.shortest / 8 + 1; /* a core that has become slower is believed after some time */
+    return 0;
 }
 
 /* keep_page: what is due.  Returns in how many ns something is again. */

@@ -89,7 +89,8 @@ void aats_clock_page_put(aats_clock_page_t *page, aats_clock_rate_t const *rate,
 {
     aats_clock_page_t was;
     load_page(&was, page); /* nobody else writes */
-    aats_clock_page_t now = {.tsc = s->ticks, .real_ns = s->real_ns, .mono_ns = s->mono_ns, .mult = rate->mult, .err_ns = s->err_ns,
+    aats_clock_page_t now = {.tsc = s->ticks, .real_ns = s->real_ns, .mono_ns = s->mono_ns, .mult = rate->mult,
+                             .err_ns = (uint64_t)aats_clock_line(1, (int64_t)s->err_ticks, rate->mult),
                              .good_ticks = ticks_of(AATS_CLOCK_GOOD_NS, rate->mult), .writes = was.writes + 1};
 
     /* Go on where the old line is, if it can be read at all: with a slope that meets the clock at the next renewal. */
@@ -104,7 +105,7 @@ void aats_clock_page_put(aats_clock_page_t *page, aats_clock_rate_t const *rate,
         }
         /* The distance of the two clocks is constant but for steps: noise of a sample is none. */
         int64_t const apart = was.real_ns - was.mono_ns, seen = now.real_ns - now.mono_ns;
-        if (size_of(seen - apart) <= (int64_t)(2 * (s->err_ns + was.err_ns))) now.real_ns = now.mono_ns + apart;
+        if (size_of(seen - apart) <= (int64_t)(2 * (now.err_ns + was.err_ns))) now.real_ns = now.mono_ns + apart;
     }
     write_page(page, &now);
 }

@@ -27,7 +27,7 @@
  * What a reader gets.  A page is used until good_ticks after its counter, AATS_CLOCK_GOOD_NS; a machine that was suspended or
  * moved meanwhile has passed that, or is before it.  A new line begins where the old one has come to, and its slope takes
  * the difference to the new sample away until the next one.  So mono as read here goes back by a nanosecond at most where
- * one page follows another, and stays within its error of CLOCK_MONOTONIC: half the time that a sample takes, some 50 ns,
+ * one page follows another, and stays within its error of CLOCK_MONOTONIC: half the time that a sample takes, some 55 ns,
  * and what the clock's own rate changes within AATS_CLOCK_RENEW_NS (5 us when a slew of 100 ppm begins, then nothing).
  * A line that is wrong by more than AATS_CLOCK_DOUBT_NS is dropped: the page is withdrawn, and readers take the kernel's
  * clock until a new rate has been measured and found to hold.  From one clock to the other mono may go back by the error.
@@ -51,7 +51,7 @@ typedef struct {
     uint64_t ticks;
     int64_t real_ns;
     int64_t mono_ns;
-    uint64_t err_ns; /* half the time that reading them took */
+    uint64_t err_ticks; /* half the ticks that reading them took */
 } aats_clock_sample_t;
 
 /* aats_clock_rate_t -- what a process knows of its counter; its own memory, zeros at first. */

@@ -17,7 +17,7 @@ uint32_t aats_stall_cause(aats_stall_facts_t const *facts)
     if (facts->major > 0 || (facts->minor > 0 && facts->minor * fault_ns >= half)) return AATS_STALL_FAULT;
     int const idle = !facts->gil && !facts->called && !facts->worked;
     if (facts->involuntary > 0 || (idle && facts->voluntary > 0)) return AATS_STALL_SWITCH;
-    if (facts->gil) return AATS_STALL_GIL;
+    if (facts->gil && facts->voluntary > 0) return AATS_STALL_GIL; /* whoever waits for it sleeps */
     if (facts->called) return AATS_STALL_CALLBACK;
     return facts->worked ? AATS_STALL_LOOP : AATS_STALL_HOST;
 }

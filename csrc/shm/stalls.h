@@ -30,7 +30,7 @@ typedef struct {
     uint64_t gc_ns;       /* of it spent collecting garbage */
     uint32_t generation;  /* the oldest that was collected */
     uint32_t minor, major, involuntary, voluntary; /* of the thread; those up to a millisecond before may be in it */
-    uint32_t gil;         /* 1: the interpreter's lock was waited for in it */
+    uint32_t gil;         /* 1: the interpreter's lock was taken in it */
     uint32_t called;      /* 1: a callback ran in it */
     uint32_t worked;      /* 1: so did other work of the loop */
     uint32_t fault_ns;    /* what mapping in one page costs here; 0: not measured */
@@ -41,7 +41,8 @@ typedef struct {
  *   GC        collecting took half of the gap
  *   FAULT     a page came from a disk, or pages mapped in make half of it at fault_ns each
  *   SWITCH    the thread was switched out against its will, or slept where it has nothing to sleep for
- *   GIL, CALLBACK, LOOP    as the facts say
+ *   GIL       the interpreter's lock was taken, and the thread slept
+ *   CALLBACK, LOOP         as the facts say
  *   HOST      nothing of all this */
 uint32_t aats_stall_cause(aats_stall_facts_t const *facts);
 

@@ -139,13 +139,19 @@ static int trade(walk_t *w, name_t name, size_t n, aats_msg_t *m)
     return m->side < 0 ? lit(w, "true,\"M\":true") : lit(w, "false,\"M\":true");
 }
 
+/* The characters before the "@" of a stream's name, 0 or more than NAME_LEN if that is not for us. */
+static inline size_t name_len(name_t name)
+{
+    uint64_t const at = aats_swar_is(name.low, '@');
+    return (size_t)(at ? aats_swar_first(at) : 8 + aats_swar_first(aats_swar_is(name.high, '@')));
+}
+
 int binance_fast(char const *text, size_t n, aats_msg_t *m)
 {
     walk_t w = {text, text + n, text};
     if (n < TEXT_MIN || !lit(&w, HEAD)) return 0;
     name_t name = {aats_swar_load8(w.p), aats_swar_load8(w.p + 8)};
-    uint64_t const at = aats_swar_is(name.low, '@');
-    size_t const len = (size_t)(at ? aats_swar_first(at) : 8 + aats_swar_first(aats_swar_is(name.high, '@')));
+    size_t const len = name_len(name);
     if (len == 0 || len > NAME_LEN) return 0;
     name_t const keep = kept(len);
     name.low = aats_swar_lower(name.low & keep.low);

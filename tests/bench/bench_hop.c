@@ -2,7 +2,7 @@
  * ref/hop_plain.c for what it measures.
  *
  * For: aats/bench/rows/hop.py and callbacks.py, which run it beside the trade loop.
- * Options: bench_hop [--rows hop,stream] [--cnt 2000] [--warm 200] [--pace-ns 100000] [--cores A,B]
+ * Options: bench_hop [--rows hop,stream] [--cnt 2000] [--warm 8400] [--pace-ns 100000] [--cores A,B]
  * A: publisher, B: poller; not pinned without. */
 #include "ref/hop_plain.c"
 
@@ -17,7 +17,7 @@ int main(int argc, char **argv)
 {
     char const *rows = option(argc, argv, "--rows", "hop,stream");
     uint64_t const cnt = strtoull(option(argc, argv, "--cnt", "2000"), NULL, 10);
-    uint64_t const warm = strtoull(option(argc, argv, "--warm", "200"), NULL, 10);
+    uint64_t const warm = strtoull(option(argc, argv, "--warm", "8400"), NULL, 10);
     int64_t const pace_ns = atoll(option(argc, argv, "--pace-ns", "100000"));
     int from = -1, to = -1;
     sscanf(option(argc, argv, "--cores", "-1,-1"), "%d,%d", &from, &to);

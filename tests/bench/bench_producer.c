@@ -7,7 +7,8 @@
  * also ends the run by a signal or lets it come to its end.  A record's pub_ns is taken just before aats_md_publish,
  * as a feed takes it; the heartbeat is stamped at each turn, as a feed does.
  *
- * Options: bench_producer --md FILE --ctl FILE --slot N [--cnt 2200] [--pace-ns 100000] [--wait-ms 100] [--core N]
+ * Options: bench_producer --md FILE --ctl FILE --slot N [--cnt 2000] [--pace-ns 100000] [--warm 0] [--wait-ms 100] [--core N]
+ * `warm` records come before the others, one each 5 us: a ring that has been round once lies in the caches.
  * FILE is a path below /dev/shm.  It prints "ready" when it is about to publish, and "done" with the records it has. */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -22,10 +23,13 @@
 #include "base/atomics.h"
 #include "base/clock.h"
 #include "base/errors.h"
+#include "shm/clock.h"
 #include "shm/control.h"
+#include "shm/procs.h"
 #include "shm/publish.h"
 
 #define LEVELS 5
+#define WARM_PACE_NS 5000
 #define MID_I  INT64_C(1932700000000)
 #define TICK_I INT64_C(1000000)
 
@@ -69,6 +73,7 @@ static int64_t beat(void)
 {
     int64_t const mono = aats_mono_ns();
     aats_ctl_beat(feed, mono);
+    aats_clock_keep(mono);
     return mono;
 }
 
@@ -98,7 +103,7 @@ int main(int argc, char **argv)
     mem = map(option(argc, argv, "--ctl", NULL), &ctl_sz);
     if (aats_ctl_attach(mem, ctl_sz, &ctl, why, sizeof why) != AATS_OK) fail("control table", why);
     feed = &ctl.slots[number(argc, argv, "--slot", NULL)];
-    uint64_t const cnt = number(argc, argv, "--cnt", "2200");
+    uint64_t const cnt = number(argc, argv, "--cnt", "2000"), warm = number(argc, argv, "--warm", "0");
     int64_t const pace_ns = (int64_t)number(argc, argv, "--pace-ns", "100000");
     int64_t const wait_ns = (int64_t)number(argc, argv, "--wait-ms", "100") * 1000000;
     char const *core = option(argc, argv, "--core", "");
@@ -108,14 +113,16 @@ int main(int argc, char **argv)
         CPU_SET(atoi(core), &set);
         if (sched_setaffinity(0, sizeof set, &set) != 0) fail("--core", "is not usable");
     }
+    aats_clock_use(&ctl.ctl->clock, aats_ident_self()); /* stamps by the clock of the reader */
     if (aats_ring_open(&writer, &md) != AATS_OK) fail("ring", "has records already");
 
     printf("ready\n");
     fflush(stdout);
     int64_t next = beat() + wait_ns;
-    for (uint64_t i = 0; i < cnt; i++, next += pace_ns) {
+    for (uint64_t i = 0; i < warm + cnt; i++) {
         while (beat() < next) aats_spin_hint();
         quote(i);
+        next += i < warm ? WARM_PACE_NS : pace_ns;
     }
     printf("done %" PRIu64 "\n", writer.next);
     fflush(stdout);

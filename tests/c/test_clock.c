@@ -43,7 +43,8 @@ static aats_clock_sample_t look(void)
 {
     static int turn;
     int64_t const off = m.noise * (turn++ % 3 - 1);
-    return (aats_clock_sample_t){.ticks = m.ticks, .real_ns = m.real_ns + off, .mono_ns = m.mono_ns + off, .err_ns = (uint64_t)m.noise + 1};
+    return (aats_clock_sample_t){.ticks = m.ticks, .real_ns = m.real_ns + off, .mono_ns = m.mono_ns + off,
+                                 .err_ticks = (uint64_t)((double)m.noise * m.hz / 1e9)};
 }
 
 /* keep is what a keeper does when it is time to: 1 if the page was written. */

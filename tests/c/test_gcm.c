@@ -35,7 +35,7 @@ static void ways(size_t key_len, void (*what)(aats_gcm_t *g, size_t key_len))
 {
     for (int vectors = 0; vectors <= gcm_vaes_can(); vectors++) {
         aats_gcm_t g;
-        REQUIRE(aats_gcm_init(&g, KEY, key_len) == AATS_OK);
+        REQUIRE(aats_gcm_init(&g, KEY, key_len, 0) == AATS_OK);
         g.vectors = vectors;
         what(&g, key_len);
         aats_gcm_fini(&g);
@@ -46,7 +46,7 @@ TEST(keys_of_other_lengths_are_refused)
 {
     aats_gcm_t g;
     for (size_t n = 0; n <= 40; n++)
-        if (n != 16 && n != 32) CHECK_EQ_I64(aats_gcm_init(&g, KEY, n), AATS_E_ARG);
+        if (n != 16 && n != 32) CHECK_EQ_I64(aats_gcm_init(&g, KEY, n, n % 2), AATS_E_ARG);
     aats_gcm_fini(&g);
     uint8_t tag[16] = {0}, out[1];
     CHECK_EQ_I64(aats_gcm_open(&g, NONCE, "", 0, "", 0, tag, out), AATS_E_ARG); /* after fini there is no key */
@@ -62,6 +62,19 @@ static void too_much(aats_gcm_t *g, size_t key_len)
 }
 
 TEST(more_than_its_limits_is_refused) { ways(16, too_much); }
+
+TEST(a_key_serves_one_purpose)
+{
+    aats_gcm_t g;
+    uint8_t tag[16] = {0}, out[4];
+    for (int seals = 0; seals < 2; seals++) {
+        REQUIRE(aats_gcm_init(&g, KEY, 16, seals) == AATS_OK);
+        CHECK_EQ_I64(aats_gcm_seal(&g, NONCE, "", 0, "text", 4, out, tag), seals ? AATS_OK : AATS_E_ARG);
+        if (seals) CHECK_EQ_I64(aats_gcm_open(&g, NONCE, "", 0, "text", 4, tag, out), AATS_E_ARG);
+        CHECK_EQ_I64(aats_gcm_seal(&g, NONCE, "", AATS_GCM_AAD + 1, "text", 4, out, tag), AATS_E_ARG);
+        aats_gcm_fini(&g);
+    }
+}
 
 /* One bit of any part is wrong: no text comes out. */
 static void forged(aats_gcm_t *g, size_t key_len)
@@ -104,7 +117,7 @@ TEST(the_specifications_own_example_comes_out)
     for (int vectors = 0; vectors <= gcm_vaes_can(); vectors++) {
         aats_gcm_t g;
         uint8_t out[64];
-        REQUIRE(aats_gcm_init(&g, key, 16) == AATS_OK);
+        REQUIRE(aats_gcm_init(&g, key, 16, 0) == AATS_OK);
         g.vectors = vectors;
         CHECK_EQ_I64(aats_gcm_open(&g, nonce, "", 0, sealed, 64, tag, out), AATS_OK);
         CHECK_MEM(out, begins, 8);
@@ -142,6 +155,41 @@ TEST(every_length_opens_apart_and_in_place)
 {
     ways(16, lengths);
     ways(32, lengths);
+}
+
+/* Both ways seal what OpenSSL seals, apart and in place, and touch nothing behind it. */
+static void seals(size_t key_len)
+{
+    enum { MAX = 17000 };
+    static uint8_t text[MAX], want[MAX], out[MAX + 64];
+    uint8_t tag[16], made[16], aad[16];
+    for (size_t i = 0; i < MAX; i++) text[i] = some();
+    for (int vectors = 0; vectors <= gcm_vaes_can(); vectors++) {
+        aats_gcm_t g;
+        REQUIRE(aats_gcm_init(&g, KEY, key_len, 1) == AATS_OK);
+        g.vectors = vectors;
+        for (size_t n = 0; n <= MAX; n += n < 600 ? 1 : 397) {
+            size_t const aad_len = n % 17;
+            for (size_t i = 0; i < aad_len; i++) aad[i] = some();
+            seal(key_len, aad, aad_len, text, n, want, tag);
+            memset(out, 'x', sizeof out);
+            CHECK_EQ_I64(aats_gcm_seal(&g, NONCE, aad, aad_len, text, n, out, made), AATS_OK);
+            CHECK_MEM(out, want, n);
+            CHECK_MEM(made, tag, 16);
+            CHECK(out[n] == 'x' && out[n + 63] == 'x');
+            memcpy(out, text, n);
+            CHECK_EQ_I64(aats_gcm_seal(&g, NONCE, aad, aad_len, out, n, out, out + n), AATS_OK);
+            CHECK_MEM(out, want, n);
+            CHECK_MEM(out + n, tag, 16);
+        }
+        aats_gcm_fini(&g);
+    }
+}
+
+TEST(every_length_is_sealed_as_openssl_does)
+{
+    seals(16);
+    seals(32);
 }
 
 RUN_ALL()

@@ -39,4 +39,28 @@ TEST(a_column_of_levels_is_taken_alone)
     for (int i = 0; i < 6; i++) CHECK(out[i] == want[i]);
 }
 
+TEST(pairs_are_what_one_by_one_gives)
+{
+    int64_t const near = INT64_C(1) << 51;
+    int64_t const edges[] = {0, 1, -1, 3, 10, 99, 1932767000000, near - 1, near, near + 1, -near, -near - 1, INT64_C(1) << 53, INT64_MAX, INT64_MIN};
+    size_t const edge_cnt = sizeof edges / sizeof edges[0];
+    int64_t in[14];
+    double got[15], want[14];
+    uint64_t x = 88172645463325252;
+    for (int turn = 0; turn < 60000; turn++) {
+        size_t const cnt = (size_t)turn % 8;
+        int const px_exp = turn % 23 ? -(turn % 23) : 1, qty_exp = -(int)(x % 23);
+        for (size_t i = 0; i < 2 * cnt; i++) {
+            x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+            in[i] = turn % 4 ? (int64_t)x >> (13 + (x >> 8) % 50) : edges[x % edge_cnt];
+        }
+        got[2 * cnt] = 7.5;
+        aats_scale_pairs(in, cnt, got, px_exp, qty_exp);
+        aats_scale_pairs_plain(in, cnt, want, px_exp, qty_exp);
+        CHECK_MSG(memcmp(got, want, 2 * cnt * sizeof *got) == 0, "%zu pairs at %d, %d", cnt, px_exp, qty_exp);
+        for (size_t i = 0; i < cnt; i++) CHECK(want[2 * i] == aats_scale(in[2 * i + 1], qty_exp) && want[2 * i + 1] == aats_scale(in[2 * i], px_exp));
+        CHECK(got[2 * cnt] == 7.5); /* nothing behind them is written */
+    }
+}
+
 RUN_ALL()

@@ -26,7 +26,7 @@ TEST(each_fact_alone_names_its_cause)
     CHECK_EQ_I64(cause((aats_stall_facts_t){.major = 1}), AATS_STALL_FAULT);
     CHECK_EQ_I64(cause((aats_stall_facts_t){.minor = GAP / 2 / AATS_STALL_FAULT_NS}), AATS_STALL_FAULT);
     CHECK_EQ_I64(cause((aats_stall_facts_t){.involuntary = 1}), AATS_STALL_SWITCH);
-    CHECK_EQ_I64(cause((aats_stall_facts_t){.gil = 1}), AATS_STALL_GIL);
+    CHECK_EQ_I64(cause((aats_stall_facts_t){.gil = 1, .voluntary = 1}), AATS_STALL_GIL);
     CHECK_EQ_I64(cause((aats_stall_facts_t){.called = 1}), AATS_STALL_CALLBACK);
     CHECK_EQ_I64(cause((aats_stall_facts_t){.worked = 1}), AATS_STALL_LOOP);
 }
@@ -50,9 +50,15 @@ TEST(sleeping_is_a_callbacks_own_doing_but_nobody_elses)
     CHECK_EQ_I64(cause((aats_stall_facts_t){.voluntary = 1}), AATS_STALL_SWITCH);
 }
 
+TEST(a_lock_that_was_free_is_no_cause)
+{
+    CHECK_EQ_I64(cause((aats_stall_facts_t){.gil = 1, .worked = 1}), AATS_STALL_LOOP);
+    CHECK_EQ_I64(cause((aats_stall_facts_t){.gil = 1, .called = 1}), AATS_STALL_CALLBACK);
+}
+
 TEST(of_several_facts_the_first_in_the_list_is_the_cause)
 {
-    aats_stall_facts_t all = {.gc_ns = GAP, .major = 1, .involuntary = 1, .gil = 1, .called = 1, .worked = 1};
+    aats_stall_facts_t all = {.gc_ns = GAP, .major = 1, .involuntary = 1, .voluntary = 1, .gil = 1, .called = 1, .worked = 1};
     CHECK_EQ_I64(cause(all), AATS_STALL_GC);
     all.gc_ns = 0;
     CHECK_EQ_I64(cause(all), AATS_STALL_FAULT);

@@ -1,10 +1,12 @@
-/* test_tls_record.c -- records that io/tls_record.c reads itself: what a server with the right keys may not say, first; then what it may.
+/* test_tls_record.c -- records that io/tls_record.c reads itself: what a server with the right keys may not say, first; then what it may; then those that
+ * io/tls_send.c writes.
  *
- * Each test runs twice: as it is, and with AATS_ISA scalar, where OpenSSL's record layer reads.  The same is expected of both. */
+ * Each test runs with vector instructions, without, and with AATS_ISA scalar, where OpenSSL reads and writes.  The same is expected of all three. */
 #include "tls_forge.h"
 
 #include "base/isa.h"
 #include "check.h"
+#include "io/tls_priv.h"
 
 enum { ALERT = 21, HANDSHAKE = 22, DATA = 23 };
 
@@ -37,6 +39,8 @@ static void refused(forge_t *f)
     CHECK_EQ_I64(reads(f, sizeof out), AATS_E_PROTO);
     CHECK(strstr(aats_tls_error(f->t), "TLS with stream.test failed after its handshake: ") != NULL);
     CHECK(aats_tls_pending(f->t, &at) > 0);
+    peer_turn(&f->peer, f->t);
+    CHECK_EQ_I64(SSL_get_shutdown(f->peer.ssl) & SSL_RECEIVED_SHUTDOWN, SSL_RECEIVED_SHUTDOWN); /* a fatal alert that it could read */
     forge_say(f, DATA, "more", 4, 0);
     CHECK_EQ_I64(reads(f, sizeof out), AATS_E_PROTO);
     CHECK_EQ_I64(aats_tls_write(f->t, "x", 1), AATS_E_PROTO);
@@ -268,6 +272,97 @@ TEST(the_end_of_the_bytes_says_whether_it_cut_a_record)
                                            : "stream.test closed the connection without a TLS close_notify");
         forge_close(&f);
     }
+}
+
+/* ---- what is written ---- */
+
+/* heard: the server has read `n` bytes more, the last of them those of `text`. */
+static char back[70000];
+
+static int hears(forge_t *f)
+{
+    uint8_t const *at;
+    size_t const n = aats_tls_pending(f->t, &at);
+    if (n > 0) BIO_write(SSL_get_rbio(f->peer.ssl), at, (int)n);
+    aats_tls_sent(f->t, n);
+    int got = 0;
+    for (int k; (k = SSL_read(f->peer.ssl, back + got, (int)sizeof back - got)) > 0;) got += k;
+    ERR_clear_error();
+    return got;
+}
+
+TEST(what_is_written_before_and_after_the_take_over_arrives)
+{
+    static char text[20000];
+    for (size_t i = 0; i < sizeof text; i++) text[i] = (char)(i * 13);
+    for (int before = 0; before < 4; before++) {
+        forge_t f;
+        forge_open(&f, before % 2 ? "TLS_AES_128_GCM_SHA256" : "TLS_AES_256_GCM_SHA384");
+        for (int i = 0; i < before; i++) {
+            CHECK_EQ_I64(aats_tls_write(f.t, text, 100 + (size_t)i), 100 + i);
+            if (i != 1) CHECK(hears(&f) > 0); /* one stays pending over the take-over */
+        }
+        forge_say(&f, DATA, "first", 5, 0);
+        CHECK_EQ_I64(reads(&f, sizeof out), 5);
+        int const waits = before == 2 ? 101 : 0;
+        for (size_t n = 1; n <= sizeof text; n = n * 4 + 1) {
+            CHECK_EQ_I64(aats_tls_write(f.t, text, n), (int64_t)n);
+            int const skip = n == 1 ? waits : 0;
+            CHECK_EQ_I64(hears(&f), (int64_t)n + skip);
+            CHECK_MEM(back + skip, text, n);
+        }
+        forge_close(&f);
+    }
+}
+
+/* A full output takes less than it is given, and what it took arrives. */
+static void full(forge_t *f)
+{
+    static char text[200000];
+    size_t put = 0, got = 0;
+    for (size_t i = 0; i < sizeof text; i++) text[i] = (char)(i * 17 >> 3);
+    while (put < sizeof text) {
+        int const n = aats_tls_write(f->t, text + put, sizeof text - put);
+        if (n > 0) put += (size_t)n;
+        else CHECK_EQ_I64(n, AATS_E_FULL);
+        if (n > 0) continue;
+        int const k = hears(f);
+        CHECK_MEM(back, text + got, k);
+        got += (size_t)k;
+    }
+    got += (size_t)hears(f);
+    CHECK_EQ_I64(got, sizeof text);
+}
+TEST(a_full_output_loses_nothing) { both(full); }
+
+static void says_goodbye(forge_t *f)
+{
+    CHECK_EQ_I64(aats_tls_write(f->t, "last", 4), 4);
+    aats_tls_shutdown(f->t);
+    aats_tls_shutdown(f->t);
+    CHECK_EQ_I64(aats_tls_write(f->t, "x", 1), AATS_E_CLOSED);
+    CHECK_EQ_I64(hears(f), 4);
+    CHECK_EQ_I64(SSL_get_shutdown(f->peer.ssl) & SSL_RECEIVED_SHUTDOWN, SSL_RECEIVED_SHUTDOWN);
+    forge_say(f, DATA, "still", 5, 0);
+    CHECK_EQ_I64(reads(f, sizeof out), 5);
+}
+TEST(our_goodbye_arrives_once_and_ends_writing_only) { both(says_goodbye); }
+
+/* A key seals so many records and no more; the server follows. */
+TEST(a_key_that_has_sealed_enough_is_followed_by_the_next)
+{
+    forge_t f;
+    forge_open(&f, "TLS_AES_256_GCM_SHA384");
+    forge_say(&f, DATA, "first", 5, 0);
+    CHECK_EQ_I64(reads(&f, sizeof out), 5);
+    if (!f.t->send.own) SKIP("this processor or AATS_ISA leaves writing to OpenSSL");
+    f.t->send.renew_at = 3;
+    for (int i = 0; i < 20; i++) {
+        CHECK_EQ_I64(aats_tls_write(f.t, "order", 5), 5);
+        CHECK(f.t->send.keys.seq <= 3);
+        CHECK_EQ_I64(hears(&f), 5);
+    }
+    forge_close(&f);
 }
 
 RUN_ALL()

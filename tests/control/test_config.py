@@ -17,7 +17,7 @@ GOOD = {"feed": {"venue": "BINANCE", "symbols": ["BTCUSDT:20", {"symbol": "ETHUS
 
 @pytest.fixture(autouse=True)
 def _bare(monkeypatch: pytest.MonkeyPatch) -> None:
-    for variable in ("AATS_MODE", "AATS_CAFILE", "AATS_MD", "AATS_ISA"):
+    for variable in ("AATS_MODE", "AATS_FORMAT", "AATS_CAFILE", "AATS_MD", "AATS_ISA"):
         monkeypatch.delenv(variable, raising=False)
 
 

@@ -18,7 +18,7 @@ def made(**settings: object) -> config.FeedConfig:
 
 @pytest.fixture(autouse=True)
 def no_settings(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
-    for name in ("AATS_MODE", "AATS_APIKEY_BINANCE", "AATS_SECRET_BINANCE"):
+    for name in ("AATS_MODE", "AATS_FORMAT", "AATS_APIKEY_BINANCE", "AATS_SECRET_BINANCE"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -27,6 +27,18 @@ def test_format_that_is_none_is_refused_with_those_that_are() -> None:
         made(format="sbee")
     assert made(format="SBE").format == "sbe" and made().format == "json"
     assert 'format = "sbe"' in config.dump(made(format="sbe"))
+
+
+def test_format_of_the_environment_wins_over_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AATS_FORMAT", "sbe")
+    found = made(format="json")
+    assert found.format == "sbe" and found.origins["feed.format"] == "env AATS_FORMAT"
+    assert found.tables()["feed"]["format"] == "sbe", "also for a process that does not have the variable"
+    monkeypatch.setenv("AATS_FORMAT", "binary")
+    with pytest.raises(ConfigError, match="AATS_FORMAT must be one of json, sbe"):
+        made()
+    with pytest.raises(ConfigError, match="AATS_FORMAT must be one of json, sbe"):
+        config.environment()
 
 
 def test_feed_without_the_key_that_its_format_needs_is_refused_before_it_is_there(namespace: str) -> None:

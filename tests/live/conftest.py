@@ -21,7 +21,7 @@ def own_world(namespace: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> It
     """Keep logs out of the user's folders and settings out of the test; fail it if a process of its namespace is left."""
     for name in [name for name in os.environ if name.startswith("AATS_ENDPOINT_")]:
         monkeypatch.delenv(name)
-    for name in ("AATS_MODE", "AATS_CAFILE", "AATS_MD"):
+    for name in ("AATS_MODE", "AATS_FORMAT", "AATS_CAFILE", "AATS_MD"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AATS_WAIT", "sleep")  # a few processes on few cores
     monkeypatch.setenv("AATS_SUPERVISOR", "off")  # it would outlive the test; those of the supervisor ask for one

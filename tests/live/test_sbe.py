@@ -8,10 +8,10 @@ from typing import Any
 import psutil
 import pytest
 
-from aats import keys
-from aats.layout import Mode
+from aats import control, keys
+from aats.layout import Mode, Role
 from tests.live.looks import eventually
-from tests.live.procs import FeedProc, Sim
+from tests.live.procs import FeedProc, Reader, Sim
 
 KEY = "KeyOfNobodyButThisTest"
 
@@ -68,3 +68,12 @@ def test_feeds_on_text_and_on_binary_frames_have_the_same_books(sim: Sim) -> Non
         assert not any(KEY in one for one in shown)
         segment = binary.segment()
         assert KEY.encode() not in segment.array("u1", 0, segment.size).tobytes()
+
+
+def test_feed_inside_a_strategy_takes_binary_frames_when_the_environment_says_so(sim: Sim, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {**sim.env, "AATS_FORMAT": "sbe"}.items():
+        monkeypatch.setenv(name, value + "/sbe" if name.endswith("_STREAM") else value)
+    with Reader(["BTCUSDT"], feed="inline") as reader:
+        reader.wait("quote", "BTCUSDT")
+        (entry,) = [one for one in control.Table.open().entries() if one.role == Role.FEED]
+        assert entry.pid == reader.pid and f"BINANCE sim sbe {sim.ready['stream']}/sbe" in entry.detail

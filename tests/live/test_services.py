@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 import aats
-from aats import BaseStrategy, ConfigError, ControlService, MarketService, TradeService
+from aats import BaseStrategy, ConfigError, ControlService, MarketService, TradeService, shm
 from aats.control_client import listens
 from aats.errors import ControlError
 from aats.market_service import NetWorkType
-from tests.live.looks import READY_S, eventually, pids_of, tool
+from tests.live.looks import READY_S, eventually, pids_of, segments, tool
 from tests.live.procs import FeedProc, Reader, Script, Sim
 
 CIDS = {1001: "BTCUSDT.BINANCE", 1002: "ETHUSDT.BINANCE", 1004: "LTCUSDT.BINANCE"}
@@ -208,6 +208,30 @@ def test_inline_feed_lives_in_the_strategy_and_ends_with_it(market: Sim) -> None
         eventually(lambda: books.book("BTCUSDT.BINANCE").valid, why="others may not read it")
         reader.kill()
         eventually(lambda: not books.book("BTCUSDT.BINANCE").valid, within_s=5, why="its books outlive it")
+
+
+def test_an_inline_feed_that_is_killed_takes_its_books_along_and_comes_back_with_its_strategy(market: Sim) -> None:
+    """Others read its segments like any feed's: they are told within a second, hold no segment of a dead one, and follow the next life."""
+    with Reader(["BTCUSDT"], feed="inline") as owner:
+        owner.wait("quote", "BTCUSDT")
+        feed = f"{owner.name}-binance"
+        with Reader(["BTCUSDT"], name="other", feed=feed, say_ms=10) as other:
+            other.wait("quote", "BTCUSDT")
+            first = segments(shm.namespace())
+            dead = owner.pid
+            begin = owner.kill()
+            other.wait("invalid", "BTCUSDT", after=begin)
+            other.wait("down", after=begin)
+            assert not any(one["valid"]["BTCUSDT"] for one in other.of("say", after=begin + 1_000_000_000))
+            owner.start()
+            again = other.wait("quote", "BTCUSDT", after=begin)["t"]
+            other.wait("quote", "BTCUSDT", after=again)
+            assert pids_of("feed") == [owner.pid] != [dead]
+            eventually(
+                lambda: len(segments(shm.namespace())) <= len(first),
+                within_s=5,
+                why=lambda: f"segments of the dead one: {segments(shm.namespace())}",
+            )
 
 
 SEVERAL = """

@@ -21,7 +21,7 @@ static int alive(uint64_t word) { return !dead_now && aats_ident_bare(word) != O
 static aats_clock_rate_t rate_of(uint64_t n) { return (aats_clock_rate_t){.mult = ((uint64_t)1 << 32) * (n + 1), .cnt = 9, .holds = 1}; }
 static aats_clock_sample_t sample_of(uint64_t n)
 {
-    return (aats_clock_sample_t){.ticks = 1000000 * n, .mono_ns = (int64_t)(5000000000 * n), .real_ns = (int64_t)(7000000000 * n), .err_ns = 1};
+    return (aats_clock_sample_t){.ticks = 1000000 * n, .mono_ns = (int64_t)(5000000000 * n), .real_ns = (int64_t)(7000000000 * n), .err_ticks = 1};
 }
 
 /* put writes line n if the page can be had. */

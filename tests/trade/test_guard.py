@@ -248,12 +248,13 @@ def test_cycles_of_a_strategy_end_in_idle_time(make_feed: Callable[..., Syntheti
             made += 1
 
     enabled: list[bool] = []
+    callbacks = list(gc.callbacks)
     with quoting(make_feed()):
         service = run(Stopper(make, lambda self: enabled.append(gc.isenabled()) or made - len(alive) > 2_000))
     assert service.guard is not None
     assert not any(enabled), "Python's own collector stays off"
     assert service.guard.counts.young > 0 and service.guard.counts.freed >= 2_000 and service.guard.counts.forced == 0
-    assert gc.isenabled() and gc.get_freeze_count() == 0, "afterwards everything is as it was"
+    assert gc.isenabled() and gc.get_freeze_count() == 0 and gc.callbacks == callbacks, "afterwards everything is as it was"
 
 
 def test_a_strategy_that_switches_collection_on_is_left_alone(make_feed: Callable[..., SyntheticFeed]) -> None:

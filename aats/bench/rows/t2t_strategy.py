@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 from typing import Any
 
-from aats import BaseStrategy, Order, OrderType, Side, TradeService
+from aats.base.const import OrderType, Side
+from aats.base.order import Order
+from aats.base_strategy import BaseStrategy
+from aats.trade_service import TradeService
 
 __all__ = ["Leaning", "main"]
 
@@ -21,13 +23,6 @@ _BUY, _SELL, _IOC = Side.BUY, Side.SELL, OrderType.IOC  # looked up once: a memb
 
 class Leaning(BaseStrategy):
     """Decides on each quote."""
-
-    def __init__(self, core: int) -> None:
-        self._core = core
-
-    def onStart(self) -> None:
-        """Pin this thread, and none of those that were started before."""
-        os.sched_setaffinity(0, {self._core})
 
     def onQuote(self, msg: dict[str, Any]) -> None:
         """Buy below the market when the bids are heavier, sell above it when the asks are."""
@@ -49,11 +44,13 @@ def main() -> None:
     parser.add_argument("--wait", default="spin")
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO)
-    service = TradeService({1: f"{_SYMBOL}.{_EXCHANGE}"}, name="t2t", feed="inline" if args.inline else "t2t", wait=args.wait)
+    service = TradeService(
+        {1: f"{_SYMBOL}.{_EXCHANGE}"}, name="t2t", feed="inline" if args.inline else "t2t", wait=args.wait, guard={"cpu": args.core}
+    )
     service.config_exchange(_EXCHANGE, "sim")
     service.set_apikey(_EXCHANGE, "bench-key-of-64-characters-as-the-venue-has-them-0123456789abcdef", "bench-secret")
     service.add_trade_symbol(_SYMBOL, _EXCHANGE, 5)
-    service.add_strategy(Leaning(args.core))
+    service.add_strategy(Leaning())
     service.run()
 
 

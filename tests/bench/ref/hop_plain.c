@@ -24,6 +24,7 @@
 
 #define DEPTH 8192
 #define REC_SZ 256
+#define WARM_PACE_NS 5000
 
 static int64_t mono(void)
 {
@@ -82,22 +83,23 @@ static shared_t *share(void)
     return s;
 }
 
-static void publish_all(shared_t *s, uint64_t cnt, int64_t pace_ns)
+static void publish_all(shared_t *s, uint64_t warm, uint64_t cnt, int64_t pace_ns)
 {
     plain_t ring = {s->slots, DEPTH - 1, REC_SZ, 0};
     rec_t rec;
     memset(&rec, 1, sizeof rec);
     while (!__atomic_load_n(&s->ready, __ATOMIC_ACQUIRE)) hint();
     int64_t next = mono() + 100000000;
-    for (uint64_t i = 0; i < cnt; i++, next += pace_ns) {
+    for (uint64_t i = 0; i < warm + cnt; i++) {
         while (mono() < next) hint();
         rec.payload[0] = i;
         rec.sent = ticks();
         plain_publish(&ring, &rec);
+        next += i < warm ? WARM_PACE_NS : pace_ns;
     }
 }
 
-/* hop: `warm` records first, which are not counted; cores of publisher and poller, -1: any. */
+/* hop: `warm` records first, one each 5 us and not counted, so that the ring has been round once; cores of publisher and poller, -1: any. */
 static void hop(uint64_t cnt, uint64_t warm, int64_t pace_ns, int from, int to)
 {
     shared_t *s = share();
@@ -106,7 +108,7 @@ static void hop(uint64_t cnt, uint64_t warm, int64_t pace_ns, int from, int to)
     if (ns == NULL || child < 0) abort();
     if (child == 0) {
         pin(from);
-        publish_all(s, cnt + warm, pace_ns);
+        publish_all(s, warm, cnt, pace_ns);
         _exit(0);
     }
     pin(to);
