@@ -94,7 +94,8 @@ class BaseStrategy:
     trade_cids : list
         All of them.
     event : Event
-        Everything else about the current event: seq, exch_ns, recv_ns, parsed_ns, pub_ns, delivered_ns, bid_len, ask_len, flags (recovered, fused, deep), exact integers.
+        Everything else about the current event: seq, exch_ns, recv_ns, parsed_ns, pub_ns, delivered_ns, bid_len, ask_len, flags (recovered, fused, deep),
+        exact integers.
     tick_cnt, quote_cnt : int
         Events so far.
     orders : mapping

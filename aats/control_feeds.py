@@ -31,7 +31,7 @@ __all__ = ["Origin", "alone", "children", "extend", "find", "origin_of", "start_
 _LIVE = (DirState.LIVE, DirState.HALTED)
 _COMMAND_S = 10.0
 #: What a feed takes from the environment of its starter, beside its file.
-ASKERS = ("AATS_MODE", "AATS_FORMAT", "AATS_CAFILE", "AATS_ENDPOINT_", "AATS_WAIT", "AATS_ISA")
+ASKERS = ("AATS_MODE", "AATS_FORMAT", "AATS_CAFILE", "AATS_ENDPOINT_", "AATS_WAIT", "AATS_ISA", "AATS_TLS")
 
 _names: dict[str, threading.RLock] = {}
 _names_lock = threading.Lock()

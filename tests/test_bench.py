@@ -5,6 +5,7 @@ No number is asserted: programs must run, ratios to the reference of the same ru
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import re
@@ -18,11 +19,11 @@ from typing import Any
 import psutil
 import pytest
 
-from aats.bench import command, frames, machine, show
+from aats.bench import command, frames, machine, page, show
 from aats.bench.checkout import HOW, Checkout
 from aats.bench.context import Context, Failed, objects, summary
 from aats.bench.judge import absent, judge, number, out_of_bounds
-from aats.bench.peers import PEERS, beside, unmeasured
+from aats.bench.peers import PEERS, beside, cryptofeeds_time, unmeasured
 from aats.bench.run import Run
 from aats.bench.table import ROWS, Also, Module, Program, Row, find
 from aats.errors import ConfigError
@@ -147,6 +148,21 @@ def test_a_frames_file_that_ends_early_is_refused(tmp_path: Path) -> None:
             list(frames.read(path))
 
 
+def test_a_tape_becomes_a_snapshot_and_what_follows_it(tmp_path: Path) -> None:
+    def depth(first: int, last: int) -> str:
+        return json.dumps({"stream": "btcusdt@depth", "data": {"e": "depthUpdate", "U": first, "u": last}})
+
+    ticker = json.dumps({"stream": "btcusdt@bookTicker", "data": {"u": 3}})
+    snapshot = json.dumps({"lastUpdateId": 20, "bids": [], "asks": []})
+    lines = [depth(1, 10), ticker, depth(11, 20), depth(15, 25), snapshot, depth(26, 30), snapshot, ticker]
+    tape = tmp_path / "tape.gz"
+    tape.write_bytes(gzip.compress("".join(f"{1723161255208000 + n} {line}\n" for n, line in enumerate(lines)).encode()))
+    found = list(frames.from_tape([tape]))
+    assert [one.data.decode() for one in found] == [snapshot, ticker, depth(15, 25), depth(26, 30), ticker]
+    assert [one.kind for one in found] == [frames.SNAPSHOT, *[frames.TEXT] * 4]
+    assert list(frames.from_tape([tape], 2)) == found[:2]
+
+
 def test_a_program_that_fails_is_named_with_its_last_words(tmp_path: Path) -> None:
     ctx = Context(["x"], (0, 0), [0], True, None, tmp_path)
     with pytest.raises(Failed, match=r"ended with status 3: no such luck"):
@@ -255,6 +271,25 @@ def test_docs_performance_has_every_row_with_its_goal_and_aim() -> None:
         assert peer.id.partition("/")[2].replace("_", " ").split()[0] in page.replace("_", " "), peer.id
 
 
+def test_the_page_takes_the_tables_between_its_marks_and_nothing_else(tmp_path: Path) -> None:
+    row = judge(PLAIN, [[said(125, p99=200), said(50, "reference")]], cores=2)
+    peer = next(peer for peer in PEERS if peer.id == "depth_hot/cryptofeed")
+    about = {**machine.facts(None, (0, 1), [0, 1]), "jitter": {"p999": 40, "gaps_20us": 3, "max": 9}, "loadavg_after": [0, 0, 0]}
+    report = {"machine": about, "repeats": 1, "rows": [row, beside(peer, absent(peer, "") | {"value": 8000}, row)]}
+    (tmp_path / "report").write_text(json.dumps(report))
+    path = tmp_path / "page.md"
+    path.write_text("no marks")
+    words = [str(tmp_path / "report"), "--into", str(path)]
+    assert page.main(words) == 1 and path.read_text() == "no marks"
+    path.write_text(f"before\n{page.BEGIN}\nold\n{page.END}\nafter\n")
+    assert page.main(words) == page.main(words) == 0
+    text = path.read_text()
+    assert text.startswith(f"before\n{page.BEGIN}\n") and text.endswith(f"{page.END}\nafter\n") and "old" not in text
+    assert "| `x` | what | 125 ns | 200 ns | 50 ns | 2.50 | 100 ns | 80 ns | **no** |" in text
+    assert "- `x`: 125 ns is 25.0 % over the goal of 100" in text
+    assert "| 8000 ns | - | 125 ns | 64 |" in text
+
+
 def test_the_layout_hash_of_the_programs_is_the_extensions() -> None:
     assert cbuild.layout_hash() == LAYOUT_HASH
 
@@ -270,6 +305,13 @@ def test_a_peers_ratio_is_how_many_times_ours_it_is() -> None:
     peer = next(peer for peer in PEERS if peer.id == "depth_hot/cryptofeed")
     found = beside(peer, absent(peer, "") | {"value": 80_000}, absent(PLAIN, "") | {"value": 800})
     assert (found["reference"], found["ratio"], found["met"]) == (800, 100, None)
+
+
+@pytest.mark.parametrize(("times", "met"), [(45, True), (44, False)])
+def test_with_peers_depth_hot_is_met_only_so_many_times_before_cryptofeed(times: int, met: bool) -> None:
+    ours = judge(PLAIN, [[said(90)]], cores=2)
+    cryptofeeds_time(ours, absent(PLAIN, "") | {"value": 90 * times})
+    assert ours["met"] is met and ours["also"][-1]["value"] == times and bool(ours["why"]) is not met
 
 
 def test_cores_are_chosen_among_the_usable_ones() -> None:
@@ -296,6 +338,7 @@ def test_a_run_has_an_environment_of_its_own_and_leaves_the_callers_alone(monkey
 
 
 def test_without_a_checkout_the_rows_in_c_name_the_command_and_nothing_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
     assert Checkout.find(tmp_path / "aats") is None
     monkeypatch.setattr(Checkout, "find", classmethod(lambda cls: None))
     row = find("depth_hot")
@@ -370,14 +413,17 @@ def test_two_reports_stand_side_by_side(tmp_path: Path, monkeypatch: pytest.Monk
     assert re.search(r"depth_hot +1000 ns +750 ns +-25\.0 % +2\.00 +1\.50", capsys.readouterr().out)
 
 
-@pytest.mark.parametrize(("told", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_an_interrupted_run_leaves_nothing(told: int, status: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("row", "child", "told", "status"),
+    [("t2t_inline", "t2t_strategy", signal.SIGINT, 130), ("hop_callback", "bench_producer", signal.SIGTERM, 143)],
+)
+def test_an_interrupted_run_leaves_nothing(row: str, child: str, told: int, status: int, tmp_path: Path) -> None:
     env = {**os.environ, "TMPDIR": str(tmp_path)}
-    words = [sys.executable, "-m", "aats.cli", "bench", "--rows", "t2t_inline", "--repeats", "99"]
+    words = [sys.executable, "-m", "aats.cli", "bench", "--rows", row, "--repeats", "99"]
     with subprocess.Popen(words, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         family: list[psutil.Process] = []
         deadline = time.monotonic() + 120
-        while not any("t2t_strategy" in line for line in map(command_line, family)):
+        while not any(child in line for line in map(command_line, family)):
             assert process.poll() is None and time.monotonic() < deadline, process.communicate()
             family = psutil.Process(process.pid).children(recursive=True)
             time.sleep(0.05)

@@ -303,7 +303,8 @@ def build_all(variant: str, sources: Sequence[Path]) -> dict[str, object]:
         except BuildError as error:
             broken[str(source)] = str(error)
     flags = shlex.join([*(flag for flag in _COMMON if not flag.startswith("-W")), *VARIANTS[variant].flags])
-    return {"compiler": _compiler_version(build.cc).partition("\n")[0], "flags": flags, "built": built, "broken": broken}
+    compiler_ = _compiler_version(build.cc).partition("\n")[0]
+    return {"compiler": compiler_, "flags": flags, "layout": layout_hash(), "built": built, "broken": broken}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""The checkout beside the package: tests/bench built as the product is, by tools/cbuild.
+"""The checkout beside the package, or round the caller: tests/bench built as the product is, by tools/cbuild.
 
 For: rows that are measured in C.  An installed wheel has no tests/; `Checkout.find` then returns None, and `HOW` is what to type.
 """
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from aats.errors import AatsError
+from aats.layout import LAYOUT_HASH
 
 __all__ = ["HOW", "Checkout", "NotBuilt"]
 
@@ -36,9 +37,11 @@ class Checkout:
 
     @classmethod
     def find(cls, package: Path | None = None) -> Checkout | None:
-        """Return the tree that the package lies in, None where it was installed without one."""
-        root = (package or Path(__file__).resolve().parents[1]).parent
-        return cls(root) if (root / "tests" / "bench").is_dir() and (root / "tools" / "cbuild.py").is_file() else None
+        """Return the tree that the package lies in, else the one that the caller stands in, None where there is neither."""
+        for root in ((package or Path(__file__).resolve().parents[1]).parent, Path.cwd()):
+            if (root / "tests" / "bench").is_dir() and (root / "tools" / "cbuild.py").is_file():
+                return cls(root)
+        return None
 
     def build(self, names: list[str]) -> None:
         """Build programs that are not built yet; what does not compile is put into `broken` with the compiler's text."""
@@ -55,6 +58,10 @@ class Checkout:
             told: dict[str, Any] = json.loads(done.stdout)
         except ValueError:
             raise NotBuilt(f"tools.cbuild ended with status {done.returncode}: {(done.stderr or done.stdout).strip()[-800:]}") from None
+        if told["layout"] != LAYOUT_HASH:
+            raise NotBuilt(
+                f"the checkout in {self.root} has layout {told['layout']:016x}, the installed package {LAYOUT_HASH:016x}: pip install -e {self.root}"
+            )
         self.compiler, self.flags = told["compiler"], told["flags"]
         for source, exe in told["built"].items():
             self.programs[Path(source).stem] = Path(exe)

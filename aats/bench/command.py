@@ -19,7 +19,7 @@ from rich.console import Console
 
 from aats.bench import machine, show
 from aats.bench.judge import absent, out_of_bounds
-from aats.bench.peers import PEERS, Peer, beside, unmeasured
+from aats.bench.peers import PEERS, Peer, beside, cryptofeeds_time, unmeasured
 from aats.bench.run import Run, say_on_stderr
 from aats.bench.table import JITTER, ROWS, Row
 from aats.errors import ConfigError
@@ -115,6 +115,7 @@ def measured(run: Run, rows: Sequence[Row], repeats: int) -> dict[str, Any]:
     for row in todo:
         if isinstance(row, Peer):
             by_id[row.id] = beside(row, by_id[row.id], by_id.get(row.id.partition("/")[0]))
+    cryptofeeds_time(by_id.get("depth_hot"), by_id.get("depth_hot/cryptofeed"))
     if run.checkout is not None:
         about |= {"compiler": run.checkout.compiler, "flags": run.checkout.flags}
     about["jitter"] = (

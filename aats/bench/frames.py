@@ -13,7 +13,7 @@ import struct
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -59,26 +59,46 @@ def write(path: Path, frames: Iterable[Frame]) -> int:
 
 
 def from_tape(tapes: Iterable[Path], limit: int | None = None) -> Iterator[Frame]:
-    """Yield a recorded Binance tape as frames; of each symbol the first snapshot, and of its texts those behind it."""
+    """Yield a recorded Binance tape as frames: of each symbol its first snapshot, then its texts, without depth messages that the snapshot contains.
+
+    A snapshot whose symbol the tape does not say is of the symbol that was heard last.
+    """
     numbers: dict[str, int] = {}
-    snapshots: set[str] = set()
+    waiting: dict[str, list[bytes]] = {}  # texts before the snapshot of their symbol
+    held: dict[str, int] = {}  # the last update id of each snapshot
+    last = ""
+    out: list[Frame] = []
     count = 0
     for tape in tapes:
         for row in read_rows(tape, "BINANCE", lambda sentence: print(sentence, file=sys.stderr)):
             if row.text is None or row.venue != "BINANCE":
                 continue
+            body = orjson.loads(row.text)
             if row.snapshot:
-                name = (row.symbol or "").lower()
+                name = (row.symbol or last).lower()
+                if not name or name in held:
+                    continue
+                held[name] = int(body["lastUpdateId"])
+                number = numbers.setdefault(name, len(numbers))
+                texts = [text for text in waiting.pop(name, []) if _newer(orjson.loads(text), held[name])]
+                out = [Frame(SNAPSHOT, number, row.text), *(Frame(TEXT, number, text) for text in texts)]
             else:
-                stream = orjson.loads(row.text).get("stream", "")
-                name = stream.partition("@")[0]
-            if not name or (row.snapshot and name in snapshots) or (not row.snapshot and name not in snapshots):
-                continue
-            snapshots.add(name)
-            yield Frame(SNAPSHOT if row.snapshot else TEXT, numbers.setdefault(name, len(numbers)), row.text)
-            count += 1
-            if count == limit:
-                return
+                last = name = str(body.get("stream", "")).partition("@")[0]
+                if name and name not in held:
+                    waiting.setdefault(name, []).append(row.text)
+                elif name and _newer(body, held[name]):
+                    out = [Frame(TEXT, numbers[name], row.text)]
+            for one in out:
+                yield one
+                count += 1
+                if count == limit:
+                    return
+            out = []
+
+
+def _newer(body: dict[str, Any], last_id: int) -> bool:
+    """Return whether a message is no depth message, or one that the snapshot does not contain."""
+    return body["data"].get("e") != "depthUpdate" or int(body["data"]["u"]) > last_id
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -17,7 +17,10 @@ from aats.bench.checkout import Checkout
 from aats.errors import ConfigError
 from aats.layout import LAYOUT_HASH
 
-__all__ = ["cores_of", "facts", "loadavg"]
+__all__ = ["KEPT", "cores_of", "facts", "loadavg"]
+
+#: Settings that a run takes over; all other AATS_* of the caller's environment would change what is measured.
+KEPT = ("AATS_ISA", "AATS_CLOCK", "AATS_TLS", "AATS_DATA", "AATS_SAN")
 
 _CPU = Path("/sys/devices/system/cpu")
 
@@ -47,6 +50,7 @@ def facts(checkout: Checkout | None, cores: tuple[int, int], usable: list[int]) 
         "openssl": ssl.OPENSSL_VERSION,
         "isa": _isa(),
         "layout": f"{LAYOUT_HASH:016x}",
+        "settings": {name: value for name, value in sorted(os.environ.items()) if name in KEPT},
         "loadavg_before": loadavg(),
     }
 

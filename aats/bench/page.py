@@ -31,6 +31,8 @@ def tables(report: Mapping[str, Any]) -> Iterator[str]:
         f"{machine['compiler']}, `{machine['flags']}`, instructions `{machine['isa']}`, clock source {machine['clock_source']}; load "
         f"{machine['loadavg_before'][0]:g} before the run and {machine['loadavg_after'][0]:g} after it; {report['repeats']} repeats."
     )
+    if machine.get("settings"):
+        yield f"Settings: {', '.join(f'{name}={value}' for name, value in machine['settings'].items())}."
     if spin:
         yield (
             f"The loop that only reads the clock had p99.9 {quantity(spin['p999'], 'ns')}, {spin['gaps_20us']:.0f} gaps over 20 us a second and a longest of "

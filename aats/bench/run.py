@@ -26,12 +26,11 @@ from aats import shm
 from aats.bench.checkout import HOW, Checkout
 from aats.bench.context import Context, Failed
 from aats.bench.judge import absent, judge
+from aats.bench.machine import KEPT
 from aats.bench.table import Module, Program, Row
 
-__all__ = ["KEPT", "Run"]
+__all__ = ["Run"]
 
-#: Settings that a run takes over; all other AATS_* of the caller's environment would change what is measured.
-KEPT = ("AATS_ISA", "AATS_CLOCK", "AATS_DATA", "AATS_SAN")
 _NAMESPACE = "bench"
 _SUBREAPER = 36
 _SECONDS = {True: 90.0, False: 240.0}

@@ -28,7 +28,10 @@ def add_commands(commands: Any) -> None:
         description="Show every setting with its value and where it came from: default, file or environment.",
     )
     show.add_argument(
-        "file", metavar="FILE.toml", nargs="?", help="a feed's or strategy's file; without it: folders, environment, time-outs and the guard"
+        "file",
+        metavar="FILE.toml",
+        nargs="?",
+        help="a feed's or strategy's file; without it: folders, environment, time-outs and the guard",
     )
     show.add_argument("--json", action="store_true", help='{"section.key": {"value": ..., "from": ...}}')
     show.set_defaults(run=_show)

@@ -30,6 +30,7 @@ _VARIABLES: dict[str, tuple[Rule, str]] = {
     "AATS_FORMAT": (choice(*FORMATS), ""),
     "AATS_MD": (choice("shm"), ""),
     "AATS_ISA": (choice("scalar", "sse42", "avx2", "avx512"), ""),
+    "AATS_TLS": (choice("openssl", "records", "vector"), ""),
     "AATS_CAFILE": (file, ""),
     "AATS_SUPERVISOR": (choice("on", "off"), ""),
     "AATS_GUARD": (_guard, ""),

@@ -73,6 +73,10 @@ def tls(host: Host) -> Finding:
     found = f"{ssl.OPENSSL_VERSION}, {' '.join(fast) or 'no AES in hardware'}, trust from {os.environ.get('AATS_CAFILE') or there}"
     if flags and "aes" not in flags:
         return Finding("TLS", "warn", found, "decrypting in software costs several times as much; ChaCha20 is the better cipher then")
+    refused = lib.aats_tls_refused()
+    if refused != ffi.NULL:
+        return Finding("TLS", "bad", text(refused), "unset AATS_TLS: our records by OpenSSL's cipher")
+    found += f", records: {text(lib.aats_tls_mode_name())}"
     if ssl.OPENSSL_VERSION_INFO[:2] == (3, 0):
         return Finding("TLS", "info", found, "OpenSSL 3.0 is slower than later ones, at connecting most of all")
     return Finding("TLS", "ok", found)

@@ -12,11 +12,11 @@ static void publish(aats_feed_t *f, aats_rec_t *r, aats_level_t const *bids, aat
     aats_hist_t *const hists = f->view.hists;
     r->pub_ns = feed_stamp(f);
     aats_md_publish(&f->writer, r, bids, asks);
-    if (r->recv_ns) aats_hist_record(&hists[AATS_HIST_MD_RECV_PUB], r->pub_ns - r->recv_ns);
-    if (r->recv_ns && r->exch_ns) aats_hist_record(&hists[AATS_HIST_MD_EXCH_RECV], r->recv_ns - r->exch_ns);
+    if (r->recv_ns) aats_hist_add(&hists[AATS_HIST_MD_RECV_PUB], r->pub_ns - r->recv_ns);
+    if (r->recv_ns && r->exch_ns) aats_hist_add(&hists[AATS_HIST_MD_EXCH_RECV], r->recv_ns - r->exch_ns);
     if (r->recv_ns && r->parsed_ns) {
-        aats_hist_record(&hists[AATS_HIST_MD_RECV_PARSED], r->parsed_ns - r->recv_ns);
-        aats_hist_record(&hists[AATS_HIST_MD_PARSED_PUB], r->pub_ns - r->parsed_ns);
+        aats_hist_add(&hists[AATS_HIST_MD_RECV_PARSED], r->parsed_ns - r->recv_ns);
+        aats_hist_add(&hists[AATS_HIST_MD_PARSED_PUB], r->pub_ns - r->parsed_ns);
     }
     if (f->sink) f->sink(f->sink_arg, r, bids, asks);
 }

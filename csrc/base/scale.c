@@ -72,9 +72,7 @@ __attribute__((target("avx2,fma"))) static int scale_pairs_avx2(int64_t const *i
     __m256i large = _mm256_setzero_si256();
     for (size_t i = 0; i < 2 * cnt; i += 4) {
         int const last = i + 2 == 2 * cnt; /* a pair by itself */
-        __m256i v = last ? _mm256_castsi128_si256(_mm_loadu_si128((void const *)(in + i))) : _mm256_loadu_si256((void const *)(in + i));
-        if (last) v = _mm256_permute4x64_epi64(v, 0x44);
-        v = _mm256_shuffle_epi32(v, 0x4e);
+        __m256i const v = last ? _mm256_set_epi64x(0, 0, in[i], in[i + 1]) : _mm256_set_epi64x(in[i + 2], in[i + 3], in[i], in[i + 1]);
         large = _mm256_or_si256(large, _mm256_srli_epi64(_mm256_add_epi64(v, half), 52));
         __m256d const a = _mm256_sub_pd(_mm256_castsi256_pd(_mm256_add_epi64(v, shifter)), _mm256_castsi256_pd(shifter));
         __m256d const q = quotient(a, b, y);

@@ -8,7 +8,7 @@
 
 #define N_MAX ((size_t)1 << 20)
 
-int aats_gcm_init(aats_gcm_t *g, uint8_t const *key, size_t key_len, int seals)
+int aats_gcm_init(aats_gcm_t *g, uint8_t const *key, size_t key_len, int seals, int vectors)
 {
     memset(g, 0, sizeof *g);
     if (key_len != 16 && key_len != 32) return AATS_E_ARG;
@@ -20,7 +20,7 @@ int aats_gcm_init(aats_gcm_t *g, uint8_t const *key, size_t key_len, int seals)
     }
     g->evp = c;
     g->seals = seals;
-    g->vectors = gcm_vaes_can();
+    g->vectors = vectors && gcm_vaes_can();
     if (g->vectors) gcm_vaes_key(g, key, key_len);
     return AATS_OK;
 }

@@ -3,8 +3,8 @@
  * For: tls_record.c and tls_send.c, a TLS 1.3 connection with a few hundred thousand records a second.  Not for other nonces or tags, nor for long-lived keys.
  * A nonce may seal one message in the life of a key: to see to that is the caller's.
  *
- * Two ways, the same results: OpenSSL's EVP, everywhere; and where the processor has them (and AATS_ISA allows avx512) the vector forms of AES and carry-less
- * multiplication, 16 blocks at a time (gcm_vaes.c).  The first is the model of the second's tests.
+ * Two ways, the same results: OpenSSL's EVP, everywhere; and on demand, where the processor has them and AATS_ISA allows avx512, the vector forms of AES and
+ * carry-less multiplication, 16 blocks at a time (gcm_vaes.c).  The first is the model of the second's tests.
  * Cost, 1.4 KB, AMD EPYC 9004, OpenSSL 3.0: 0.53 us by EVP, 0.16 us by vectors.
  *
  * Secrets: both ways take a time that depends on lengths alone, and compare tags so; fini wipes the key.  Threads: one owner. */
@@ -27,9 +27,9 @@ typedef struct {
     void *evp;   /* EVP_CIPHER_CTX */
 } aats_gcm_t;
 
-/* aats_gcm_init takes a key of 16 or 32 bytes, to seal with or to open with.  AATS_OK; AATS_E_ARG for another length; AATS_E_NOMEM.  Then fini is not
- * needed. */
-int aats_gcm_init(aats_gcm_t *g, uint8_t const *key, size_t key_len, int seals);
+/* aats_gcm_init takes a key of 16 or 32 bytes, to seal with or to open with; `vectors` asks for the second way, where it can be had.  AATS_OK; AATS_E_ARG for
+ * another length; AATS_E_NOMEM.  Then fini is not needed. */
+int aats_gcm_init(aats_gcm_t *g, uint8_t const *key, size_t key_len, int seals, int vectors);
 
 /* aats_gcm_fini wipes and frees.  Harmless on one that is all zero. */
 void aats_gcm_fini(aats_gcm_t *g);

@@ -217,7 +217,8 @@ INLINE __m128i run(aats_gcm_t const *g, uint8_t const *nonce, void const *aad, s
     return _mm_xor_si128(swap(acc), encrypt(g, zero));
 }
 
-VECTORS int gcm_vaes_open(aats_gcm_t const *g, uint8_t const *nonce, void const *aad, size_t aad_len, uint8_t const *in, size_t n, uint8_t const *tag, uint8_t *out)
+VECTORS int gcm_vaes_open(aats_gcm_t const *g, uint8_t const *nonce, void const *aad, size_t aad_len, uint8_t const *in, size_t n, uint8_t const *tag,
+                          uint8_t *out)
 {
     __m128i const want = _mm_loadu_si128((__m128i const *)(void const *)tag); /* before out is written: it may lie there */
     __m128i const wrong = _mm_xor_si128(run(g, nonce, aad, aad_len, in, n, out, 0), want);

@@ -368,6 +368,7 @@ void aats_tls_shutdown(aats_tls_t *t)
     if (t->ssl == NULL || !t->up || (t->fail != AATS_OK && t->fail != AATS_E_CLOSED)) return;
     if (t->send.own) {
         tls_send_alert(t, 1, 0);
+        SSL_set_shutdown(t->ssl, SSL_get_shutdown(t->ssl) | SSL_SENT_SHUTDOWN); /* or OpenSSL thinks the session broken, and forgets it */
         return;
     }
     ERR_clear_error();
@@ -379,7 +380,7 @@ char const *aats_tls_about(aats_tls_t *t)
 {
     if (t->ssl == NULL) return "plain";
     if (!t->up) return "TLS, in its handshake";
-    snprintf(t->about, sizeof t->about, "%s %s%s", SSL_get_version(t->ssl), SSL_get_cipher_name(t->ssl),
-             SSL_session_reused(t->ssl) ? " resumed" : "");
+    char const *own = t->rec.state == TLS_RECORD_NONE ? "" : t->rec.keys.gcm.vectors ? " (own records and cipher)" : " (own records)";
+    snprintf(t->about, sizeof t->about, "%s %s%s%s", SSL_get_version(t->ssl), SSL_get_cipher_name(t->ssl), SSL_session_reused(t->ssl) ? " resumed" : "", own);
     return t->about;
 }

@@ -14,13 +14,19 @@
  * switch that turns this off.  TLS 1.2 and 1.3, no renegotiation, no ALPN, SNI for every host that is not an IP literal.
  * Verification looks at the machine's wall clock (OpenSSL does), the one clock that is read below this header.
  *
- * Memory: `open` allocates; after the handshake our code allocates nothing but the keys, with the first text and at a key update.  OpenSSL keeps its buffers (but
- * takes and returns 40 bytes a few times for each record that it writes: 3.0 does so in any mode).
- * Records of TLS 1.3 with AES-GCM are read and written without OpenSSL's record layer, by tls_record.c and tls_send.c, once the first text has come; the
- * handshake, the peer's certificate, sessions, other versions and ciphers are OpenSSL's.  AATS_ISA=scalar leaves everything to it.
+ * Memory: `open` allocates; after the handshake our code allocates nothing but the keys, with the first text and at a key update.  OpenSSL keeps its
+ * buffers (but takes and returns 40 bytes a few times for each record that it writes: 3.0 does so in any mode).
  *
- * Cost, OpenSSL 3.0, AES-128-GCM, AMD EPYC 9004, a 2-core virtual machine: a record of 1.4 KB read in 0.17 us (by SSL_read 0.85; without vector instructions
- * 0.55), of 150 bytes in 0.06 us (0.67; 0.26); 400 bytes written in 0.3 us (by SSL_write 1.3; without vector instructions 0.7).
+ * Records.  Who reads and writes the records of TLS 1.3 with AES-GCM, once the first text has come (AATS_TLS, read once; of other versions and ciphers, and
+ * of the handshake, the peer's certificate and sessions, it is always OpenSSL):
+ *
+ *   openssl   OpenSSL
+ *   records   tls_record.c and tls_send.c, by OpenSSL's cipher (EVP): the default
+ *   vector    the same with a cipher of our own (gcm_vaes.c), where the processor has VAES and AATS_ISA allows avx512; else as `records`.  To be asked for:
+ *             no other code in this project computes with secrets, and OpenSSL has had such a cipher itself since 3.1
+ *
+ * Cost, OpenSSL 3.0, AES-128-GCM, AMD EPYC 9004, a 2-core virtual machine, us: openssl | records | vector
+ *   a record of 1.4 KB read   0.85 | 0.55 | 0.17        of 150 bytes   0.67 | 0.26 | 0.06        400 bytes written   1.3 | 0.7 | 0.3
  * Threads: a context and its connections belong to one thread; give each feed a context of its own.
  * Lifetime: the context outlives its connections.
  */
@@ -100,8 +106,18 @@ void aats_tls_shutdown(aats_tls_t *t);
 /* aats_tls_error returns one sentence about the end of the connection that names the host; "" while there was none. */
 char const *aats_tls_error(aats_tls_t const *t);
 
-/* aats_tls_about returns what was agreed, for one log line: "TLSv1.3 TLS_AES_256_GCM_SHA384", "... resumed", "plain". */
+/* aats_tls_about returns what was agreed, for one log line: "TLSv1.3 TLS_AES_256_GCM_SHA384", "... resumed", "... (own records)",
+ * "... (own records and cipher)", "plain". */
 char const *aats_tls_about(aats_tls_t *t);
+
+/* aats_tls_mode returns who reads and writes records in this process, AATS_TLS_*, as above; aats_tls_mode_name its name.  aats_tls_refused returns the sentence
+ * about an unknown name in AATS_TLS (records are OpenSSL's then), NULL if there is nothing to say.  aats_tls_use changes it for later connections: for
+ * tests and benches.  AATS_OK; AATS_E_UNKNOWN with that sentence in why. */
+enum { AATS_TLS_OPENSSL = 0, AATS_TLS_RECORDS = 1, AATS_TLS_VECTOR = 2 };
+int aats_tls_mode(void);
+char const *aats_tls_mode_name(void);
+char const *aats_tls_refused(void);
+int aats_tls_use(char const *name, char *why, size_t cap);
 /* cdef-end */
 
 #endif

@@ -33,7 +33,8 @@ int tls_keys_start(tls_keys_t *k, int seals)
     size_t const key_len = k->secret_len == 32 ? 16 : 32;
     aats_gcm_fini(&k->gcm);
     k->seq = 0;
-    int const ok = expand(k, "key", key, key_len) && expand(k, "iv", k->iv, sizeof k->iv) && aats_gcm_init(&k->gcm, key, key_len, seals) == AATS_OK;
+    int const ok = expand(k, "key", key, key_len) && expand(k, "iv", k->iv, sizeof k->iv) &&
+                   aats_gcm_init(&k->gcm, key, key_len, seals, aats_tls_mode() == AATS_TLS_VECTOR) == AATS_OK;
     OPENSSL_cleanse(key, sizeof key);
     return ok;
 }

@@ -103,8 +103,8 @@ void tls_send_count(tls_send_t *s, uint8_t const *bytes, size_t n);
 void tls_send_begin(aats_tls_t *t);
 void tls_send_fini(aats_tls_t *t);
 
-/* tls_send_data writes one record of up to 16384 bytes, for which there is room behind what is pending (and for a key update before it); tls_send_key_update tells
- * of new keys and uses them.  AATS_OK; AATS_E_NOMEM, AATS_E_FULL: the connection cannot go on.  tls_send_alert does what it can. */
+/* tls_send_data writes one record of up to 16384 bytes, for which there is room behind what is pending (and for a key update before it);
+ * tls_send_key_update tells of new keys and uses them.  AATS_OK; AATS_E_NOMEM, AATS_E_FULL: the connection cannot go on.  tls_send_alert does what it can. */
 int  tls_send_data(aats_tls_t *t, void const *text, size_t n);
 int  tls_send_key_update(aats_tls_t *t);
 void tls_send_alert(aats_tls_t *t, int level, int what);

@@ -1,7 +1,7 @@
 /* tls_record.c -- receives the records of a TLS 1.3 connection itself, where that is quicker than OpenSSL's record layer; see tls_priv.h.
  *
  * Why: SSL_read of a record of 1.4 KB takes 0.85 us, of which 0.5 us are the cipher (3.0 has no vector form of it) and the rest two copies and bookkeeping.
- * Here it is decrypted from the receive buffer straight to where it is wanted, in 0.17 us.
+ * Here it is decrypted from the receive buffer straight to where it is wanted, in 0.55 us by the same cipher, 0.17 us by vectors (AATS_TLS, tls.h).
  *
  * Who does what.  OpenSSL makes the handshake, verifies the peer, and processes session tickets.  Both read what comes after the handshake (WATCHING) until
  * the first record of application data: from there on (OWN) every record is read here and written by tls_send.c, and OpenSSL sees none any more.  A connection
@@ -11,8 +11,9 @@
  *       ^                                        |
  *       +------- neither ticket nor data --------+
  *
- * What OpenSSL checks is checked here (RFC 8446): type, version and length of a head (5.2), the tag with the record's number (5.3), the padding and the type within
- * (5.4), alerts (6), messages in pieces that nothing may interrupt, key updates at the end of a record (4.6.3, 5.1), a run of records that carry nothing.
+ * What OpenSSL checks is checked here (RFC 8446): type, version and length of a head (5.2), the tag with the record's number (5.3), the padding and the
+ * type within (5.4), alerts (6), messages in pieces that nothing may interrupt, key updates at the end of a record (4.6.3, 5.1), a run of records that
+ * carry nothing.
  */
 #include <openssl/crypto.h>
 #include <openssl/err.h>
@@ -21,7 +22,6 @@
 #include <string.h>
 
 #include "base/errors.h"
-#include "base/isa.h"
 #include "io/tls_priv.h"
 
 #define HEAD        5
@@ -39,7 +39,7 @@ void tls_record_begin(aats_tls_t *t)
     SSL_CIPHER const *cipher = SSL_get_current_cipher(t->ssl);
     uint32_t const id = cipher == NULL ? 0 : (uint32_t)SSL_CIPHER_get_id(cipher);
     size_t const secret_len = id == TLS1_3_CK_AES_128_GCM_SHA256 ? 32 : id == TLS1_3_CK_AES_256_GCM_SHA384 ? 48 : 0;
-    int const can = aats_isa() > AATS_ISA_SCALAR && SSL_version(t->ssl) == TLS1_3_VERSION && secret_len != 0 && t->rec.keys.secret_len == secret_len;
+    int const can = aats_tls_mode() != AATS_TLS_OPENSSL && SSL_version(t->ssl) == TLS1_3_VERSION && secret_len != 0 && t->rec.keys.secret_len == secret_len;
     if (can && !SSL_has_pending(t->ssl) && tls_keys_start(&t->rec.keys, 0)) t->rec.state = TLS_RECORD_WATCHING;
     else tls_record_fini(t), tls_send_fini(t);
 }

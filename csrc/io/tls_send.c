@@ -1,9 +1,16 @@
 /* tls_send.c -- writes the records of a TLS 1.3 connection itself, from the moment on that tls_record.c reads them; see tls_priv.h.
  *
- * Why: SSL_write of an order of 300 bytes takes 0.7 us when its code is warm; this takes 0.1 us.
+ * Why: SSL_write of an order of 400 bytes takes 1.3 us when its code is warm; this takes 0.7 us by the same cipher, 0.3 us by vectors.
  *
- * OpenSSL writes the first records (a WebSocket upgrade); they are counted as they pass, because each record's number is part of its nonce, and a nonce must not
- * be used twice.  From the take-over on OpenSSL writes nothing any more: what it would like to say is dropped, alerts and key updates are said here. */
+ * No nonce seals twice.  A nonce is the number of a record under its key, so each way in which a record can be written has to count:
+ *   - handshake and early data have keys of their own; early data is never offered;
+ *   - OpenSSL's records under the traffic key, before the take-over (a WebSocket upgrade, an alert): counted as they pass the BIO (tls_send_count), which sees
+ *     every byte; the take-over waits for the end of a record, and begins at that number.  After a key update before it nothing is taken over (tls_record.c);
+ *   - OpenSSL's after the take-over (an alert, its good-bye): dropped by the BIO before anybody sees them;
+ *   - ours - text, alerts, good-bye, key updates - are made in one place, `put`, which uses the number up before it seals, and whatever comes of it;
+ *   - a key update begins with a new key, whose numbers start at 0; after RENEW_AT records there is one;
+ *   - fork: a child that wrote on its parent's connection would use the parent's numbers, here as in OpenSSL.  Connections belong to one thread of one process, their
+ *     sockets are closed by exec, and nothing in this project forks without it. */
 #include <string.h>
 
 #include "base/errors.h"

@@ -26,7 +26,8 @@ static int call_text(loop_t *l, PyObject *fn, PyObject *a, char const *text)
     return rc;
 }
 
-/* stamp: just before the first strategy's callback, with its message ready. */
+/* stamp: just before the first strategy's callback, with its message ready; within a burst the reading by which the event was
+ * judged has to do, which is some 40 ns older (market_pass). */
 static inline void stamp(loop_t *l)
 {
     if (!l->now.delivered_ns) l->now.delivered_ns = aats_now_ns();
@@ -182,7 +183,6 @@ static int deliver_event(loop_t *l)
 
 int aats_loop_deliver(loop_t *l)
 {
-    l->now.delivered_ns = 0;
     if (l->desk.trader) to_trader(l);
     l->delivering = 1;
     int const rc = deliver_event(l);

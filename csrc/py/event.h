@@ -13,7 +13,7 @@
 /* aats_event_now_t -- what an Event looks at. */
 typedef struct {
     aats_event_t ev;
-    int64_t delivered_ns;
+    int64_t delivered_ns; /* just before the first strategy's callback; up to 50 ns before that for an event that waited behind another */
 } aats_event_now_t;
 
 PyObject *aats_event_type(void);

@@ -189,9 +189,8 @@ static int orders_pass(loop_t *l)
     return work + told;
 }
 
-/* market_pass delivers events while there are some: how many, or -1.  Each is judged and stamped by a reading of the clock
- * that came after it was there and after the event before it was dealt with; seen: for the first one, the last reading is
- * such. */
+/* market_pass delivers events while there are some: how many, or -1.  Each is judged by a reading of the clock that came after
+ * it was there and after the event before it was dealt with; seen: for the first one, the last reading is such. */
 static int market_pass(loop_t *l, int seen)
 {
     int cnt = 0;
@@ -203,6 +202,7 @@ static int market_pass(loop_t *l, int seen)
         }
         if (l->have) l->have = 0;
         else if (!aats_reader_next(l->reader, l->mono_ns, &l->now.ev)) break;
+        l->now.delivered_ns = cnt > 0 ? l->real_ns : 0;
         if (aats_loop_deliver(l) < 0) return -1;
         if (l->desk.trader && !l->desk.due_mono_ns && !aats_load_relaxed(&l->stop)) { /* a callback sent something: its bytes go out now */
             read_clocks(l);

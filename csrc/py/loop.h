@@ -2,7 +2,7 @@
  *
  *     pass:   time -> heartbeat -> [chores, once a millisecond] -> [step of an inline feed] -> events -> orders
  *     orders: wishes of other threads -> the trader's step, each 5 us -> order events, each to the strategy that sent it
- *     events: one reading of the clock each, which judges and stamps it -> to every strategy
+ *     events: one reading of the clock each, which judges it -> to every strategy
  *     idle:   as a pass, without the GIL; spinning, it looks at the rings alone for a microsecond between two readings
  *
  * For: TradeService.run.  Not for finding feeds, mapping segments, logging or closing: Python does these between runs

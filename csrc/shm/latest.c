@@ -74,36 +74,38 @@ int aats_latest_read(aats_md_view_t const *view, uint32_t sym, aats_rec_t *rec, 
 void aats_top_write(aats_md_view_t const *view, aats_rec_t const *rec, aats_level_t const *bids, aats_level_t const *asks)
 {
     if (rec->kind != AATS_REC_BBO && rec->kind != AATS_REC_TICK) return;
-    aats_top_t *top = &view->top[rec->sym];
-    aats_top_t now;
-    aats_words_load(&now, top, sizeof now / 8); /* its own words: nobody else writes */
+    aats_top_t *const top = &view->top[rec->sym];
+    uint64_t const stamp = aats_load_relaxed(&top->stamp); /* nobody else writes */
+    uint64_t part[8] = {0}, *place;
 
+    /* the half of the kind's own; the other one stays as it is */
     if (rec->kind == AATS_REC_BBO) {
         aats_level_t const none = {0, 0};
         aats_level_t const bid = rec->bid_len > 0 ? bids[0] : none;
         aats_level_t const ask = rec->ask_len > 0 ? asks[0] : none;
-        now.bbo_rec     = rec->rec + 1;
-        now.bbo_exch_ns = rec->exch_ns;
-        now.bbo_recv_ns = rec->recv_ns;
-        now.bbo_seq     = rec->seq;
-        now.bid_px_i    = bid.px_i;
-        now.bid_qty_i   = bid.qty_i;
-        now.ask_px_i    = ask.px_i;
-        now.ask_qty_i   = ask.qty_i;
+        place = &top->bbo_rec;
+        part[4] = (uint64_t)bid.px_i;
+        part[5] = (uint64_t)bid.qty_i;
+        part[6] = (uint64_t)ask.px_i;
+        part[7] = (uint64_t)ask.qty_i;
     } else {
-        now.tick_rec     = rec->rec + 1;
-        now.tick_exch_ns = rec->exch_ns;
-        now.tick_recv_ns = rec->recv_ns;
-        now.tick_seq     = rec->seq;
-        now.tick_px_i    = rec->px_i;
-        now.tick_qty_i   = rec->qty_i;
-        now.tick_side    = rec->flags & AATS_F_BUYER ? 1 : -1;
+        place = &top->tick_rec;
+        part[4] = (uint64_t)rec->px_i;
+        part[5] = (uint64_t)rec->qty_i;
+        part[6] = (uint64_t)(rec->flags & AATS_F_BUYER ? 1 : -1);
     }
+    part[0] = rec->rec + 1;
+    part[1] = (uint64_t)rec->exch_ns;
+    part[2] = (uint64_t)rec->recv_ns;
+    part[3] = rec->seq;
 
-    aats_seq_write_begin(&top->stamp, now.stamp + 1); /* L2 */
-    aats_words_store(&top->bbo_rec, &now.bbo_rec, TOP_WORDS);
-    aats_seq_write_end(&top->stamp, now.stamp + 2); /* L1 */
+    aats_seq_write_begin(&top->stamp, stamp + 1); /* L2 */
+    aats_words_store(place, part, rec->kind == AATS_REC_BBO ? 8 : 7);
+    aats_seq_write_end(&top->stamp, stamp + 2); /* L1 */
 }
+
+_Static_assert(offsetof(aats_top_t, ask_qty_i) == offsetof(aats_top_t, bbo_rec) + 56, "a best bid and ask is 8 words in a row");
+_Static_assert(offsetof(aats_top_t, tick_side) == offsetof(aats_top_t, tick_rec) + 48, "a trade is 7 words in a row");
 
 int aats_top_try(aats_md_view_t const *view, uint32_t sym, aats_top_t *out)
 {

@@ -26,20 +26,7 @@ void aats_hist_reset(aats_hist_t *hist)
     for (size_t i = 0; i < NUMBER_WORDS; i++) aats_store_relaxed(words + i, 0);
 }
 
-void aats_hist_record(aats_hist_t *hist, int64_t ns)
-{
-    if (ns < 0) {
-        aats_add_relaxed(&hist->negative, 1);
-        return;
-    }
-    uint64_t const v = (uint64_t)ns;
-    uint64_t const count = aats_load_relaxed(&hist->count);
-    if (count == 0 || v < aats_load_relaxed(&hist->min_ns)) aats_store_relaxed(&hist->min_ns, v);
-    if (v > aats_load_relaxed(&hist->max_ns)) aats_store_relaxed(&hist->max_ns, v);
-    aats_add_relaxed(&hist->sum_ns, v);
-    aats_add_relaxed(&hist->bucket[aats_hist_bucket(v)], 1);
-    aats_store_relaxed(&hist->count, count + 1);
-}
+void aats_hist_record(aats_hist_t *hist, int64_t ns) { aats_hist_add(hist, ns); }
 
 void aats_hist_copy(aats_hist_t *out, aats_hist_t const *shared)
 {

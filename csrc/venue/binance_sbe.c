@@ -80,17 +80,17 @@ static void take_pair(aats_sbe_t *s, uint8_t const *at, shift_t shift, int64_t l
 static size_t many_levels(aats_sbe_group_t const *g, shift_t shift, aats_level_t *out)
 {
     if (shift.px < 0 || shift.px > 18 || shift.qty < 0 || shift.qty > 18) return 0;
-    uint64_t const px_by = AATS_SBE_POW[shift.px], qty_by = AATS_SBE_POW[shift.qty];
-    uint64_t const px_max = INT64_MAX / px_by, qty_max = INT64_MAX / qty_by;
-    uint64_t bad = 0;
-    for (uint32_t i = 0; i < g->cnt; i++) {
-        uint8_t const *at = g->at + (size_t)i * g->step;
-        uint64_t px = (uint64_t)aats_sbe_i64(at), qty = (uint64_t)aats_sbe_i64(at + 8);
+    uint64_t const px_by = AATS_SBE_POW[shift.px], px_max = AATS_SBE_MAX[shift.px];
+    uint64_t const qty_by = AATS_SBE_POW[shift.qty], qty_max = AATS_SBE_MAX[shift.qty];
+    uint64_t signs = 0; /* the highest bit: a price outside [1, px_max], a quantity outside [0, qty_max] */
+    uint8_t const *at = g->at;
+    for (uint32_t i = 0; i < g->cnt; i++, at += g->step) {
+        uint64_t const px = (uint64_t)aats_sbe_i64(at), qty = (uint64_t)aats_sbe_i64(at + 8);
         out[i].px_i = (int64_t)(px * px_by);
         out[i].qty_i = (int64_t)(qty * qty_by);
-        bad |= (px - 1 >= px_max) | (qty > qty_max); /* below 1, below 0, or too large */
+        signs |= (px - 1) | (px_max - px) | qty | (qty_max - qty);
     }
-    return bad ? 0 : g->cnt;
+    return signs >> 63 ? 0 : g->cnt;
 }
 
 static void take_levels(aats_sbe_t *s, aats_sbe_group_t const *g, shift_t shift, aats_level_t *out, size_t *cnt)
@@ -183,11 +183,10 @@ static void depth(aats_sbe_t *s, aats_sbe_head_t const *head, aats_msg_t *m)
  * part). */
 static int parse_binary(uint8_t const *bytes, size_t n, uint32_t part, aats_msg_t *m)
 {
-    aats_level_t *bids = m->bids, *asks = m->asks;
-    *m = (aats_msg_t){.bids = bids, .asks = asks, .parts = 1};
-
     aats_sbe_t s;
     aats_sbe_head_t head;
+    aats_msg_clear(m);
+    m->parts = 1;
     aats_sbe_init(&s, bytes, n);
     if (!aats_sbe_head(&s, &head)) {
         if (head.schema_id != SCHEMA_ID) bad(&s, bytes + 4, AATS_E_SHAPE); /* V-24 */

@@ -8,6 +8,7 @@
  *
  * What is measured is aats_host_step, as aats_host_run makes it with AATS_WAIT spin; this file is its control plane.  CPU is the thread's less its idle passes,
  * which are timed one by one: what a spinning thread does for want of work is not the messages' cost; of the reference likewise.
+ * Judged is AATS_TLS as it is set, by default `records` (io/tls.h); the key "vector" gives the same with AATS_TLS=vector.
  * 1.4 KB depth messages of 20 + 20 levels on a book of 1000 a side, 5 levels published (traffic.h), or those of --frames.
  *
  *     bench_wire [--rows wss_cpu,feed_wss,wire_published] [--quick] [--frames FILE] [--cores SERVER,CLIENT] [--plain] [--rounds N] [--levels N] */
@@ -26,11 +27,11 @@
 #include "shm/latest.h"
 #include "shm/segment.h"
 #include "traffic.h"
+#include "wire_tally.h"
 
 #include "ref/tls_deframe.c"
 
 #define SAMPLES_CAP 400000
-#define IDLE_MAX_NS 5000 /* an idle pass that took longer was interrupted: the rest of it is not this thread's CPU */
 #define TAIL        1000 /* messages of a flood that are not counted: the server has none behind them to keep the client busy */
 
 static struct {
@@ -46,17 +47,6 @@ static struct {
     char ca[160], stamps_path[160], frames_path[4096];
     wire_stamps_t *stamps;
 } b;
-
-/* What one client measured, added up over the rounds. */
-typedef struct {
-    uint64_t msgs, idle;
-    int64_t cpu_ns, wall_ns;
-    double cpu[64], rate[64], pass[64]; /* ns a message, messages a second, ns an idle pass */
-    int rounds;
-    uint32_t cnt;
-    uint32_t *ns; /* samples of wire_published */
-    double p50[64];
-} tally_t;
 
 static void tidy(void)
 {
@@ -78,13 +68,6 @@ static void on_signal(int sig)
 {
     tidy();
     _exit(128 + sig); /* the server ends with its parent */
-}
-
-static int64_t cpu_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
 /* ---- the server ---- */
@@ -128,38 +111,6 @@ static void server_stop(void)
 
 static void let_go(uint64_t n) { __atomic_fetch_add(&b.stamps->go, n, __ATOMIC_ACQ_REL); }
 static uint64_t sent(void) { return __atomic_load_n(&b.stamps->sent, __ATOMIC_ACQUIRE); }
-
-/* ---- a flood's accounts: the thread's CPU less its idle passes, which are timed one by one ---- */
-
-typedef struct {
-    int idle; /* the last pass had no work */
-    int64_t cpu_ns, at_ns, idle_ns;
-    uint64_t passes, timed;
-} account_t;
-
-static account_t account_begin(void) { return (account_t){.cpu_ns = cpu_ns()}; }
-
-static inline void account_pass(account_t *a, int work)
-{
-    if (work) {
-        a->idle = 0; /* no clock is read while there is work: it would count as work */
-        return;
-    }
-    int64_t const now_ns = wire_now_ns();
-    if (a->idle) a->idle_ns += now_ns - a->at_ns < IDLE_MAX_NS ? now_ns - a->at_ns : IDLE_MAX_NS, a->timed++;
-    a->at_ns = now_ns;
-    a->idle = 1;
-    a->passes++;
-}
-
-static void tally_round(tally_t *t, account_t const *a, uint64_t msgs, int64_t wall_ns)
-{
-    t->cpu[t->rounds] = (double)(cpu_ns() - a->cpu_ns - a->idle_ns) / (double)msgs;
-    t->pass[t->rounds] = a->timed ? (double)a->idle_ns / (double)a->timed : 0;
-    t->rate[t->rounds++] = (double)msgs * 1e9 / (double)wall_ns;
-    t->msgs += msgs;
-    t->idle += a->passes;
-}
 
 /* ---- the feed ---- */
 
@@ -261,7 +212,9 @@ static void feed_until(uint64_t frames, account_t *a)
 static void feed_judge(uint64_t frames)
 {
     aats_rec_t rec;
-    uint64_t const bad = counter(AATS_MDC_GAPS) + counter(AATS_MDC_PARSE_ERRORS) + counter(AATS_MDC_CROSSED) + counter(AATS_MDC_UNKNOWN) + counter(AATS_MDC_DROPS);
+    static int const BAD[] = {AATS_MDC_GAPS, AATS_MDC_PARSE_ERRORS, AATS_MDC_CROSSED, AATS_MDC_UNKNOWN, AATS_MDC_DROPS};
+    uint64_t bad = 0;
+    for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++) bad += counter(BAD[i]);
     for (uint32_t i = 0; i < b.sym_cnt; i++)
         if (aats_latest_read(aats_feed_view(feed), i, &rec, NULL, NULL, 0) != AATS_OK || !(rec.flags & AATS_F_VALID)) die("a book is not good");
     if (bad) die("the feed met gaps or errors");
@@ -348,73 +301,54 @@ static void plain_paced(tally_t *t, uint64_t warm, uint64_t msgs)
 
 /* ---- rows ---- */
 
-static int by_value(void const *x, void const *y)
+/* with runs `what` under a mode of AATS_TLS, then under the one that was in force. */
+static void with(char const *mode, void (*what)(tally_t *t, uint64_t warm, uint64_t msgs), tally_t *t, uint64_t warm, uint64_t msgs)
 {
-    double const p = *(double const *)x, q = *(double const *)y;
-    return (p > q) - (p < q);
-}
-
-static int by_ns(void const *x, void const *y)
-{
-    uint32_t const p = *(uint32_t const *)x, q = *(uint32_t const *)y;
-    return (p > q) - (p < q);
-}
-
-static double median(double *v, int n)
-{
-    qsort(v, (size_t)n, sizeof *v, by_value);
-    return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
-}
-
-static void print_flood(char const *who, tally_t *t, int cpu, int rate)
-{
-    double const share = t->msgs ? (double)t->idle / (double)t->msgs : 0;
-    if (cpu) printf("{\"row\":\"wss_cpu\",\"who\":\"%s\",\"unit\":\"ns\",\"value\":%.1f,\"n\":%llu,\"idle_passes_a_message\":%.3f,\"idle_pass_ns\":%.0f}\n", who, median(t->cpu, t->rounds),
-                    (unsigned long long)t->msgs, share, median(t->pass, t->rounds));
-    if (rate) printf("{\"row\":\"feed_wss\",\"who\":\"%s\",\"unit\":\"1/s\",\"value\":%.0f,\"n\":%llu,\"idle_passes_a_message\":%.3f}\n", who,
-                     median(t->rate, t->rounds), (unsigned long long)t->msgs, share);
-}
-
-static double at(tally_t const *t, double p) { return t->ns[(uint32_t)(p * (t->cnt - 1) + 0.5)]; }
-
-static void print_paced(char const *who, tally_t *t, uint64_t msgs)
-{
-    if (t->cnt < msgs / 2) die("too few messages were published");
-    qsort(t->ns, t->cnt, sizeof *t->ns, by_ns);
-    printf("{\"row\":\"wire_published\",\"who\":\"%s\",\"unit\":\"ns\",\"value\":%.1f,\"p50\":%.0f,\"p99\":%.0f,\"p999\":%.0f,\"max\":%.0f,\"min\":%.0f,\"n\":%u}\n", who,
-           at(t, 0.5), at(t, 0.5), at(t, 0.99), at(t, 0.999), at(t, 1), at(t, 0), t->cnt);
-    free(t->ns);
+    char const *const was = aats_tls_mode_name();
+    char why[200];
+    if (aats_tls_use(mode, why, sizeof why) != AATS_OK) die(why);
+    what(t, warm, msgs);
+    aats_tls_use(was, why, sizeof why);
 }
 
 static void run_flood(int cpu, int rate)
 {
-    tally_t ours = {0}, plain = {0};
+    tally_t ours = {0}, vector = {0}, plain = {0};
     uint64_t const warm = b.quick ? 4000 : 20000, msgs = b.quick ? 20000 : 150000;
     server_start("flood");
     for (int i = 0; i < b.rounds; i++) {
         plain_flood(&plain, warm, msgs);
         feed_flood(&ours, warm, msgs);
+        with("vector", feed_flood, &vector, warm, msgs);
     }
     server_stop();
-    print_flood("aats", &ours, cpu, rate);
-    print_flood("reference", &plain, cpu, rate);
+    print_flood("aats", &ours, &vector, cpu, rate);
+    print_flood("reference", &plain, NULL, cpu, rate);
+}
+
+static tally_t samples(void)
+{
+    tally_t const t = {.ns = malloc(SAMPLES_CAP * sizeof(uint32_t))};
+    if (!t.ns) die("no memory");
+    memset(t.ns, 1, SAMPLES_CAP * sizeof(uint32_t)); /* no page faults while it measures */
+    return t;
 }
 
 static void run_paced(void)
 {
-    tally_t ours = {.ns = malloc(SAMPLES_CAP * sizeof(uint32_t))}, plain = {.ns = malloc(SAMPLES_CAP * sizeof(uint32_t))};
+    tally_t ours = samples(), vector = samples(), plain = samples();
     uint64_t const warm = b.quick ? 500 : 1000, msgs = b.quick ? 2000 : 10000;
-    if (!ours.ns || !plain.ns) die("no memory");
-    memset(ours.ns, 1, SAMPLES_CAP * sizeof(uint32_t));
-    memset(plain.ns, 1, SAMPLES_CAP * sizeof(uint32_t));
     server_start("paced");
     for (int i = 0; i < b.rounds; i++) {
         plain_paced(&plain, warm, msgs);
         feed_paced(&ours, warm, msgs);
+        with("vector", feed_paced, &vector, warm, msgs);
     }
     server_stop();
-    print_paced("aats", &ours, msgs * (uint64_t)b.rounds);
-    print_paced("reference", &plain, msgs * (uint64_t)b.rounds);
+    if (ours.cnt < msgs * (uint64_t)b.rounds / 2 || vector.cnt < msgs * (uint64_t)b.rounds / 2) die("too few messages were published");
+    print_paced("aats", &ours, &vector);
+    print_paced("reference", &plain, NULL);
+    free(vector.ns);
 }
 
 static void frames_make(void)

@@ -35,8 +35,7 @@ static void ways(size_t key_len, void (*what)(aats_gcm_t *g, size_t key_len))
 {
     for (int vectors = 0; vectors <= gcm_vaes_can(); vectors++) {
         aats_gcm_t g;
-        REQUIRE(aats_gcm_init(&g, KEY, key_len, 0) == AATS_OK);
-        g.vectors = vectors;
+        REQUIRE(aats_gcm_init(&g, KEY, key_len, 0, vectors) == AATS_OK);
         what(&g, key_len);
         aats_gcm_fini(&g);
     }
@@ -46,7 +45,7 @@ TEST(keys_of_other_lengths_are_refused)
 {
     aats_gcm_t g;
     for (size_t n = 0; n <= 40; n++)
-        if (n != 16 && n != 32) CHECK_EQ_I64(aats_gcm_init(&g, KEY, n, n % 2), AATS_E_ARG);
+        if (n != 16 && n != 32) CHECK_EQ_I64(aats_gcm_init(&g, KEY, n, n % 2, 0), AATS_E_ARG);
     aats_gcm_fini(&g);
     uint8_t tag[16] = {0}, out[1];
     CHECK_EQ_I64(aats_gcm_open(&g, NONCE, "", 0, "", 0, tag, out), AATS_E_ARG); /* after fini there is no key */
@@ -68,7 +67,7 @@ TEST(a_key_serves_one_purpose)
     aats_gcm_t g;
     uint8_t tag[16] = {0}, out[4];
     for (int seals = 0; seals < 2; seals++) {
-        REQUIRE(aats_gcm_init(&g, KEY, 16, seals) == AATS_OK);
+        REQUIRE(aats_gcm_init(&g, KEY, 16, seals, 0) == AATS_OK);
         CHECK_EQ_I64(aats_gcm_seal(&g, NONCE, "", 0, "text", 4, out, tag), seals ? AATS_OK : AATS_E_ARG);
         if (seals) CHECK_EQ_I64(aats_gcm_open(&g, NONCE, "", 0, "text", 4, tag, out), AATS_E_ARG);
         CHECK_EQ_I64(aats_gcm_seal(&g, NONCE, "", AATS_GCM_AAD + 1, "text", 4, out, tag), AATS_E_ARG);
@@ -117,8 +116,7 @@ TEST(the_specifications_own_example_comes_out)
     for (int vectors = 0; vectors <= gcm_vaes_can(); vectors++) {
         aats_gcm_t g;
         uint8_t out[64];
-        REQUIRE(aats_gcm_init(&g, key, 16, 0) == AATS_OK);
-        g.vectors = vectors;
+        REQUIRE(aats_gcm_init(&g, key, 16, 0, vectors) == AATS_OK);
         CHECK_EQ_I64(aats_gcm_open(&g, nonce, "", 0, sealed, 64, tag, out), AATS_OK);
         CHECK_MEM(out, begins, 8);
         CHECK_MEM(out + 60, ends, 4);
@@ -166,8 +164,7 @@ static void seals(size_t key_len)
     for (size_t i = 0; i < MAX; i++) text[i] = some();
     for (int vectors = 0; vectors <= gcm_vaes_can(); vectors++) {
         aats_gcm_t g;
-        REQUIRE(aats_gcm_init(&g, KEY, key_len, 1) == AATS_OK);
-        g.vectors = vectors;
+        REQUIRE(aats_gcm_init(&g, KEY, key_len, 1, vectors) == AATS_OK);
         for (size_t n = 0; n <= MAX; n += n < 600 ? 1 : 397) {
             size_t const aad_len = n % 17;
             for (size_t i = 0; i < aad_len; i++) aad[i] = some();

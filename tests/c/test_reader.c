@@ -112,7 +112,10 @@ static char const *told(aats_reader_t *r)
     size_t at = 0;
     aats_event_t ev;
     text[0] = 0;
-    for (int i = 0; i < 400 && at < sizeof text && aats_reader_next(r, now_ns, &ev); i++) {
+    for (int i = 0; i < 400 && at < sizeof text; i++) {
+        int const due = aats_reader_due(r, now_ns);
+        if (!aats_reader_next(r, now_ns, &ev)) break;
+        CHECK_MSG(due, "an event of kind %u that was not due", ev.kind); /* whoever waits for due misses nothing */
         char const *quote = ev.flags & AATS_F_RECOVERED ? "R" : "Q", *why = aats_why_name((int)ev.why);
         char const *kind[] = {"?", quote, "T", "B", "L", "I", "LAP", "DOWN", "UP"};
         long long const of = ev.sub < 0 ? ev.feed : ev.cid;
@@ -581,6 +584,41 @@ TEST(what_nobody_asked_for_is_passed_over)
     quote(&f, 1, 600, 5);
     quote(&f, 0, 500, 5);
     CHECK_STR(told(r), "Q1:500");
+    END();
+}
+
+TEST(nothing_is_due_when_all_was_told_until_a_record_or_a_look_is)
+{
+    BEGIN(16, 5);
+    aats_reader_t *r = reader_open(BTC, 1, 5);
+    CHECK(!aats_reader_spin(r, 3)); /* no feed */
+    follow(r, 0, &f);
+    CHECK(aats_reader_due(r, now_ns) && !aats_reader_spin(r, 3));
+    told(r);
+    CHECK(!aats_reader_due(r, now_ns) && !aats_reader_spin(r, 3));
+    CHECK(!aats_reader_due(r, now_ns + AATS_READER_CHECK_NS - 1) && aats_reader_due(r, now_ns + AATS_READER_CHECK_NS));
+    quote(&f, 0, 500, 5);
+    CHECK(aats_reader_due(r, now_ns) && aats_reader_spin(r, 1) && !aats_reader_spin(r, 0));
+    CHECK_STR(told(r), "Q1000:500");
+    for (int i = 0; i < 40; i++) quote(&f, 0, 600 + i, 5); /* overrun: the slot has a later record */
+    CHECK(aats_reader_due(r, now_ns) && aats_reader_spin(r, 1));
+    CHECK_STR(told(r), "LAP0:40 R1000:639");
+    aats_reader_detach(r, 0);
+    quote(&f, 0, 700, 5);
+    CHECK(!aats_reader_spin(r, 3) && aats_reader_due(r, now_ns)); /* that it is gone is to be told */
+    END();
+}
+
+TEST(a_latest_slot_that_is_being_written_is_not_due_until_the_next_look)
+{
+    BEGIN(16, 5);
+    quote(&f, 0, 500, 5);
+    aats_reader_t *r = reader_open(BTC, 1, 5);
+    follow(r, 0, &f);
+    aats_md_latest(&f.view, 0)->stamp |= 1;
+    CHECK_STR(told(r), "");
+    CHECK(!aats_reader_due(r, now_ns)); /* or a loop would never rest while its writer sleeps inside */
+    CHECK(aats_reader_due(r, now_ns + AATS_READER_CHECK_NS));
     END();
 }
 

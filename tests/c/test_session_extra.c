@@ -1,6 +1,7 @@
 /* test_session_extra.c -- an order session beside orders: balances, the dead-man switch; and the hooks of kill tests. */
 #include "session_fixture.h"
 
+#include "app/session_state.h"
 #include "base/steps.h"
 #include "check.h"
 #include "order/wide.h"
@@ -145,6 +146,28 @@ TEST(the_switch_is_set_again_as_soon_as_a_new_connection_listens)
     CHECK_EQ_I64(x.readies, 1);
     CHECK_EQ_I64(x.asked[AATS_OR_DEADMAN], 2);
     fx_end(&x);
+}
+
+static int by_value(void const *a, void const *b)
+{
+    uint64_t const v = *(uint64_t const *)a, w = *(uint64_t const *)b;
+    return v < w ? -1 : v > w;
+}
+
+TEST(each_random_word_of_the_system_is_given_out_once_and_then_gone)
+{
+    static uint64_t words[5000];
+    aats_session_opts_t o = fx_opts();
+    o.seed = 0;
+    fx_begin_with(&x, &o, FX_SECRET);
+    for (int i = 0; i < 5000; i++) {
+        words[i] = session_random(x.s);
+        CHECK_EQ_U64(x.s->spare[x.s->spare_cnt], 0);
+        if (i % 7 == 0) session_random_ahead(x.s); /* as a pass does */
+    }
+    qsort(words, 5000, sizeof words[0], by_value);
+    for (int i = 1; i < 5000; i++) CHECK_MSG(words[i] != words[i - 1], "given out twice: %llx", (unsigned long long)words[i]);
+    aats_session_free(x.s);
 }
 
 TEST(whoever_leaves_disarms_the_switch)

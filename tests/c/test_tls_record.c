@@ -1,10 +1,9 @@
 /* test_tls_record.c -- records that io/tls_record.c reads itself: what a server with the right keys may not say, first; then what it may; then those that
  * io/tls_send.c writes.
  *
- * Each test runs with vector instructions, without, and with AATS_ISA scalar, where OpenSSL reads and writes.  The same is expected of all three. */
+ * Each test runs in the three modes of AATS_TLS: with our cipher, with OpenSSL's, and with OpenSSL alone.  The same is expected of all three. */
 #include "tls_forge.h"
 
-#include "base/isa.h"
 #include "check.h"
 #include "io/tls_priv.h"
 
@@ -17,11 +16,11 @@ static int reads(forge_t *f, size_t cap) { return aats_tls_read(f->t, out, cap);
 /* both opens a connection that has carried one record already (so that it is read here, not watched), for each reader and cipher. */
 static void both(void (*what)(forge_t *f))
 {
-    static char const *const LEVELS[] = {"avx512", "sse42", "scalar"}, *const SUITES[] = {"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384"};
+    static char const *const MODES[] = {"vector", "records", "openssl"}, *const SUITES[] = {"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384"};
     char why[200];
     for (int i = 0; i < 6; i++) {
         forge_t f;
-        REQUIRE(aats_isa_use(LEVELS[i / 2], why, sizeof why) == AATS_OK);
+        REQUIRE(aats_tls_use(MODES[i / 2], why, sizeof why) == AATS_OK);
         forge_open(&f, SUITES[i % 2]);
         forge_say(&f, DATA, "first", 5, 0);
         CHECK_EQ_I64(reads(&f, sizeof out), 5);
@@ -29,7 +28,7 @@ static void both(void (*what)(forge_t *f))
         what(&f);
         forge_close(&f);
     }
-    aats_isa_use("avx512", why, sizeof why);
+    aats_tls_use("records", why, sizeof why);
 }
 
 /* refused: nothing is delivered, for good, and the peer is told why. */
@@ -355,12 +354,68 @@ TEST(a_key_that_has_sealed_enough_is_followed_by_the_next)
     forge_open(&f, "TLS_AES_256_GCM_SHA384");
     forge_say(&f, DATA, "first", 5, 0);
     CHECK_EQ_I64(reads(&f, sizeof out), 5);
-    if (!f.t->send.own) SKIP("this processor or AATS_ISA leaves writing to OpenSSL");
+    REQUIRE(f.t->send.own);
     f.t->send.renew_at = 3;
     for (int i = 0; i < 20; i++) {
         CHECK_EQ_I64(aats_tls_write(f.t, "order", 5), 5);
         CHECK(f.t->send.keys.seq <= 3);
         CHECK_EQ_I64(hears(&f), 5);
+    }
+    forge_close(&f);
+}
+
+/* ---- who does it ---- */
+
+TEST(an_unknown_mode_is_refused_with_the_known_ones)
+{
+    char why[200] = "";
+    int const was = aats_tls_mode();
+    CHECK_EQ_I64(aats_tls_use("fast", why, sizeof why), AATS_E_UNKNOWN);
+    CHECK(strstr(why, "\"fast\"") != NULL && strstr(why, "openssl, records, vector") != NULL);
+    CHECK_EQ_I64(aats_tls_mode(), was);
+}
+
+/* Our own cipher has to be asked for; what is in force is told; with OpenSSL alone no secret is kept. */
+TEST(the_mode_says_whose_records_and_whose_cipher)
+{
+    static struct { char const *mode, *about; } const SAY[] = {{NULL, "GCM_SHA256 (own records)"}, {"openssl", "GCM_SHA256"}, {"records", "GCM_SHA256 (own records)"}};
+    char why[200];
+    if (getenv("AATS_TLS") != NULL) SKIP("AATS_TLS is set");
+    for (int i = 0; i < 3; i++) {
+        forge_t f;
+        if (SAY[i].mode != NULL) REQUIRE(aats_tls_use(SAY[i].mode, why, sizeof why) == AATS_OK);
+        forge_open(&f, "TLS_AES_128_GCM_SHA256");
+        forge_say(&f, DATA, "first", 5, 0);
+        CHECK_EQ_I64(reads(&f, sizeof out), 5);
+        char const *about = aats_tls_about(f.t);
+        CHECK_STR(about + strlen(about) - strlen(SAY[i].about), SAY[i].about);
+        CHECK_EQ_I64(f.t->rec.keys.gcm.vectors, 0);
+        uint8_t left = 0;
+        for (size_t k = 0; k < 48; k++) left |= (uint8_t)(f.t->rec.keys.secret[k] | f.t->send.keys.secret[k]);
+        CHECK_EQ_I64(left != 0, i != 1);
+        forge_close(&f);
+    }
+    aats_tls_use("records", why, sizeof why);
+}
+
+/* The tickets that came before the first text are OpenSSL's, and are of use to the next connection. */
+TEST(a_connection_whose_records_were_read_here_can_be_resumed)
+{
+    forge_t f;
+    uint8_t bytes[4096];
+    forge_open(&f, "TLS_AES_128_GCM_SHA256");
+    SSL_CTX_set_num_tickets(f.peer.ctx, 2);
+    for (int again = 0; again < 3; again++) {
+        aats_tls_close(f.t);
+        peer_listen(&f.peer);
+        REQUIRE(aats_tls_open(&f.t, f.ctx, "stream.test") == AATS_OK);
+        REQUIRE(peer_shuttle(&f.peer, f.t) == 1);
+        CHECK_EQ_I64(strstr(aats_tls_about(f.t), " resumed") != NULL, again > 0);
+        SSL_write(f.peer.ssl, "text", 4);
+        aats_tls_feed(f.t, bytes, (size_t)peer_take(&f.peer, bytes, sizeof bytes));
+        CHECK_EQ_I64(reads(&f, sizeof out), 4);
+        CHECK_EQ_I64(f.t->rec.state, TLS_RECORD_OWN);
+        aats_tls_shutdown(f.t); /* after another end OpenSSL does not offer the session again */
     }
     forge_close(&f);
 }

@@ -1,7 +1,8 @@
 /* tls_forge.h -- records of a TLS 1.3 server that says anything at all, sealed with the right keys.
  *
- * For: tests/c/test_tls_record.c.  A real OpenSSL server (tls_peer.h) makes the handshake without sending tickets and tells its traffic secret to a key log; from there on
- * the forger writes in its place: any inner type, any padding, any order.  Keys and records are made here by OpenSSL's EVP and HMAC, sharing nothing with csrc/io. */
+ * For: tests/c/test_tls_record.c.  A real OpenSSL server (tls_peer.h) makes the handshake without sending tickets and tells its traffic secret to a key
+ * log; from there on the forger writes in its place: any inner type, any padding, any order.  Keys and records are made here by OpenSSL's EVP and HMAC,
+ * sharing nothing with csrc/io. */
 #ifndef AATS_TESTS_TLS_FORGE_H
 #define AATS_TESTS_TLS_FORGE_H
 

@@ -17,7 +17,7 @@ GOOD = {"feed": {"venue": "BINANCE", "symbols": ["BTCUSDT:20", {"symbol": "ETHUS
 
 @pytest.fixture(autouse=True)
 def _bare(monkeypatch: pytest.MonkeyPatch) -> None:
-    for variable in ("AATS_MODE", "AATS_FORMAT", "AATS_CAFILE", "AATS_MD", "AATS_ISA"):
+    for variable in ("AATS_MODE", "AATS_FORMAT", "AATS_CAFILE", "AATS_MD", "AATS_ISA", "AATS_TLS"):
         monkeypatch.delenv(variable, raising=False)
 
 
@@ -122,6 +122,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, text: str | None, p
         ("AATS_MODE", "live", "AATS_MODE must be one of direct, sandbox, sim"),
         ("AATS_MD", "p2p", "AATS_MD must be one of shm"),
         ("AATS_ISA", "avx", "AATS_ISA must be one of .*avx2"),
+        ("AATS_TLS", "fast", "AATS_TLS must be one of openssl, records, vector"),
         ("AATS_CAFILE", "/nonexistent", "AATS_CAFILE must be a file"),
         ("AATS_ENDPOINT_BINANCE_SIM_REST", "wss://x", "AATS_ENDPOINT_BINANCE_SIM_REST must be https://"),
         ("AATS_ENDPOINT_BINANCE_SIMU_REST", "https://x", "AATS_ENDPOINT_BINANCE_SIMU_REST must be AATS_ENDPOINT_<VENUE>"),

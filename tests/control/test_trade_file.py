@@ -10,6 +10,7 @@ import pytest
 
 from aats import cli
 from aats.cli import trade_file
+from aats.config import SlowLimit
 from aats.errors import ConfigError
 from aats.trade_policy import KEYS
 
@@ -81,7 +82,12 @@ def test_a_policy_that_is_none_is_refused(folder: Path, line: str, says: str) ->
 @pytest.mark.parametrize(
     ("before", "after", "says"),
     [
-        ("[trade]", "[trades]", r"\[trades\] is not a section; known: trade, exchange, params, risk, latency, guard \(did you mean 'trade'"),
+        ("[params]", "[latency]\nrecv_sant = 5\n[params]", r"\[latency\]: recv_sant is not a hop; known: .*did you mean 'recv_sent'"),
+        (
+            "[trade]",
+            "[trades]",
+            r"\[trades\] is not a section; known: trade, exchange, params, risk, latency, guard \(did you mean 'trade'",
+        ),
         ("listen", "lisen", r"trade.lisen is not a setting; .*\(did you mean 'listen'\?\)"),
         ('strategy = "my_maker.py:Maker"', "", "trade.strategy is missing"),
         ("my_maker.py:Maker", "my_maker.py", "trade.strategy must be FILE.py:CLASS; it is 'my_maker.py'"),
@@ -174,6 +180,18 @@ def test_the_policy_of_a_file_is_the_services(folder: Path) -> None:
         None,
         "never",
     )
+
+
+def test_limits_of_hops_in_a_file_are_the_services_and_are_shown(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = write(folder, GOOD + '[latency]\nrecv_sent = ["100us", "halt"]\npub_delivered = 50_000\n')
+    assert trade_file.service_of(trade_file.load(file))._slow_limits == {
+        "recv_sent": SlowLimit(100_000, "halt"),
+        "pub_delivered": SlowLimit(50_000, "slow"),
+    }
+    assert cli.main(["config", "show", str(file), "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["latency.recv_sent"] == {"value": ["100us", "halt"], "from": str(file)}
+    assert shown["latency.pub_delivered"]["value"] == 50_000
 
 
 def test_config_show_has_every_setting_of_a_strategys_file_and_where_it_is_from(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

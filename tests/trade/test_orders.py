@@ -127,6 +127,34 @@ def test_before_and_after_the_run_there_is_no_market(feed: SyntheticFeed) -> Non
     assert strategy.told == []
 
 
+def test_a_strategys_own_send_order_is_what_its_callers_get(feed: SyntheticFeed) -> None:
+    """The engine's own is put straight into the strategy while it runs; one that a class or an object has of its own stays, and nothing is left behind."""
+    seen: list[str] = []
+
+    class Counting(Trader):
+        def send_order(self, one: Order) -> int:
+            seen.append("class")
+            return super().send_order(one)
+
+    mine = Counting(sends(order()), Trader.closed)
+    trade(feed, mine)
+    assert seen == ["class"] and mine.names() == ["Created", "Acked", "Exec", "Closed"]
+
+    wrapped, plain = Trader(sends(order()), Trader.closed), Trader(sends(order()), Trader.closed)
+    inner = wrapped.send_order
+
+    def outer(one: Order) -> int:
+        seen.append("object")
+        return inner(one)
+
+    wrapped.send_order = outer  # type: ignore[method-assign]
+    trade(feed, wrapped)
+    trade(feed, plain)
+    assert seen == ["class", "object"] and vars(wrapped)["send_order"] is outer and "send_order" not in vars(plain)
+    with pytest.raises(OrderError, match="after run"):
+        plain.send_order(order())
+
+
 def test_a_strategy_that_trades_nothing_is_told_so(feed: SyntheticFeed) -> None:
     said: list[str] = []
 

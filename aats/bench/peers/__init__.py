@@ -23,8 +23,9 @@ from typing import Any
 from aats.bench.judge import absent, number
 from aats.bench.table import Module, Row, find
 
-__all__ = ["HOW", "PEERS", "Peer", "beside", "missing", "unmeasured"]
+__all__ = ["HOW", "PEERS", "Peer", "beside", "cryptofeeds_time", "missing", "unmeasured"]
 
+CRYPTOFEED_GOAL = 45  # the aim is 100
 HOW = "not installed: pip install '.[bench]'"
 
 
@@ -98,6 +99,18 @@ def beside(row: Row, found: dict[str, Any], ours: dict[str, Any] | None) -> dict
     if ours is not None and ours["value"]:
         found["reference"], found["ratio"] = ours["value"], number(found["value"] / ours["value"])
     return found
+
+
+def cryptofeeds_time(ours: dict[str, Any] | None, theirs: dict[str, Any] | None) -> None:
+    """Add to our row depth_hot how many times ours cryptofeed's time is: a condition of its own, where both were measured."""
+    if ours is None or theirs is None or not ours["value"] or not theirs["value"]:
+        return
+    times = number(theirs["value"] / ours["value"])
+    met = times >= CRYPTOFEED_GOAL
+    ours["also"].append({"what": "cryptofeed's time over ours, at least", "value": times, "limit": CRYPTOFEED_GOAL, "met": met})
+    if not met and ours["met"] is not None:
+        ours["met"] = False
+        ours["why"] = "; ".join(filter(None, [ours["why"], f"cryptofeed takes {times:g} times ours, {CRYPTOFEED_GOAL} were the goal"]))
 
 
 def unmeasured(row: Row) -> dict[str, Any] | None:

@@ -1,4 +1,5 @@
-/* tls_deframe.c -- the shortest client that takes WebSocket messages off a TLS connection: SSL_read into a buffer, heads skipped.  The yardstick of bench_wire.c.
+/* tls_deframe.c -- the shortest client that takes WebSocket messages off a TLS connection: SSL_read into a buffer, heads skipped.  The yardstick of
+ * bench_wire.c.
  *
  * No project header; no parse, no book, no UTF-8 check, no time-outs.  It spins on a non-blocking socket; read_ahead is on, because SSL_read then asks the
  * kernel once for as much as its buffer holds, and not twice for each record.  tls NULL: plain ws. */
