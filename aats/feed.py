@@ -111,6 +111,9 @@ class Feed:
     """
 
     def __init__(self, config: FeedConfig, *, inline: bool = False) -> None:
+        for refused in (lib.aats_isa_refused(), lib.aats_tls_refused()):  # read by the C core before anybody could ask
+            if refused != ffi.NULL:
+                raise ConfigError(text(refused))
         self.config = config
         self.inline = inline
         self.added: dict[str, int] = {}

@@ -275,7 +275,7 @@ def test_the_page_takes_the_tables_between_its_marks_and_nothing_else(tmp_path: 
     row = judge(PLAIN, [[said(125, p99=200), said(50, "reference")]], cores=2)
     peer = next(peer for peer in PEERS if peer.id == "depth_hot/cryptofeed")
     about = {**machine.facts(None, (0, 1), [0, 1]), "jitter": {"p999": 40, "gaps_20us": 3, "max": 9}, "loadavg_after": [0, 0, 0]}
-    report = {"machine": about, "repeats": 1, "rows": [row, beside(peer, absent(peer, "") | {"value": 8000}, row)]}
+    report = {"machine": about, "repeats": 1, "quick": True, "rows": [row, beside(peer, absent(peer, "") | {"value": 8000}, row)]}
     (tmp_path / "report").write_text(json.dumps(report))
     path = tmp_path / "page.md"
     path.write_text("no marks")
@@ -335,6 +335,21 @@ def test_a_run_has_an_environment_of_its_own_and_leaves_the_callers_alone(monkey
         assert home.is_dir()
     assert dict(os.environ) == before
     assert not home.exists()
+
+
+def test_a_run_ends_what_it_started_and_nobody_else() -> None:
+    words = [sys.executable, "-c", "import subprocess, sys; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])"]
+    stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    try:
+        with Run(cores=(0, 0), usable=[0], quick=True, frames=None, say=print):
+            subprocess.run(words, check=True)  # leaves an orphan
+            orphans = [one for one in psutil.Process().children() if one.pid != stranger.pid and "sleep" in command_line(one)]
+            assert orphans
+        assert not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in orphans)
+        assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.wait()
 
 
 def test_without_a_checkout_the_rows_in_c_name_the_command_and_nothing_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -63,9 +63,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         p.error(str(exc))
     if args.list:
         return _list(rows, as_json=args.json)
-    signal.signal(signal.SIGTERM, _told_to_end)
-    with Run(cores=cores, usable=usable, quick=args.quick, frames=args.frames and args.frames.resolve(), say=say_on_stderr) as run:
-        report = measured(run, rows, repeats)
+    before = signal.signal(signal.SIGTERM, _told_to_end)
+    try:
+        with Run(cores=cores, usable=usable, quick=args.quick, frames=args.frames and args.frames.resolve(), say=say_on_stderr) as run:
+            report = measured(run, rows, repeats)
+    finally:
+        signal.signal(signal.SIGTERM, before)
     if args.keep:
         _keep(args.keep, report, run.raw)
     if args.json:

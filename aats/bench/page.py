@@ -25,11 +25,12 @@ def tables(report: Mapping[str, Any]) -> Iterator[str]:
     """Yield the lines of the machine's paragraph and of the tables."""
     machine = report["machine"]
     spin = machine.get("jitter") or {}
+    load = f"load {machine['loadavg_before'][0]:g} before the run and {machine['loadavg_after'][0]:g} after it"
     yield (
         f"{machine['cpu']}{' (a virtual machine)' if machine['hypervisor'] else ''}, {len(machine['usable'])} cores, Linux {machine['kernel']}, "
         f"Python {machine['python']} ({machine['python_compiler']}{'' if machine['python_optimised']['pgo'] else ', not built with PGO'}), "
-        f"{machine['compiler']}, `{machine['flags']}`, instructions `{machine['isa']}`, clock source {machine['clock_source']}; load "
-        f"{machine['loadavg_before'][0]:g} before the run and {machine['loadavg_after'][0]:g} after it; {report['repeats']} repeats."
+        f"{machine['compiler']}, `{machine['flags']}`, instructions `{machine['isa']}`, clock source {machine['clock_source']}; {load}; "
+        f"repeats: {report['repeats']}{', `--quick`' if report['quick'] else ''}."
     )
     if machine.get("settings"):
         yield f"Settings: {', '.join(f'{name}={value}' for name, value in machine['settings'].items())}."

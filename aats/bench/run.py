@@ -45,6 +45,7 @@ class Run:
         self.raw: list[dict[str, Any]] = []
         self.failed: dict[str, str] = {}
         self.folder = Path(tempfile.mkdtemp(prefix="aats-bench-"))
+        self._strangers = set(psutil.Process().children(recursive=True))
         ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
         self._outside = dict(os.environ)
         for name in [name for name in os.environ if name.startswith("AATS_") and name not in KEPT]:
@@ -67,13 +68,14 @@ class Run:
     def close(self) -> None:
         """End what still runs and remove what the run has made."""
         for _ in range(3):  # who was killed may have started another before it knew
-            family = psutil.Process().children(recursive=True)
+            family = [one for one in psutil.Process().children(recursive=True) if one not in self._strangers]
             for one in family:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     one.kill()
             psutil.wait_procs(family, timeout=5)
             if not family:
                 break
+        ctypes.CDLL(None).prctl(_SUBREAPER, 0, 0, 0, 0)
         _unlink(self.namespace)
         os.environ.clear()
         os.environ.update(self._outside)

@@ -1,6 +1,6 @@
 /* trader.h -- the orders of a trade process: checks, journal, state machines, gateways, td segment, and the queue of order events.
  *
- *     send -> rules -> order table (Created) -> journal: intent -> gateway.place -> bytes            (steps 8-10 of the walk)
+ *     send -> rules -> risk -> order table -> journal: intent -> gateway.place -> bytes -> Created     (steps 8-10 of the walk)
  *     gateway.next -> machine -> order events -> td segment, positions -> aats_trader_event -> callback
  *
  * A step function: time is handed in, no socket inside.  One thread, the trade loop's, owns it.

@@ -189,6 +189,15 @@ static int orders_pass(loop_t *l)
     return work + told;
 }
 
+/* must_halt: a limit was passed that halts trading.  The events behind it wait until that is done, at the end of the pass. */
+static int must_halt(loop_t const *l)
+{
+    if (!l->slow || !l->slow->urgent) return 0;
+    for (uint32_t hop = 0; hop < AATS_HOP_CNT; hop++)
+        if (l->slow->urgent >> hop & 1 && l->slow->action[hop] == AATS_SLOW_HALT) return 1;
+    return 0;
+}
+
 /* market_pass delivers events while there are some: how many, or -1.  Each is judged by a reading of the clock that came after
  * it was there and after the event before it was dealt with; seen: for the first one, the last reading is such. */
 static int market_pass(loop_t *l, int seen)
@@ -208,6 +217,7 @@ static int market_pass(loop_t *l, int seen)
             read_clocks(l);
             if (orders_pass(l) < 0) return -1;
         }
+        if (must_halt(l)) return cnt + 1;
     }
     return cnt;
 }

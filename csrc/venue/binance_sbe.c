@@ -75,8 +75,8 @@ static void take_pair(aats_sbe_t *s, uint8_t const *at, shift_t shift, int64_t l
     if (e) bad(s, at + 8, e);
 }
 
-/* Levels whose exponents are ours or coarser, as far as all of them are good: a multiplication each.  Returns how many: all, or none, and take_levels finds
- * out why.  Cost for 40 levels: 25 ns; one by one with take_pair 270. */
+/* Levels whose exponents are ours or coarser, if all of them are good: a multiplication each.  Returns how many: all, or none, and take_levels finds out
+ * why.  Cost: a whole message of 40 levels is read in 70 ns with it, in 180 where take_pair reads them one by one. */
 static size_t many_levels(aats_sbe_group_t const *g, shift_t shift, aats_level_t *out)
 {
     if (shift.px < 0 || shift.px > 18 || shift.qty < 0 || shift.qty > 18) return 0;

@@ -666,6 +666,22 @@ def test_a_killed_script_leaves_nothing_for_long(start_feed: Callable[..., FeedP
 # -------------------------------------------------------------------------------------------------------------- measure
 
 
+def test_a_quote_that_waited_behind_a_slow_callback_is_judged_by_the_time_it_is_given(make_feed: Callable[..., SyntheticFeed]) -> None:
+    feed = make_feed(stale_ms=1000)
+    feed.book(0, MID)
+
+    class Slow(Recorder):
+        def onQuote(self, msg: dict[str, Any]) -> None:
+            super().onQuote(msg)
+            feed.beat = lambda: None  # type: ignore[method-assign]
+            feed.book(0, MID + 1)
+            time.sleep(1.2)
+
+    strategy = Slow(until=lambda one: one.said[-1][0] == "invalid")
+    run(strategy)
+    assert [what[0] for what in strategy.said[:-2]] == ["quote", "down", "invalid"]
+
+
 def test_latencies_and_counters_stand_in_the_segment(make_feed: Callable[..., SyntheticFeed]) -> None:
     feed = make_feed()
     feed.book(0, MID)
