@@ -92,7 +92,16 @@ PYTHON_UNITS = {
         *("aats.base_strategy", "aats.cpus"),
         "aats.supervisor",
     ),
-    "aats.feed": ("aats.keys", "aats.control", "aats.stats", "aats.instruments", "aats.budget", "aats.control_address", "aats.token", "aats.cpus"),
+    "aats.feed": (
+        "aats.keys",
+        "aats.control",
+        "aats.stats",
+        "aats.instruments",
+        "aats.budget",
+        "aats.control_address",
+        "aats.token",
+        "aats.cpus",
+    ),
     "aats.net": ("aats.control", "aats.stats", "aats.token"),
     # The public face over them, and what stands beside it.
     "aats.control_feeds": ("aats.control", "aats.control_address"),

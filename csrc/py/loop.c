@@ -167,6 +167,15 @@ static void idle(loop_t *l)
     }
 }
 
+/* must_halt: a limit was passed that halts trading, and it is not done yet: nothing more is delivered before that. */
+static int must_halt(loop_t const *l)
+{
+    if (!l->slow || !l->slow->urgent) return 0;
+    for (uint32_t hop = 0; hop < AATS_HOP_CNT; hop++)
+        if (l->slow->urgent >> hop & 1 && l->slow->action[hop] == AATS_SLOW_HALT) return 1;
+    return 0;
+}
+
 /* orders_pass: what other threads want, the trader's step when it is due, order events.  The work done, or -1.  The clocks
  * are read again where it has taken time. */
 static int orders_pass(loop_t *l)
@@ -181,21 +190,13 @@ static int orders_pass(loop_t *l)
         read_clocks(l);
     }
     if (aats_trader_has_event(d->trader)) {
+        if (must_halt(l) && tell_slow(l, l->mono_ns) < 0) return -1;
         told = aats_loop_deliver_orders(l, EVENTS_A_PASS);
         if (told < 0) return -1;
         read_clocks(l);
     }
     if (told > 0 && !d->due_mono_ns) aats_desk_step(d, l->mono_ns); /* a callback sent something */
     return work + told;
-}
-
-/* must_halt: a limit was passed that halts trading.  The events behind it wait until that is done, at the end of the pass. */
-static int must_halt(loop_t const *l)
-{
-    if (!l->slow || !l->slow->urgent) return 0;
-    for (uint32_t hop = 0; hop < AATS_HOP_CNT; hop++)
-        if (l->slow->urgent >> hop & 1 && l->slow->action[hop] == AATS_SLOW_HALT) return 1;
-    return 0;
 }
 
 /* market_pass delivers events while there are some: how many, or -1.  Each is judged by a reading of the clock that came after
@@ -208,6 +209,7 @@ static int market_pass(loop_t *l, int seen)
             if (!aats_reader_due(l->reader, l->mono_ns)) break;
             read_clocks(l);
             if (cnt > 0 && orders_pass(l) < 0) return -1;
+            if (must_halt(l)) break;
         }
         if (l->have) l->have = 0;
         else if (!aats_reader_next(l->reader, l->mono_ns, &l->now.ev)) break;

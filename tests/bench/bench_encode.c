@@ -2,10 +2,10 @@
  *
  * For: aats bench.  Not a test, but it refuses to measure unless both have written the same order: the same JSON, the same signature.
  * Measured: aats_order_venue_binance.encode (text, HMAC-SHA256, hex) and aats_ws_encode in place (mask, head), as app/session_ask.c calls them; each of the
- * rounds has another price, size, id and time.  "value" is the mean of a round of many, the median of rounds; "p50" and the tails are single orders, less
+ * rounds has another price, size, id and time.  "value" is the mean of a round of 200, the median of rounds; "p50" and the tails are single orders, less
  * the clock.
  *
- * Options: bench_encode [--quick]. */
+ * Options: bench_encode [--quick] [--cores A,B]: pinned to the last. */
 #include "order/client_id.h"
 #include "proto/ws.h"
 #include "samples.h"
@@ -17,8 +17,8 @@
 #define SECRET   "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j"
 #define INSTANCE UINT64_C(0x0011223344556677)
 #define MS_0     UINT64_C(1785312000301)
-#define MANY     2000
-#define ROUNDS   50
+#define MANY     200
+#define ROUNDS   500
 
 static aats_oauth_t auth;
 static plain_signer_t plain;
@@ -58,13 +58,26 @@ static int same(void)
     return 1;
 }
 
+static void pin_to_last(char const *cores)
+{
+    cpu_set_t set;
+    char const *const comma = strrchr(cores, ',');
+    CPU_ZERO(&set);
+    CPU_SET(atoi(comma ? comma + 1 : cores), &set);
+    (void)sched_setaffinity(0, sizeof set, &set); /* a core that is not ours: it runs where it may */
+}
+
 static size_t (*const WHO[2])(uint64_t i) = {ours, theirs};
 
 int main(int argc, char **argv)
 {
     char const *const names[2] = {"aats", "reference"};
     char why[160];
-    int const rounds = argc > 1 && strcmp(argv[1], "--quick") == 0 ? 5 : ROUNDS;
+    int rounds = ROUNDS;
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--quick") == 0) rounds = 50;
+        if (strcmp(argv[i], "--cores") == 0 && i + 1 < argc) pin_to_last(argv[i + 1]);
+    }
     auth.recv_window_ms = 5000;
     snprintf(auth.key, sizeof auth.key, "%s", KEY);
     auth.signer = aats_signer_new(SECRET, strlen(SECRET), why, sizeof why);

@@ -65,9 +65,9 @@ int main(int argc, char **argv)
         else if (far_cnt < FAR_MAX) far[far_cnt++] = gap;
     }
     qsort(far, far_cnt, sizeof far[0], by_value);
-    printf("{\"row\":\"jitter\",\"who\":\"aats\",\"unit\":\"ns\",\"value\":%" PRId64 ",\"p50\":%" PRId64 ",\"p99\":%" PRId64 ",\"p999\":%" PRId64
-           ",\"max\":%" PRId64 ",\"gaps_20us\":%.1f,\"n\":%" PRIu64 "}\n",
-           at(cnt * 999 / 1000, far_cnt), at(cnt / 2, far_cnt), at(cnt * 99 / 100, far_cnt), at(cnt * 999 / 1000, far_cnt), at(cnt, far_cnt),
+    printf("{\"row\":\"jitter\",\"who\":\"aats\",\"unit\":\"ns\",\"value\":%" PRId64 ",\"p50\":%" PRId64 ",\"p99\":%" PRId64, at(cnt * 999 / 1000, far_cnt),
+           at(cnt / 2, far_cnt), at(cnt * 99 / 100, far_cnt));
+    printf(",\"p999\":%" PRId64 ",\"max\":%" PRId64 ",\"gaps_20us\":%.1f,\"n\":%" PRIu64 "}\n", at(cnt * 999 / 1000, far_cnt), at(cnt, far_cnt),
            (double)gaps * 1e9 / (double)span, cnt);
     return 0;
 }

@@ -21,7 +21,8 @@ int main(int argc, char **argv)
         else if (strcmp(argv[i], "--out") == 0) out = argv[i + 1];
         else return fprintf(stderr, "make_frames: %s is unknown\n", argv[i]), 2;
     }
-    if (out == NULL || o.syms < 1 || o.syms > TRAFFIC_SYMS_MAX || o.changes > 200 || o.levels > 5000) return fprintf(stderr, "make_frames: see its first comment\n"), 2;
+    if (out == NULL || o.syms < 1 || o.syms > TRAFFIC_SYMS_MAX || o.changes > 200 || o.levels > 5000)
+        return fprintf(stderr, "make_frames: see its first comment\n"), 2;
     traffic_make(&t, &o);
     if (!traffic_write(&t, out)) return fprintf(stderr, "make_frames: %s cannot be written\n", out), 1;
     printf("{\"frames\":%u,\"bytes\":%zu}\n", t.cnt, t.sz);
