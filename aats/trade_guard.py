@@ -74,7 +74,7 @@ class Guard:
         self._garbage = Garbage(name, options)
         self._listening: Any = None
         self._segment: Segment | None = None
-        self._complained = self._locked_all = False
+        self._complained = self._locked_all = self._prepared = False
         self._told: dict[StallCause, tuple[int, int]] = {}
         self._tick_at = 0.0
         self._threads = 0
@@ -126,13 +126,14 @@ class Guard:
             self._listening = loop.collecting
             gc.callbacks.append(self._listening)
         self._told = stalls.totals(segment)
+        self._prepared = True
 
     def keep(self, segment: Segment) -> None:
         """Map a segment's pages in and keep them in memory: now, and for each later generation of a feed."""
         base, size = segment._base, segment.size
         if self._options.touch:
             lib.aats_pages_touch(base, size, int(segment.writable))
-        if self._options.lock != "off" and not self._locked_all:
+        if self._options.lock != "off" and (not self._locked_all or self._prepared):  # under a limit 'all' is what was there by then
             self._lock(lambda: lib.aats_pages_lock(base, size), size, str(segment.name))
 
     def _lock(self, act: Callable[[], int], size: int, what: str) -> bool:

@@ -3,6 +3,7 @@
 #include <alloca.h>
 #include <errno.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/atomics.h"
@@ -49,6 +50,23 @@ __attribute__((noinline)) int aats_pages_stack(uint64_t size, int lock)
     return lock ? aats_pages_lock((void const *)(uintptr_t)room, size) : AATS_OK;
 }
 
-int aats_pages_lock_all(void) { return mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) == 0 ? AATS_OK : refused(); }
+/* Is this process bound by RLIMIT_MEMLOCK?  Asked of the kernel by locking a page too many, which is given back. */
+static int limited(void)
+{
+    struct rlimit most;
+    if (getrlimit(RLIMIT_MEMLOCK, &most) != 0 || most.rlim_cur == RLIM_INFINITY) return 0;
+    size_t const size = (size_t)most.rlim_cur + (size_t)sysconf(_SC_PAGESIZE);
+    void *mem = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_LOCKED, -1, 0);
+    if (mem == MAP_FAILED) return 1;
+    munmap(mem, size);
+    return 0;
+}
+
+/* Under a limit what comes later is not locked: with MCL_FUTURE the kernel would refuse the memory itself once the limit is reached. */
+int aats_pages_lock_all(void)
+{
+    int const later = limited() ? 0 : MCL_FUTURE;
+    return mlockall(MCL_CURRENT | later | MCL_ONFAULT) == 0 ? AATS_OK : refused();
+}
 
 void aats_pages_unlock_all(void) { munlockall(); }

@@ -19,7 +19,8 @@ int aats_pages_lock(void const *mem, uint64_t size);
 /* aats_pages_stack touches so much of the calling thread's stack below here (up to 1 MiB), and locks it if it is to. */
 int aats_pages_stack(uint64_t size, int lock);
 
-/* aats_pages_lock_all keeps all that this process has mapped or will map, each page from when it is first used; as above. */
+/* aats_pages_lock_all keeps all that this process has mapped, each page from when it is first used, and all that it will map unless RLIMIT_MEMLOCK binds it:
+ * memory that is wanted later is had, locked or not.  Codes as above. */
 int aats_pages_lock_all(void);
 void aats_pages_unlock_all(void);
 /* cdef-end */

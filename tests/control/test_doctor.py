@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from aats import cli, cpus
+from aats import cli, control, cpus
 from aats.doctor import CHECKS, Finding, Host, clocks, cores, memory, software
 from aats.doctor.host import Timex, ranges
+from aats.layout import Mode, Role
 
 CPU = "sys/devices/system/cpu"
 
@@ -221,6 +224,15 @@ def test_this_host_can_be_examined(capsys: pytest.CaptureFixture[str], namespace
     assert status == int(any(one["status"] == "bad" for one in found))
     page = next(one for one in found if one["check"] == "clock page")
     assert page["status"] in ("ok", "info") and page["found"]
+
+
+def test_a_host_on_which_something_runs_can_be_examined(namespace: str) -> None:
+    with control.join(Role.FEED, "one", mode=Mode.DIRECT) as member:
+        member.ready("")
+        done = subprocess.run([sys.executable, "-m", "aats.cli", "doctor", "--json"], capture_output=True, text=True)
+    assert done.returncode in (0, 1), done.stderr  # what reads an unmapped table ends by a signal
+    found = {one["check"]: one for one in json.loads(done.stdout)}
+    assert found["processes"]["found"].startswith("1 alive") and found["clock page"]["status"] in ("ok", "info")
 
 
 @pytest.mark.parametrize(("text", "listed"), [("0-2,5", (0, 1, 2, 5)), ("", ()), ("(null)", ()), ("7\n", (7,))])

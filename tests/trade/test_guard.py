@@ -412,6 +412,34 @@ def test_a_small_limit_of_locked_memory_is_said_once_with_the_numbers(
     assert len(lines) == 1 and "the limit is 64 KiB" in lines[0] and "KiB more were wanted" in lines[0]
 
 
+_LOCKS_ALL = """
+#include <stdlib.h>
+#include <unistd.h>
+#include "shm/pages.h"
+int main(void)
+{
+    if (geteuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0)) return 77;
+    if (aats_pages_lock_all() != 0) return 77;
+    return malloc(1u << 30) != NULL ? 0 : 1;
+}
+"""
+
+
+def test_memory_can_be_had_after_everything_was_locked_under_a_limit(tmp_path: Path) -> None:
+    source, program, root = tmp_path / "locks.c", tmp_path / "locks", Path(__file__).parents[2]
+    source.write_text(_LOCKS_ALL)
+    pages = root / "csrc" / "shm" / "pages.c"
+    subprocess.run(
+        [os.environ.get("CC", "gcc"), "-std=gnu11", "-D_GNU_SOURCE", f"-I{root / 'csrc'}", source, pages, "-o", program], check=True
+    )
+    limit = resource.getrlimit(resource.RLIMIT_MEMLOCK)[1]
+    most = 64 << 20 if limit == resource.RLIM_INFINITY else min(limit, 64 << 20)
+    done = subprocess.run([program], preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_MEMLOCK, (most, most)))
+    if done.returncode == 77:
+        pytest.skip(f"a small program cannot be locked whole under a limit of {most >> 10} KiB")
+    assert done.returncode == 0
+
+
 # ------------------------------------------------------------------------------------------------------------ settings
 
 

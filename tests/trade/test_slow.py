@@ -203,3 +203,39 @@ def test_an_order_that_was_too_slow_halts_the_strategy_and_says_by_which_hop(mar
     assert strategy.state == "halted"
     (refused,) = strategy.said("Rejected")
     assert refused["code"] == "risk_halted" and "delivered_decided took" in refused["msg"] and "limit 5000000 ns" in refused["msg"]
+
+
+def test_a_halt_stands_before_the_next_event_of_a_burst(market: SyntheticFeed) -> None:
+    class Burst(Trader):
+        def onQuote(self, msg: dict[str, Any]) -> None:
+            if not self.begun:
+                self.begun = True
+                late = time.time_ns() - 3_000_000_000
+                for step in range(1, 9):
+                    market.book(0, MID + ONE * step, recv_ns=late)
+            elif self.quote_cnt > 2:  # the second is the first late one
+                self.send_order(order())
+
+    strategy = Burst(until=lambda strategy: strategy.closed(7))
+    service = TradeService(MAP, name="slow", slow={"recv_delivered": ("1s", "halt")})
+    service.config_exchange("BINANCE", "paper")
+    service.add_trade_symbol("BTCUSDT", "BINANCE")
+    service.add_strategy(strategy)
+    service.run()
+    assert [one["code"] for one in strategy.said("Rejected")] == ["risk_halted"] * 7
+
+
+def test_an_ack_that_was_too_slow_halts_before_its_callback(market: SyntheticFeed) -> None:
+    class Answering(Trader):
+        def onOrderAcked(self, msg: dict[str, Any]) -> None:
+            self._tell(msg)
+            self.send_order(order())
+
+    strategy = Answering(lambda strategy: strategy.send_order(order()), lambda strategy: strategy.closed(2))
+    service = TradeService(MAP, name="slow", slow={"sent_acked": (1, "halt")})
+    service.config_exchange("BINANCE", "paper")
+    service.add_trade_symbol("BTCUSDT", "BINANCE")
+    service.add_strategy(strategy)
+    service.run()
+    assert len(strategy.said("Acked")) == 1
+    assert [one["code"] for one in strategy.said("Rejected")] == ["risk_halted"]
