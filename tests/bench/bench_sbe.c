@@ -1,15 +1,14 @@
 /* bench_sbe.c -- what binary frames save: the same changes through the real feed as SBE and, in turn with it, as text.
  *
- * For: rows depth_sbe (40 changes, as depth_hot) and bbo_sbe (as bbo_hot); the reference is the feed on text.  The machinery is bench_feed.c's; the binary
+ * For: rows depth_sbe (40 changes, as depth_hot) and bbo_sbe (as bbo_hot); the reference is the feed on text.  The machinery is feed_rig.h's; the binary
  * messages are made here from the texts of traffic.h, a third writer of SBE beside aats/sim/sbe.py and tests/venue/sbe_schema.py.
  *
  * Exponents are -2 and -5, those of the traffic's own digits: each number is multiplied.  Whether the venue sends those or -8, which is a copy, is not
  * known here: no live byte was seen.  The key copy_ns has the cost with -8.
  *
  *     bench_sbe [--rows a,b] [--quick] [--frames FILE] [--cores 0,1]          a JSON object a line */
-#define main bench_feed_main
-#include "bench_feed.c"
-#undef main
+#define _GNU_SOURCE 1
+#include "feed_rig.h"
 
 static aats_level_t bids[AATS_MSG_LEVELS], asks[AATS_MSG_LEVELS];
 
@@ -66,7 +65,7 @@ static void wrap_binary(tape_t const *from, tape_t *to, int px_exp, int qty_exp)
     size_t at = 0, end = 0, cap = from->texts.sz + 16 * (size_t)from->texts.cnt;
     to->cnt = 0;
     while (traffic_next(&from->texts, &at, &f) == 1) {
-        size_t const len = f.kind == TRAFFIC_TEXT && f.len < sizeof payload ? binary_of(&f, payload, px_exp, qty_exp) : 0;
+        size_t const len = traffic_is(&f, from->only) && f.len < sizeof payload ? binary_of(&f, payload, px_exp, qty_exp) : 0;
         if (!len) continue;
         int const n = aats_ws_encode(to->data + end, cap - end, AATS_WS_BINARY, 1, payload, len, NULL);
         if (n < 0) die("a binary frame is too large");
@@ -74,6 +73,7 @@ static void wrap_binary(tape_t const *from, tape_t *to, int px_exp, int qty_exp)
         end += (size_t)n;
     }
     to->off[to->cnt] = (uint32_t)end;
+    to->skip = from->skip;
     if (to->cnt != from->cnt) die("the frames hold more than depth or best bid/ask");
 }
 
@@ -89,77 +89,97 @@ static void give_block(rig_t *rig, tape_t const *tape, uint32_t from, uint32_t t
         int64_t const recv_ns = aats_now_ns();
         uint64_t const t0 = ticks();
         aats_feed_received(rig->feed, 0, n, recv_ns);
-        if (out) add(out, (double)(ticks() - t0) * ns_per_tick - clock_cost_ns);
+        if (out && i >= tape->skip) add(out, since(t0));
     }
 }
 
-static void row_sbe(char const *row, traffic_opts_t const *o, int rounds)
+/* rigs_open returns NULL, or why the books do not come up: two feeds of binary frames, one of text. */
+static char const *rigs_open(rig_t rig[3], tape_t const *text)
+{
+    char const *why = NULL;
+    for (int k = 0; k < 3; k++) {
+        rig_format = k < 2 ? "sbe" : "";
+        char const *const ill = rig_open(&rig[k], &text->texts, 0);
+        why = why ? why : ill;
+    }
+    return why;
+}
+
+/* rigs_ill says what the feeds did not do of their work, NULL if they did it and published the same number of records. */
+static char const *rigs_ill(rig_t rig[3], tape_t const *text, uint64_t quotes_min)
+{
+    char const *why = NULL;
+    for (int k = 0; k < 3 && !why; k++) {
+        why = rig_ill(&rig[k], text, quotes_min);
+        if (aats_feed_view(rig[k].feed)->md->head != aats_feed_view(rig[2].feed)->md->head) why = "text and binary did not publish the same number of records";
+    }
+    return why;
+}
+
+static void rigs_close(rig_t rig[3])
+{
+    for (int k = 0; k < 3; k++) rig_close(&rig[k]);
+}
+
+static void row_sbe(char const *row, traffic_opts_t const *o, char const *only, int rounds)
 {
     static int const EXPS[2][2] = {{-2, -5}, {-8, -8}};
-    tape_t text = tape_of(frames_file ? NULL : o), binary[2];
+    tape_t text = tape_of(o, only), binary[2];
     rig_t rig[3];
     samples_t ours = {0}, copy = {0}, ref = {0}, *const into[3] = {&ours, &copy, &ref};
     tape_t const *const tapes[3] = {&binary[0], &binary[1], &text};
-    rig_format = "";
-    rig_open(&rig[2], &text.texts, 0);
-    rig_format = "sbe";
     for (int k = 0; k < 2; k++) {
-        rig_open(&rig[k], &text.texts, 0);
         binary[k] = (tape_t){.data = malloc(text.texts.sz + 16 * (size_t)text.texts.cnt), .off = malloc((text.texts.cnt + 1) * sizeof *text.off)};
         if (!binary[k].data || !binary[k].off) die("no memory");
     }
-    for (int round = 0; round < rounds; round++) {
-        if (round) again(&text);
+    char const *why = rigs_open(rig, &text);
+    if (!text.cnt) why = "the frames hold no message of the row's kind";
+    else if (traffic_tick(&text.texts, 0) % 1000000) why = "its prices are finer than the exponent -2 of the row";
+    rounds = rounds_of(&text, rounds, o->msgs);
+    for (int round = 0; round < rounds && !why; round++) {
+        if (round && !text.recorded) again(&text);
+        if (round && text.recorded) {
+            if ((why = rigs_ill(rig, &text, 1))) break;
+            rigs_close(rig);
+            if ((why = rigs_open(rig, &text))) break;
+        }
         for (int k = 0; k < 2; k++) wrap_binary(&text, &binary[k], EXPS[k][0], EXPS[k][1]);
         for (uint32_t from = 0; from < text.cnt; from += BLOCK) {
             uint32_t const to = from + BLOCK < text.cnt ? from + BLOCK : text.cnt;
             for (uint32_t turn = 0; turn < 3; turn++) { /* whoever comes later in a block has seen its changes: each is first in its turn */
                 uint32_t const k = (from / BLOCK + (uint32_t)round + turn) % 3;
-                give_block(&rig[k], tapes[k], from, to, round ? into[k] : NULL);
+                give_block(&rig[k], tapes[k], from, to, round || text.recorded ? into[k] : NULL);
             }
         }
     }
-    uint64_t const told = aats_feed_view(rig[2].feed)->md->head;
-    for (int k = 0; k < 3; k++) {
-        rig_healthy(&rig[k], frames_file ? 1 : (uint64_t)rounds * text.cnt / 2);
-        if (aats_feed_view(rig[k].feed)->md->head != told) die("text and binary did not publish the same number of records");
-        rig_close(&rig[k]);
+    if (!why) why = rigs_ill(rig, &text, text.recorded ? 1 : (uint64_t)rounds * text.cnt / 2);
+    if (why && !text.recorded) die(why);
+    if (why) {
+        print_why(row, "aats", why);
+    } else {
+        sort(&copy);
+        char extra[128];
+        char const *const traffic = text.recorded ? ",\"traffic\":\"recorded\"" : "";
+        snprintf(extra, sizeof extra, ",\"levels\":%d,\"bytes\":%u,\"copy_ns\":%.1f%s", LEVELS, binary[0].off[text.cnt] / text.cnt, midmean(&copy), traffic);
+        print_row(row, "aats", &ours, 0, extra);
+        snprintf(extra, sizeof extra, ",\"levels\":%d,\"bytes\":%u%s", LEVELS, text.off[text.cnt] / text.cnt, traffic);
+        print_row(row, "reference", &ref, 0, extra);
     }
-    qsort(copy.ns, copy.cnt, sizeof *copy.ns, by_value);
-    char extra[96];
-    snprintf(extra, sizeof extra, ",\"levels\":%d,\"bytes\":%u,\"copy_ns\":%.1f", LEVELS, binary[0].off[text.cnt] / text.cnt, midmean(&copy));
-    print_row(row, "aats", &ours, 0, extra);
-    snprintf(extra, sizeof extra, ",\"levels\":%d,\"bytes\":%u", LEVELS, text.off[text.cnt] / text.cnt);
-    print_row(row, "reference", &ref, 0, extra);
+    rigs_close(rig);
     for (int k = 0; k < 2; k++) free(binary[k].data), free(binary[k].off);
-    free(copy.ns);
+    for (int k = 0; k < 3; k++) free(into[k]->ns);
     tape_free(&text);
 }
 
 int main(int argc, char **argv)
 {
-    char const *rows = NULL, *core_list = NULL;
-    for (int i = 1; i < argc; i++) {
-        int const more = i + 1 < argc;
-        if (!strcmp(argv[i], "--quick")) quick = 1;
-        else if (!strcmp(argv[i], "--rows") && more) rows = argv[++i];
-        else if (!strcmp(argv[i], "--frames") && more) frames_file = argv[++i];
-        else if (!strcmp(argv[i], "--cores") && more) core_list = argv[++i];
-        else {
-            fprintf(stderr, "bench_sbe [--rows a,b] [--quick] [--frames FILE] [--cores 0,1]\n");
-            return 2;
-        }
-    }
-    take_cores(core_list);
-    aats_clock_local();
-    calibrate();
-    measure_clock();
+    take_args(argc, argv, "bench_sbe", "depth_sbe,bbo_sbe");
     traffic_opts_t depth = traffic_defaults(), bbo = traffic_defaults();
     depth.msgs = 1024;
     bbo.msgs = 8192;
     bbo.depth_pct = 0;
     bbo.bbo_pct = 100;
-    if (wanted(rows, "depth_sbe")) row_sbe("depth_sbe", &depth, quick ? 6 : 31);
-    if (wanted(rows, "bbo_sbe")) row_sbe("bbo_sbe", &bbo, quick ? 4 : 15);
+    if (wanted("depth_sbe")) row_sbe("depth_sbe", &depth, "@depth", quick ? 6 : 31);
+    if (wanted("bbo_sbe")) row_sbe("bbo_sbe", &bbo, "@bookTicker", quick ? 4 : 15);
     return 0;
 }

@@ -1,6 +1,6 @@
 /* traffic.h -- market messages for the benches: made from a seed, or read from a frames file.
  *
- * For: bench_feed.c, the server of wire.c, and the programs in ref/ that must not know the project; so no project header, only libc.  Not for
+ * For: bench_feed.c, bench_sbe.c, bench_wire.c, and the programs in ref/ that must not know the project; so no project header, only libc.  Not for
  * tests of correctness: tests/world and the tapes have those.
  *
  * A frames file is a row of records, each a head of 8 bytes and `len` bytes:
@@ -184,6 +184,36 @@ __attribute__((unused)) static int traffic_name_of(traffic_t const *t, uint32_t 
         for (size_t i = 0; i < (size_t)(end - s); i++) out[i] = (char)(s[i] >= 'a' && s[i] <= 'z' ? s[i] - 32 : s[i]);
         out[end - s] = 0;
         return 1;
+    }
+    return 0;
+}
+
+/* traffic_is says whether a frame is a text of a stream: "@depth" is the diffs ("@depth", "@depth@100ms"), not "@depth20". */
+__attribute__((unused)) static int traffic_is(traffic_frame_t const *f, char const *stream)
+{
+    size_t const n = strlen(stream);
+    char const *at = f->kind == TRAFFIC_TEXT && f->len > 64 ? memchr(f->bytes, '@', 48) : NULL;
+    return at && !memcmp(at, stream, n) && (at[n] == '"' || at[n] == '@');
+}
+
+/* traffic_tick returns the spacing of the prices in a symbol's snapshot, at 1e-8: what the venue's instrument list would say; 0 without a snapshot. */
+__attribute__((unused)) static int64_t traffic_tick(traffic_t const *t, uint32_t sym)
+{
+    traffic_frame_t f;
+    int64_t tick = 0;
+    for (size_t at = 0; traffic_next(t, &at, &f) == 1;) {
+        if (f.kind != TRAFFIC_REST || f.sym != sym) continue;
+        char const *const end = f.bytes + f.len;
+        for (char const *p = f.bytes; (p = memmem(p, (size_t)(end - p), "[\"", 2));) {
+            int64_t px = 0, digits = -1, rest;
+            for (p += 2; p < end && *p != '"'; p++) {
+                if (*p == '.') digits = 0;
+                else if (digits < 8) px = 10 * px + (*p - '0'), digits += digits >= 0;
+            }
+            for (digits += digits < 0; digits < 8; digits++) px *= 10;
+            for (; px; px = rest) rest = tick % px, tick = px;
+        }
+        return tick;
     }
     return 0;
 }

@@ -111,7 +111,8 @@ class _Pair:
 
     def __init__(self, ctx: Context, who: str, count: int, pace_ns: int) -> None:
         self.ctx, self.who, self.words = ctx, who, [str(count), str(pace_ns)]
-        self.place = f"/tmp/aats-bench-{time.monotonic_ns()}" if who in ("zmq_ipc", "redis") else f"aats-bench-{time.monotonic_ns()}"
+        name = f"aats-bench-{time.monotonic_ns()}"
+        self.place = name if who == "iceoryx2" else str(ctx.folder / name)  # a socket goes with the run's folder
         self.close: list[Callable[[], object]] = []
 
     def __enter__(self) -> Poll:
@@ -175,7 +176,7 @@ class _Pair:
     def _mp_pipe(self) -> Poll:
         from multiprocessing.connection import Listener
 
-        listener = Listener(f"/tmp/{self.place}", "AF_UNIX")
+        listener = Listener(self.place, "AF_UNIX")
         self.close.append(listener.close)
         self._sender()
         pipe = listener.accept()
@@ -276,7 +277,7 @@ def main(argv: list[str]) -> int:
     elif who == "mp_pipe":
         from multiprocessing.connection import Client
 
-        _send_all(Client(f"/tmp/{place}", "AF_UNIX").send_bytes, count, pace_ns)
+        _send_all(Client(place, "AF_UNIX").send_bytes, count, pace_ns)
         time.sleep(1)
     elif who == "redis":
         import redis
