@@ -61,7 +61,8 @@ def write(path: Path, frames: Iterable[Frame]) -> int:
 def from_tape(tapes: Iterable[Path], limit: int | None = None) -> Iterator[Frame]:
     """Yield a recorded Binance tape as frames: of each symbol its first snapshot, then its texts, without depth messages that the snapshot contains.
 
-    A snapshot whose symbol the tape does not say is of the symbol that was heard last.
+    A snapshot whose symbol the tape does not say is of the symbol that was heard last.  One snapshot carries a book as far as the price stays among its
+    levels; rows that follow it farther say so, and `limit` is what keeps a long tape within it.
     """
     numbers: dict[str, int] = {}
     waiting: dict[str, list[bytes]] = {}  # texts before the snapshot of their symbol

@@ -9,15 +9,12 @@
  * What is measured is aats_host_step, as aats_host_run makes it with AATS_WAIT spin; this file is its control plane.  CPU is the thread's less its idle passes,
  * which are timed one by one: what a spinning thread does for want of work is not the messages' cost; of the reference likewise.
  * Judged is AATS_TLS as it is set, by default `records` (io/tls.h); the key "vector" gives the same with AATS_TLS=vector.
- * 1.4 KB depth messages of 20 + 20 levels on a book of 1000 a side, 5 levels published (traffic.h), or those of --frames.
+ * 1.4 KB depth messages of 20 + 20 levels on a book of 1000 a side, 5 levels published (traffic.h), round and round.  A recording (--frames) does not lead
+ * back to its snapshots: each connection gets it once, the flood with depth, best bid/ask and trades as they came, wire_published its depth messages alone;
+ * the first ones warm up.  What cannot be measured with it says why.
  *
  *     bench_wire [--rows wss_cpu,feed_wss,wire_published] [--quick] [--frames FILE] [--cores SERVER,CLIENT] [--plain] [--rounds N] [--levels N] */
-#define WIRE_INCLUDED 1
-#include "wire.c"
-
-#include <errno.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
+#include "wire_child.h"
 
 #include "app/host.h"
 #include "base/atomics.h"
@@ -26,91 +23,12 @@
 #include "shm/control.h"
 #include "shm/latest.h"
 #include "shm/segment.h"
-#include "traffic.h"
 #include "wire_tally.h"
 
 #include "ref/tls_deframe.c"
 
 #define SAMPLES_CAP 400000
 #define TAIL        1000 /* messages of a flood that are not counted: the server has none behind them to keep the client busy */
-
-static struct {
-    int quick, plain, rounds, level_num;
-    int server_core, client_core;
-    char const *frames;
-    char dir[128];
-    traffic_t traffic;
-    uint32_t sym_cnt;
-    /* the server */
-    pid_t pid;
-    uint16_t port;
-    char ca[160], stamps_path[160], frames_path[4096];
-    wire_stamps_t *stamps;
-} b;
-
-static void tidy(void)
-{
-    unlink(b.ca);
-    unlink(b.stamps_path);
-    if (!b.frames) unlink(b.frames_path);
-    rmdir(b.dir);
-}
-
-static __attribute__((noreturn)) void die(char const *what)
-{
-    fprintf(stderr, "bench_wire: %s\n", what);
-    if (b.pid > 0) kill(b.pid, SIGKILL);
-    tidy();
-    exit(1);
-}
-
-static void on_signal(int sig)
-{
-    tidy();
-    _exit(128 + sig); /* the server ends with its parent */
-}
-
-/* ---- the server ---- */
-
-static void server_start(char const *mode)
-{
-    int out[2];
-    char core[16];
-    unlink(b.stamps_path); /* the last server's is still mapped */
-    if (pipe(out) != 0) die("no pipe");
-    snprintf(core, sizeof core, "%d", b.server_core);
-    fflush(NULL); /* or the child would print it, too */
-    b.pid = fork();
-    if (b.pid < 0) die("no child");
-    if (b.pid == 0) {
-        dup2(out[1], 1);
-        close(out[0]);
-        close(out[1]);
-        char *args[] = {"wire", "--frames", b.frames_path, "--mode", (char *)mode, "--stamps", b.stamps_path, "--ca-out", b.ca, "--core", core, NULL};
-        exit(wire_main((int)(sizeof args / sizeof args[0]) - 1, args));
-    }
-    close(out[1]);
-    FILE *told = fdopen(out[0], "r");
-    unsigned port = 0;
-    if (!told || fscanf(told, "{\"port\":%u}", &port) != 1) die("the server did not start");
-    b.port = (uint16_t)port;
-    fclose(told);
-    int const fd = open(b.stamps_path, O_RDWR | O_CLOEXEC);
-    b.stamps = mmap(NULL, sizeof *b.stamps, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
-    if (fd < 0 || b.stamps == MAP_FAILED) die("the stamps file cannot be mapped");
-    close(fd);
-}
-
-static void server_stop(void)
-{
-    kill(b.pid, SIGTERM);
-    waitpid(b.pid, NULL, 0);
-    b.pid = 0;
-    munmap(b.stamps, sizeof *b.stamps);
-}
-
-static void let_go(uint64_t n) { __atomic_fetch_add(&b.stamps->go, n, __ATOMIC_ACQ_REL); }
-static uint64_t sent(void) { return __atomic_load_n(&b.stamps->sent, __ATOMIC_ACQUIRE); }
 
 /* ---- the feed ---- */
 
@@ -120,6 +38,7 @@ static void *segment;
 static size_t segment_sz;
 static tally_t *sampling; /* the sink adds to it */
 static uint64_t sample_at; /* next entry of stamps */
+static uint8_t answered[1 << 16];
 
 /* After the record is in shared memory: which frame was it? */
 static void on_record(void *arg, aats_rec_t const *rec, aats_level_t const *bids, aats_level_t const *asks)
@@ -134,6 +53,7 @@ static void on_record(void *arg, aats_rec_t const *rec, aats_level_t const *bids
     }
 }
 
+/* control answers each symbol's first question for a snapshot: there is no later one to answer with. */
 static void control(void)
 {
     aats_mail_t *m;
@@ -141,8 +61,9 @@ static void control(void)
         traffic_frame_t f;
         if (m->kind == AATS_MAIL_NOTICE && m->num > 0) fprintf(stderr, "feed: %s\n", (char const *)m->bytes);
         if (m->kind == AATS_MAIL_RESOLVE) aats_mailbox_put(aats_feed_in(feed), AATS_MAIL_ADDRESS, 0, 0, "127.0.0.1", 9);
-        for (size_t at = 0; m->kind == AATS_MAIL_ASK && traffic_next(&b.traffic, &at, &f) == 1;) {
+        for (size_t at = 0; m->kind == AATS_MAIL_ASK && !answered[m->sym] && traffic_next(&b.traffic, &at, &f) == 1;) {
             if (f.kind != TRAFFIC_REST || f.sym != m->sym) continue;
+            answered[m->sym] = 1;
             aats_mailbox_put(aats_feed_in(feed), AATS_MAIL_SNAPSHOT, m->sym, m->num, f.bytes, f.len);
             break;
         }
@@ -163,6 +84,7 @@ static void feed_start(void)
     opts.stale_ns = 10000000000; /* a machine that stops us for a moment only makes the figure worse */
     snprintf(opts.host, sizeof opts.host, "localhost");
 
+    memset(answered, 0, sizeof answered);
     segment_sz = (size_t)aats_md_size(8192, (uint32_t)b.level_num, 1024);
     segment = mmap(NULL, segment_sz, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
     if (segment == MAP_FAILED || aats_seg_init(segment, segment_sz, AATS_KIND_MD, "bench", 7, aats_ident(1, 1), 1, "boot", "1.0.0") != AATS_OK ||
@@ -173,7 +95,7 @@ static void feed_start(void)
     if (!host) die(why);
     aats_mailbox_put(aats_feed_in(feed), AATS_MAIL_ADDRESS, 0, 0, "127.0.0.1", 9);
     for (uint32_t i = 0; i < b.sym_cnt; i++) {
-        aats_feed_symbol_t s = {.tick_i = 1000000, .lot_i = 1000, .level_num = (uint32_t)b.level_num};
+        aats_feed_symbol_t s = {.tick_i = traffic_tick(&b.traffic, i), .lot_i = 1000, .level_num = (uint32_t)b.level_num};
         if (!traffic_name_of(&b.traffic, i, s.native)) snprintf(s.native, sizeof s.native, "NONE%u", i);
         snprintf(s.symbol, sizeof s.symbol, "%.30s.BINANCE", s.native);
         aats_mailbox_put(aats_feed_in(feed), AATS_MAIL_SUBSCRIBE, 0, 0, &s, sizeof s);
@@ -216,9 +138,9 @@ static void feed_judge(uint64_t frames)
     uint64_t bad = 0;
     for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++) bad += counter(BAD[i]);
     for (uint32_t i = 0; i < b.sym_cnt; i++)
-        if (aats_latest_read(aats_feed_view(feed), i, &rec, NULL, NULL, 0) != AATS_OK || !(rec.flags & AATS_F_VALID)) die("a book is not good");
-    if (bad) die("the feed met gaps or errors");
-    if (counter(AATS_MDC_RECORDS) < frames / 2) die("the feed published too little");
+        if (aats_latest_read(aats_feed_view(feed), i, &rec, NULL, NULL, 0) != AATS_OK || !(rec.flags & AATS_F_VALID)) unfit("a book is not good at the end");
+    if (bad) unfit("the feed met gaps or errors");
+    if (counter(AATS_MDC_RECORDS) < frames / 2) unfit("the feed published too little");
 }
 
 static void feed_flood(tally_t *t, uint64_t warm, uint64_t msgs)
@@ -272,6 +194,8 @@ static void plain_flood(tally_t *t, uint64_t warm, uint64_t msgs)
         if (!rc) aats_spin_hint();
     }
     tally_round(t, &a, p.cnt - at, wire_now_ns() - from_ns);
+    while (p.cnt < warm + msgs && (rc = plain_ws_read(&p)) >= 0) /* what the server may still send would go to the next connection */
+        if (rc) plain_ws_deframe(&p);
     if (rc < 0) die("the reference lost its connection");
     plain_ws_close(&p);
 }
@@ -311,10 +235,23 @@ static void with(char const *mode, void (*what)(tally_t *t, uint64_t warm, uint6
     aats_tls_use(was, why, sizeof why);
 }
 
+/* cut_counts leaves of the messages that a connection warms up with and is measured with what a recording has. */
+static void cut_counts(uint64_t *warm, uint64_t *msgs, uint64_t min)
+{
+    if (b.frames) snprintf(tally_extra, sizeof tally_extra, ",\"traffic\":\"recorded\",\"messages\":%llu", (unsigned long long)b.msg_cnt);
+    if (!b.frames || *warm + *msgs <= b.msg_cnt) return;
+    if (b.msg_cnt < min) unfit("the recording has too few messages of the row's kind");
+    *warm = b.msg_cnt / 8;
+    *msgs = b.msg_cnt - *warm;
+}
+
 static void run_flood(int cpu, int rate)
 {
     tally_t ours = {0}, vector = {0}, plain = {0};
-    uint64_t const warm = b.quick ? 4000 : 20000, msgs = b.quick ? 20000 : 150000;
+    uint64_t warm = b.quick ? 4000 : 20000, msgs = b.quick ? 20000 : 150000;
+    b.rows[0] = cpu ? "wss_cpu" : NULL, b.rows[1] = rate ? "feed_wss" : NULL;
+    frames_make(0);
+    cut_counts(&warm, &msgs, 3 * TAIL);
     server_start("flood");
     for (int i = 0; i < b.rounds; i++) {
         plain_flood(&plain, warm, msgs);
@@ -337,7 +274,10 @@ static tally_t samples(void)
 static void run_paced(void)
 {
     tally_t ours = samples(), vector = samples(), plain = samples();
-    uint64_t const warm = b.quick ? 500 : 1000, msgs = b.quick ? 2000 : 10000;
+    uint64_t warm = b.quick ? 500 : 1000, msgs = b.quick ? 2000 : 10000;
+    b.rows[0] = "wire_published", b.rows[1] = NULL;
+    frames_make(1);
+    cut_counts(&warm, &msgs, 1000);
     server_start("paced");
     for (int i = 0; i < b.rounds; i++) {
         plain_paced(&plain, warm, msgs);
@@ -345,27 +285,10 @@ static void run_paced(void)
         with("vector", feed_paced, &vector, warm, msgs);
     }
     server_stop();
-    if (ours.cnt < msgs * (uint64_t)b.rounds / 2 || vector.cnt < msgs * (uint64_t)b.rounds / 2) die("too few messages were published");
+    if (ours.cnt < msgs * (uint64_t)b.rounds / 2 || vector.cnt < msgs * (uint64_t)b.rounds / 2) unfit("too few messages were published");
     print_paced("aats", &ours, &vector);
     print_paced("reference", &plain, NULL);
     free(vector.ns);
-}
-
-static void frames_make(void)
-{
-    if (b.frames) {
-        if (!traffic_read(&b.traffic, b.frames)) die("--frames: no file of frames");
-        snprintf(b.frames_path, sizeof b.frames_path, "%s", b.frames);
-    } else {
-        traffic_opts_t o = traffic_defaults();
-        o.msgs = 4096;
-        traffic_make(&b.traffic, &o);
-        snprintf(b.frames_path, sizeof b.frames_path, "%s/frames", b.dir);
-        if (!traffic_write(&b.traffic, b.frames_path)) die("the frames cannot be written");
-    }
-    traffic_frame_t f;
-    for (size_t at = 0; traffic_next(&b.traffic, &at, &f) == 1;)
-        if (f.sym >= b.sym_cnt) b.sym_cnt = f.sym + 1;
 }
 
 int main(int argc, char **argv)
@@ -385,15 +308,17 @@ int main(int argc, char **argv)
     if (!mkdtemp(b.dir)) die("no folder");
     snprintf(b.ca, sizeof b.ca, "%s/ca.pem", b.dir);
     snprintf(b.stamps_path, sizeof b.stamps_path, "%s/stamps", b.dir);
-    frames_make();
+    if (b.frames && !traffic_read(&b.recorded, b.frames)) die("--frames: no file of frames");
     aats_clock_local();
     cpu_set_t set;
     CPU_ZERO(&set);
     CPU_SET((size_t)b.client_core, &set);
     sched_setaffinity(0, sizeof set, &set); /* a core that is not there: it runs where it may */
     int const cpu = strstr(rows, "wss_cpu") != NULL, rate = strstr(rows, "feed_wss") != NULL;
-    if (cpu || rate) run_flood(cpu, rate);
-    if (strstr(rows, "wire_published")) run_paced();
+    if ((cpu || rate) && !setjmp(b.back)) run_flood(cpu, rate);
+    server_stop(); /* one that an unfit recording has left */
+    if (strstr(rows, "wire_published") && !setjmp(b.back)) run_paced();
+    server_stop();
     tidy();
     return 0;
 }

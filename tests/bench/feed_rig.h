@@ -120,7 +120,8 @@ typedef struct {
     void *mem;
     aats_slot_t slot;
     int64_t mono_ns;
-    uint64_t frames; /* that it has had when its books were good */
+    uint32_t syms;
+    uint64_t frames, states; /* that it had had, and told, when its books had come up */
 } rig_t;
 
 static void rig_bytes(rig_t *r, int link, void const *bytes, size_t n)
@@ -194,6 +195,12 @@ static void rig_pass(rig_t *r, traffic_t const *texts)
 
 static uint64_t rig_count(rig_t const *r, int which) { return aats_feed_view(r->feed)->md->counters[which]; }
 
+/* rig_states counts the records that are no data: books that were good and are not, or the other way. */
+static uint64_t rig_states(rig_t const *r)
+{
+    return rig_count(r, AATS_MDC_RECORDS) - rig_count(r, AATS_MDC_QUOTES) - rig_count(r, AATS_MDC_BBOS) - rig_count(r, AATS_MDC_TICKS);
+}
+
 static uint32_t rig_live(rig_t const *r, uint32_t syms)
 {
     uint32_t live = 0;
@@ -236,7 +243,9 @@ static char const *rig_open(rig_t *r, traffic_t const *texts, unsigned streams)
         aats_mailbox_put(aats_feed_in(r->feed), AATS_MAIL_SUBSCRIBE, 0, 0, &s, sizeof s);
     }
     for (int i = 0; i < 2000 && rig_live(r, syms) < syms; i++) rig_pass(r, texts);
+    r->syms = syms;
     r->frames = rig_count(r, AATS_MDC_FRAMES);
+    r->states = rig_states(r);
     return syms && rig_live(r, syms) == syms ? NULL : "the books do not come up: a symbol of the frames has no snapshot";
 }
 
@@ -247,17 +256,20 @@ static void rig_close(rig_t *r)
 }
 
 /* rig_ill says what a feed did not do of its work, NULL if it did it: one that drops what it gets is quick.  Of a recording's round each frame must have
- * been dealt with; made traffic must have led to so many records at least. */
+ * been dealt with, and every book have been good all the time; made traffic must have led to so many records at least. */
 static char const *rig_ill(rig_t const *r, tape_t const *tape, uint64_t quotes_min)
 {
     static char text[256];
     uint64_t const frames = rig_count(r, AATS_MDC_FRAMES) - r->frames, told = rig_count(r, AATS_MDC_QUOTES) + rig_count(r, AATS_MDC_BBOS);
     uint64_t const gaps = rig_count(r, AATS_MDC_GAPS), crossed = rig_count(r, AATS_MDC_CROSSED), unknown = rig_count(r, AATS_MDC_UNKNOWN);
     uint64_t const errors = rig_count(r, AATS_MDC_PARSE_ERRORS) + rig_count(r, AATS_MDC_PROTO_ERRORS) + rig_count(r, AATS_MDC_UTF8);
-    if (!gaps && !crossed && !errors && !unknown && told >= quotes_min && (!tape->recorded || frames == tape->cnt)) return NULL;
-    snprintf(text, sizeof text, "the feed met gaps %" PRIu64 ", crossed books %" PRIu64 ", errors %" PRIu64 ", unknown messages %" PRIu64 "; frames %" PRIu64
-             " of %" PRIu32 ", published %" PRIu64 " of at least %" PRIu64, gaps, crossed, errors, unknown, frames, tape->cnt, told, quotes_min);
-    return text;
+    if (gaps || crossed || errors || unknown || told < quotes_min || (tape->recorded && frames != tape->cnt)) {
+        snprintf(text, sizeof text, "the feed met gaps %" PRIu64 ", crossed books %" PRIu64 ", errors %" PRIu64 ", unknown messages %" PRIu64 "; frames %" PRIu64
+                 " of %" PRIu32 ", published %" PRIu64 " of at least %" PRIu64, gaps, crossed, errors, unknown, frames, tape->cnt, told, quotes_min);
+        return text;
+    }
+    if (rig_live(r, r->syms) == r->syms && rig_states(r) == r->states) return NULL;
+    return "a book was lost on the way: the price has left the levels of the only snapshot; convert less with --limit";
 }
 
 #endif

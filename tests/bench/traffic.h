@@ -196,21 +196,17 @@ __attribute__((unused)) static int traffic_is(traffic_frame_t const *f, char con
     return at && !memcmp(at, stream, n) && (at[n] == '"' || at[n] == '@');
 }
 
-/* traffic_tick returns the spacing of the prices in a symbol's snapshot, at 1e-8: what the venue's instrument list would say; 0 without a snapshot. */
+/* traffic_tick returns the spacing of the prices in a symbol's snapshot, at 1e-8 (the venue prints 8 decimals), as an instrument list would say; 0: none. */
 __attribute__((unused)) static int64_t traffic_tick(traffic_t const *t, uint32_t sym)
 {
     traffic_frame_t f;
-    int64_t tick = 0;
+    int64_t tick = 0, px, rest;
     for (size_t at = 0; traffic_next(t, &at, &f) == 1;) {
         if (f.kind != TRAFFIC_REST || f.sym != sym) continue;
-        char const *const end = f.bytes + f.len;
-        for (char const *p = f.bytes; (p = memmem(p, (size_t)(end - p), "[\"", 2));) {
-            int64_t px = 0, digits = -1, rest;
-            for (p += 2; p < end && *p != '"'; p++) {
-                if (*p == '.') digits = 0;
-                else if (digits < 8) px = 10 * px + (*p - '0'), digits += digits >= 0;
-            }
-            for (digits += digits < 0; digits < 8; digits++) px *= 10;
+        char const *p = f.bytes, *const end = f.bytes + f.len;
+        while ((p = memmem(p, (size_t)(end - p), "[\"", 2))) {
+            for (px = 0, p += 2; p < end && *p != '"'; p++)
+                if (*p != '.') px = 10 * px + (*p - '0');
             for (; px; px = rest) rest = tick % px, tick = px;
         }
         return tick;

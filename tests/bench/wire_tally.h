@@ -63,6 +63,8 @@ static void tally_round(tally_t *t, account_t const *a, uint64_t msgs, int64_t w
 
 /* ---- what is printed ---- */
 
+static char tally_extra[80]; /* more keys of each line */
+
 static int by_value(void const *x, void const *y)
 {
     double const p = *(double const *)x, q = *(double const *)y;
@@ -91,7 +93,7 @@ static void print_flood(char const *who, tally_t *t, tally_t *vector, int cpu, i
         double *const v = row ? t->rate : t->cpu;
         printf(LINE, row ? "feed_wss" : "wss_cpu", who, row ? "1/s" : "ns", median(v, t->rounds), (unsigned long long)t->msgs, idle, pass);
         if (vector) printf(",\"tls\":\"%s\",\"vector\":%.1f", aats_tls_mode_name(), median(row ? vector->rate : vector->cpu, vector->rounds));
-        printf("}\n");
+        printf("%s}\n", tally_extra);
     }
 }
 
@@ -104,7 +106,7 @@ static void print_paced(char const *who, tally_t *t, tally_t *vector)
            at(t, 0.5), at(t, 0.99), at(t, 0.999), at(t, 1));
     if (vector) qsort(vector->ns, vector->cnt, sizeof *vector->ns, by_ns);
     if (vector) printf(",\"tls\":\"%s\",\"vector\":%.1f", aats_tls_mode_name(), at(vector, 0.5));
-    printf(",\"min\":%.0f,\"n\":%u}\n", at(t, 0), t->cnt);
+    printf(",\"min\":%.0f,\"n\":%u%s}\n", at(t, 0), t->cnt, tally_extra);
     free(t->ns);
 }
 
