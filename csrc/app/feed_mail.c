@@ -86,7 +86,7 @@ static int new_symbol(aats_feed_t *f, aats_feed_symbol_t const *info, int group)
     if (f->sym_cnt >= f->view.dir_cap) return AATS_E_FULL;
     sym_t *s = &f->syms[f->sym_cnt];
     *s = (sym_t){.info = *info, .group = group, .lost_why = AATS_WHY_SYNCING, .why = AATS_WHY_NO_BOOK, .ask_mono_ns = INT64_MAX};
-    s->book_mem = malloc(aats_book_footprint(f->opts.book_window));
+    s->book_mem = calloc(1, aats_book_footprint(f->opts.book_window));
     s->told[0] = calloc(f->view.level_max, sizeof(aats_level_t));
     s->told[1] = calloc(f->view.level_max, sizeof(aats_level_t));
     aats_dir_t entry = {.state = AATS_DIR_SYNCING, .tick_i = info->tick_i, .lot_i = info->lot_i, .px_exp = f->venue->px_exp,
@@ -100,7 +100,7 @@ static int new_symbol(aats_feed_t *f, aats_feed_symbol_t const *info, int group)
         free(s->told[1]);
         return e;
     }
-    aats_sync_init(&s->sync, aats_book_init(s->book_mem, f->opts.book_window, info->tick_i > 0 ? info->tick_i : 0));
+    aats_sync_init(&s->sync, aats_book_init_zeroed(s->book_mem, f->opts.book_window, info->tick_i > 0 ? info->tick_i : 0));
     name_key_t key = key_of(info->native, strlen(info->native));
     uint32_t at = hash_of(key);
     while (f->names[at & f->names_mask].index) at++;

@@ -81,8 +81,8 @@ static sym_t *sym_new(aats_replay_t const *r, char const *name, size_t n)
 {
     sym_t *s = calloc(1, sizeof *s);
     if (!s) return NULL;
-    s->book_mem = malloc(aats_book_footprint(AATS_BOOK_WINDOW));
-    aats_book_t *book = aats_book_init(s->book_mem, AATS_BOOK_WINDOW, 0);
+    s->book_mem = calloc(1, aats_book_footprint(AATS_BOOK_WINDOW));
+    aats_book_t *book = aats_book_init_zeroed(s->book_mem, AATS_BOOK_WINDOW, 0);
     if (!book) {
         free(s);
         return NULL;

