@@ -35,6 +35,7 @@ from aats.sim.answer import error_body
 from aats.sim.auth import DEFAULT_KEY, Keyring
 from aats.sim.connection import MESSAGE_MAX, SECOND_NS, Connection, HttpRequest, Limits
 from aats.sim.faults import Faults
+from aats.sim.frames import text_frame
 from aats.sim.hub import Hub
 from aats.sim.limits import Refusal, Weights
 from aats.sim.market import Event, Market
@@ -43,7 +44,6 @@ from aats.sim.orders import Desk
 from aats.sim.reports import shown
 from aats.sim.rest import TIME_UNIT_MSG, Rest, strip_host
 from aats.sim.rest_orders import RestOrders
-from aats.sim.streams import text_frame
 from aats.sim.user_data import UserData
 from aats.sim.ws_api import WsApi
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import orjson
 
+from aats.sim.frames import binary_frame
 from aats.sim.market import BOOK_TICKER, DEPTH, TRADE, Event
 
 SCHEMA, VERSION = 1, 0
@@ -35,7 +36,7 @@ def event_frame(event: Event) -> bytes:
     """Return the whole binary frame of `event`, made once."""
     frame = event.frames.get("sbe")
     if frame is None:
-        frame = event.frames["sbe"] = _binary_frame(message(event.symbol, event.kind, event.t_ns // 1000, orjson.loads(event.data_us())))
+        frame = event.frames["sbe"] = binary_frame(message(event.symbol, event.kind, event.t_ns // 1000, orjson.loads(event.data_us())))
     return frame
 
 
@@ -80,13 +81,3 @@ def _levels(*sides: Sequence[Sequence[str]]) -> tuple[tuple[int, int], bytes]:
             body += struct.pack("<qq", px[at], qty[at])
             at += 1
     return (px_exp, qty_exp), body
-
-
-def _binary_frame(payload: bytes) -> bytes:
-    """Return one whole server binary frame: final, not masked."""
-    n = len(payload)
-    if n < 126:
-        return struct.pack("!BB", 0x82, n) + payload
-    if n < 65536:
-        return struct.pack("!BBH", 0x82, 126, n) + payload
-    return struct.pack("!BBQ", 0x82, 127, n) + payload

@@ -8,9 +8,9 @@ only if something changed).  Every other well-formed name is a stream without da
 from __future__ import annotations
 
 import re
-import struct
 from collections.abc import Callable
 
+from aats.sim.frames import text_frame
 from aats.sim.market import DEPTH, DEPTH_NS, KINDS, Event, Level, Market, depth_text, snapshot_text
 
 SECOND_NS = 1_000_000_000
@@ -22,16 +22,6 @@ _PARTIAL = re.compile(r"depth(5|10|20)(@100ms|@1000ms)?\Z")
 def well_formed(name: object) -> bool:
     """Tell whether `name` is a stream name by its syntax; the venue acknowledges every one of those."""
     return isinstance(name, str) and len(name) <= 256 and _WELL_FORMED.match(name) is not None
-
-
-def text_frame(payload: bytes) -> bytes:
-    """Return one whole server text frame: final, not masked."""
-    n = len(payload)
-    if n < 126:
-        return struct.pack("!BB", 0x81, n) + payload
-    if n < 65536:
-        return struct.pack("!BBH", 0x81, 126, n) + payload
-    return struct.pack("!BBQ", 0x81, 127, n) + payload
 
 
 def event_frame(event: Event, wrapped: bool, micros: bool) -> bytes:

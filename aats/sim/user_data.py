@@ -18,8 +18,8 @@ import orjson
 from aats.sim.accounts import Account
 from aats.sim.connection import Connection
 from aats.sim.faults import LATE_NS
+from aats.sim.frames import text_frame
 from aats.sim.reports import Order, event_times
-from aats.sim.streams import text_frame
 
 
 class UserData:

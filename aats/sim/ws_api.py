@@ -20,11 +20,11 @@ import orjson
 from aats.sim.auth import Key, Keyring, check_signature, check_time, ws_payload
 from aats.sim.connection import Connection
 from aats.sim.faults import LATE_NS, Faults
+from aats.sim.frames import text_frame
 from aats.sim.limits import Refusal
 from aats.sim.methods import COUNTED, METHODS, TIMEOUT, Call, Methods, missing
 from aats.sim.reports import stamp
 from aats.sim.rest import Rest
-from aats.sim.streams import text_frame
 from aats.sim.user_data import UserData
 
 if TYPE_CHECKING:

@@ -31,6 +31,7 @@ void aats_scale_pairs_plain(int64_t const *in, size_t cnt, double *out, int px_e
 /* cdef-end */
 
 extern double const AATS_POW10[AATS_SCALE_EXP_MAX + 1];
+extern int64_t const AATS_POW10_I[19]; /* 10^0 .. 10^18: all that fit */
 
 /* aats_scale returns value_i * 10^exp, correctly rounded.  A division of two exact doubles rounds once: that is why
  * it divides. Cost: 2 to 5 ns for |value_i| <= 2^53 and exp in [-22, 0]. */

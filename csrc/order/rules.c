@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/errors.h"
+#include "base/scale.h"
 #include "layout/layout.h"
 #include "order/wide.h"
 
@@ -20,31 +21,7 @@ typedef unsigned __int128 u128;
 #define POWER_MAX  100000     /* a written exponent beyond this moves every digit out of sight */
 
 /* n is at most EXP_MAX */
-static uint64_t pow10_u(int n)
-{
-    static uint64_t const OF[EXP_MAX + 1] = {
-        1,
-        10,
-        100,
-        1000,
-        10000,
-        100000,
-        1000000,
-        10000000,
-        100000000,
-        1000000000,
-        10000000000,
-        100000000000,
-        1000000000000,
-        10000000000000,
-        100000000000000,
-        1000000000000000,
-        10000000000000000,
-        100000000000000000,
-        1000000000000000000,
-    };
-    return OF[n];
-}
+static uint64_t pow10_u(int n) { return (uint64_t)AATS_POW10_I[n]; }
 
 /* ---- sentences ---- */
 

@@ -4,28 +4,6 @@
 
 #include "proto/num_fast.h"
 
-int64_t const AATS_NUM_POW10[19] = {
-    1,
-    10,
-    100,
-    1000,
-    10000,
-    100000,
-    1000000,
-    10000000,
-    100000000,
-    1000000000,
-    10000000000,
-    100000000000,
-    1000000000000,
-    10000000000000,
-    100000000000000,
-    1000000000000000,
-    10000000000000000,
-    100000000000000000,
-    1000000000000000000,
-};
-
 #define EXP_CLAMP 1000000000 /* a written exponent beyond this one moves every digit out of sight anyway */
 
 static int is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -162,7 +140,7 @@ int aats_num_u64(char const *s, size_t n, uint64_t *out)
     p += k;
     if (k == 8 && p < end) {
         k = aats_swar_digits(aats_swar_load(p, end), &x);
-        if (k > 0) v = v * (uint64_t)AATS_NUM_POW10[k] + aats_swar_lead(x, k);
+        if (k > 0) v = v * (uint64_t)AATS_POW10_I[k] + aats_swar_lead(x, k);
         p += k;
     }
     int range = AATS_OK;

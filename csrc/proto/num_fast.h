@@ -6,10 +6,9 @@
 #ifndef AATS_PROTO_NUM_FAST_H
 #define AATS_PROTO_NUM_FAST_H
 
+#include "base/scale.h"
 #include "proto/num.h"
 #include "proto/swar.h"
-
-extern int64_t const AATS_NUM_POW10[19]; /* 10^0 .. 10^18 */
 
 static inline int aats_num_exp_ok(int exp) { return exp >= AATS_NUM_EXP_MIN && exp <= AATS_NUM_EXP_MAX; }
 
@@ -42,7 +41,7 @@ aats_num_fast(char const *p, char const *end, int exp, int *guess, int64_t *out)
     if (k == 8) {
         k = aats_swar_digits(aats_swar_load(p, end), &x);
         if (k == 8) return NULL;
-        if (k > 0) whole = whole * (uint64_t)AATS_NUM_POW10[k] + aats_swar_lead(x, k);
+        if (k > 0) whole = whole * (uint64_t)AATS_POW10_I[k] + aats_swar_lead(x, k);
         p += k;
         if (whole > 92233720367ULL) return NULL; /* times 10^8 plus 8 decimals still fits an int64 */
     }
@@ -56,10 +55,10 @@ aats_num_fast(char const *p, char const *end, int exp, int *guess, int64_t *out)
     }
     int64_t v = (int64_t)(whole * 100000000 + frac);
     if (exp > -8) {
-        if (exp > 10 || v % AATS_NUM_POW10[exp + 8] != 0) return NULL;
-        v /= AATS_NUM_POW10[exp + 8];
+        if (exp > 10 || v % AATS_POW10_I[exp + 8] != 0) return NULL;
+        v /= AATS_POW10_I[exp + 8];
     } else if (exp < -8) {
-        if (__builtin_mul_overflow(v, AATS_NUM_POW10[-8 - exp], &v)) return NULL;
+        if (__builtin_mul_overflow(v, AATS_POW10_I[-8 - exp], &v)) return NULL;
     }
     *out = v;
     return p;
@@ -78,7 +77,7 @@ static inline char const *aats_num_fast_u64(char const *p, char const *end, uint
     if (k == 8) {
         k = aats_swar_digits(aats_swar_load8(p), &x);
         if (k == 8) return NULL;
-        if (k > 0) v = v * (uint64_t)AATS_NUM_POW10[k] + aats_swar_lead(x, k);
+        if (k > 0) v = v * (uint64_t)AATS_POW10_I[k] + aats_swar_lead(x, k);
         p += k;
     }
     *out = v;

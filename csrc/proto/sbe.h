@@ -22,6 +22,7 @@
 #include <string.h>
 
 #include "base/errors.h"
+#include "base/scale.h"
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "numbers of SBE are read as they stand in memory"
@@ -133,13 +134,7 @@ static inline int aats_sbe_text8(aats_sbe_t *s, char const **text, size_t *n)
     return s->err;
 }
 
-/* Powers of ten by their exponent. */
-static uint64_t const AATS_SBE_POW[19] = {
-    1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000, 10000000000, 100000000000, 1000000000000, 10000000000000,
-    100000000000000, 1000000000000000, 10000000000000000, 100000000000000000, 1000000000000000000,
-};
-
-/* The largest mantissa that fits at each of them. */
+/* The largest mantissa that fits at each power of ten. */
 #define AATS_SBE_MAX_OF(pow) (INT64_MAX / INT64_C(pow))
 static uint64_t const AATS_SBE_MAX[19] = {
     AATS_SBE_MAX_OF(1), AATS_SBE_MAX_OF(10), AATS_SBE_MAX_OF(100), AATS_SBE_MAX_OF(1000), AATS_SBE_MAX_OF(10000), AATS_SBE_MAX_OF(100000),
@@ -158,12 +153,12 @@ static inline int aats_sbe_scale(int64_t mantissa, int shift, int64_t *out)
         return AATS_OK;
     }
     if (shift > 0) {
-        if (shift > 18 || __builtin_mul_overflow(mantissa, (int64_t)AATS_SBE_POW[shift], &v)) return AATS_E_RANGE;
+        if (shift > 18 || __builtin_mul_overflow(mantissa, AATS_POW10_I[shift], &v)) return AATS_E_RANGE;
         *out = v;
         return AATS_OK;
     }
-    if (shift < -18 || mantissa % (int64_t)AATS_SBE_POW[-shift]) return AATS_E_INEXACT;
-    *out = mantissa / (int64_t)AATS_SBE_POW[-shift];
+    if (shift < -18 || mantissa % AATS_POW10_I[-shift]) return AATS_E_INEXACT;
+    *out = mantissa / AATS_POW10_I[-shift];
     return AATS_OK;
 }
 

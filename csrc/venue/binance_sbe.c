@@ -80,8 +80,8 @@ static void take_pair(aats_sbe_t *s, uint8_t const *at, shift_t shift, int64_t l
 static size_t many_levels(aats_sbe_group_t const *g, shift_t shift, aats_level_t *out)
 {
     if (shift.px < 0 || shift.px > 18 || shift.qty < 0 || shift.qty > 18) return 0;
-    uint64_t const px_by = AATS_SBE_POW[shift.px], px_max = AATS_SBE_MAX[shift.px];
-    uint64_t const qty_by = AATS_SBE_POW[shift.qty], qty_max = AATS_SBE_MAX[shift.qty];
+    uint64_t const px_by = (uint64_t)AATS_POW10_I[shift.px], px_max = AATS_SBE_MAX[shift.px];
+    uint64_t const qty_by = (uint64_t)AATS_POW10_I[shift.qty], qty_max = AATS_SBE_MAX[shift.qty];
     uint64_t signs = 0; /* the highest bit: a price outside [1, px_max], a quantity outside [0, qty_max] */
     uint8_t const *at = g->at;
     for (uint32_t i = 0; i < g->cnt; i++, at += g->step) {

@@ -16,8 +16,8 @@ from aats.layout import OrderEvent
 from aats.sim import Exchange, Faults, Generator
 from aats.sim.amounts import E16, e8
 from aats.sim.connection import Limits
+from aats.sim.frames import text_frame
 from aats.sim.limits import Refusal
-from aats.sim.streams import text_frame
 from tests.world.fault_judge import compare
 from tests.world.fault_lives import Life, Strategy
 from tests.world.fault_mind import Died

@@ -17,8 +17,8 @@ from aats._ffi import ffi, lib
 from aats.sim import Exchange, Generator
 from aats.sim.amounts import E16
 from aats.sim.connection import Limits
+from aats.sim.frames import text_frame
 from aats.sim.generator import Spec
-from aats.sim.streams import text_frame
 from tests.world.judge import Wrong
 from tests.world.net import Net
 from tests.world.options import EPOCH_NS, SECOND
