@@ -113,7 +113,8 @@ typedef struct {
 } aats_level_t;
 
 enum { AATS_BID = 0, AATS_ASK = 1 };
-enum { AATS_REC_QUOTE = 1, AATS_REC_TICK = 2, AATS_REC_BBO = 3, AATS_REC_L2 = 4, AATS_REC_STATE = 5, AATS_REC_LINK = 6 };
+enum { AATS_REC_QUOTE = 1, AATS_REC_TICK = 2, AATS_REC_BBO = 3, AATS_REC_L2 = 4, AATS_REC_STATE = 5, AATS_REC_LINK = 6,
+       AATS_REC_MARK = 7, AATS_REC_FUNDING = 8, AATS_REC_LIQUIDATION = 9 };
 
 /* flags of a record */
 #define AATS_F_VALID     1   /* the feed calls the book good */
@@ -122,7 +123,7 @@ enum { AATS_REC_QUOTE = 1, AATS_REC_TICK = 2, AATS_REC_BBO = 3, AATS_REC_L2 = 4,
 #define AATS_F_FUSED     8   /* QUOTE: level 0 comes from the best bid/ask stream */
 #define AATS_F_RECOVERED 16  /* QUOTE: delivered from the latest-book slot after a lap; set by the reader, never in shared memory */
 #define AATS_F_SNAPSHOT  32  /* QUOTE: the first after a (re)synchronisation */
-#define AATS_F_BUYER     64  /* TICK: the aggressor bought */
+#define AATS_F_BUYER     64  /* TICK: the aggressor bought; LIQUIDATION: the closing order buys */
 
 /* why a book is not valid; 0 means it is.  From FEED_STALE on it is the reader that says so. */
 enum {
@@ -151,9 +152,9 @@ typedef struct {
     uint8_t side;     /* L2: AATS_BID or AATS_ASK */
     uint8_t link;     /* index of the venue connection */
     uint8_t pad0;
-    int64_t px_i;     /* TICK, L2 */
-    int64_t qty_i;    /* TICK, L2 (0: level gone) */
-    uint64_t aux;     /* TICK: number of trades in it (1, or more for an aggregate) */
+    int64_t px_i;     /* TICK, L2, LIQUIDATION; MARK: the mark price, 0: not told; FUNDING: the rate at 1e-12 */
+    int64_t qty_i;    /* TICK, L2 (0: level gone), LIQUIDATION; MARK: the index price at px_exp, 0: not told */
+    uint64_t aux;     /* TICK: number of trades in it (1, or more for an aggregate); FUNDING: when it falls due, epoch ns, 0: not told */
     int64_t parsed_ns; /* the venue's message had been read; 0: it came of none */
 } aats_rec_t;
 

@@ -1,7 +1,10 @@
-/* order.h (venue) -- what an order session needs to know of a venue: the contract that each <venue>_order.c fills in.
+/* order.h (venue) -- what an order session needs to know of a venue: the contract that each <venue>_order.c fills in (docs/venues.md is its page).
  *
  * Pure bytes: requests out, replies and events in.  No state, no socket, no clock: ids of requests and time stamps come from the session
  * (app/session.h), which also remembers what each id was for.  Facts and their source stand in the venue's file.
+ *
+ * A session has up to AATS_OWAYS connections ("ways"): WebSockets, and kept-alive HTTP/1.1 connections with one request under way at a time.  Each kind
+ * of request goes by one of them; events come by one or more.  A venue with one WebSocket for all (Binance spot) leaves way_cnt 0.
  */
 #ifndef AATS_VENUE_ORDER_H
 #define AATS_VENUE_ORDER_H
@@ -20,7 +23,11 @@ enum {
     AATS_OR_NONE = 0, AATS_OR_TIME = 1, AATS_OR_LOGON = 2, AATS_OR_LISTEN = 3, AATS_OR_ACCOUNT = 4, AATS_OR_OPEN = 5, AATS_OR_PLACE = 6,
     AATS_OR_CANCEL = 7, AATS_OR_CANCEL_ALL = 8, AATS_OR_QUERY = 9, AATS_OR_FILLS = 10,
     AATS_OR_DEADMAN = 11, /* cancel all of ours unless told again within rules' time: dead-man switch */
-    AATS_OR_CNT = 12
+    AATS_OR_AMEND = 12,   /* change price or quantity of an open order: order, px_i, qty_i of the request */
+    AATS_OR_TOKEN = 13,   /* a listen key or token that a way's path, log-on or subscription needs; its answer fills auth.token */
+    AATS_OR_TOKEN_KEEP = 14, /* keep that token alive */
+    AATS_OR_POSITIONS = 15, /* of derivatives */
+    AATS_OR_CNT = 16
 };
 
 /* aats_oauth_t -- who asks.  Holds a secret: never printed, never copied into shared memory. */
@@ -29,6 +36,8 @@ typedef struct {
     char key[136];
     uint32_t logged_on;      /* 1 after a LOGON that was taken: requests need no signature any more */
     uint32_t recv_window_ms; /* 0: the venue's default */
+    char passphrase[64];     /* where the venue wants one (OKX) */
+    char token[256];         /* a listen key or token, from TOKEN; "" none.  A secret as well */
 } aats_oauth_t;
 
 /* aats_oreq_t -- one request. */
@@ -41,6 +50,11 @@ typedef struct {
     aats_rules_t const *rules; /* the same, and OPEN, CANCEL_ALL: the symbol; NULL for OPEN: all symbols */
     uint64_t from_id;       /* FILLS: trades from this id on, oldest first; 0: all of the order, or the latest of the symbol */
     int64_t deadman_ms;     /* DEADMAN: cancel after so long without another; 0: disarm */
+    int64_t px_i, qty_i;    /* AMEND: the new ones; qty_i is the whole new size, what is filled counted in */
+    uint32_t way;           /* by which it goes: LOGON and LISTEN are asked for once on each way that wants them */
+    uint32_t pad;
+    char const *host;       /* of an HTTP way: for its Host field */
+    uint64_t nonce;         /* random, for signatures that want one */
 } aats_oreq_t;
 
 /* aats_oreply_t -- one message of the venue, taken apart.  Texts point into the message. */
@@ -77,6 +91,7 @@ typedef struct {
     uint32_t clock;        /* 1: our time stamp was refused */
     uint32_t oc;           /* AATS_OC_* of an error */
     uint32_t already;      /* 1: refused because it is so: LISTEN, and this connection is listened on */
+    uint32_t way;          /* by which it came; the session sets it before parse */
     uint32_t more;         /* FILLS: there may be more than were given: ask again from the last trade id + 1 */
     char const *text;      /* of an error */
     size_t text_len;
@@ -87,10 +102,29 @@ typedef struct {
 } aats_oreply_t;
 /* cdef-end */
 
+/* aats_oway_t -- one connection of a session. */
+#define AATS_OWAYS 3
+enum { AATS_OWAY_WS = 0, AATS_OWAY_HTTP = 1 };
+typedef struct {
+    int kind;              /* AATS_OWAY_* */
+    uint32_t kinds;        /* bits by AATS_OR_*: the requests that go by it.  LOGON, LISTEN: it wants them before it is open for others */
+    int events;            /* 1: order events come by it: what is missed while it is down is a gap */
+    int token;             /* 1: it can be opened only with auth.token: TOKEN is asked for first, by another way */
+    /* path writes the target of the upgrade request (WS); Its length or AATS_E_FULL. */
+    int (*path)(aats_oauth_t const *auth, char *out, size_t cap);
+    /* ping writes the text that keeps it alive, every ping_every_ns (WS); its pong is an OTHER.  NULL: WebSocket pings do. */
+    int (*ping)(char *out, size_t cap);
+    int64_t ping_every_ns;
+    int64_t silence_ns;    /* silence for so long means a dead connection; 0: HTTP, or two of the venue's pings */
+} aats_oway_t;
+
 typedef struct {
     char const *name; /* "BINANCE" */
     int32_t px_exp, qty_exp, fee_exp;
-    char const *path; /* of the upgrade request */
+    char const *path; /* of the upgrade request, where there is one way */
+    uint32_t way_cnt; /* 0: one WebSocket for everything */
+    aats_oway_t ways[AATS_OWAYS];
+    int64_t token_keep_ns; /* TOKEN_KEEP is asked for so often; 0: never */
 
     /* encode writes the text of a request, and a final zero.  Its length; 0 if this venue has no such request (nothing is to be sent);
      * AATS_E_FULL; AATS_E_ARG for a request that cannot be made: an order, rules or signer that it needs are missing, a symbol or key that
@@ -101,6 +135,12 @@ typedef struct {
     /* parse takes one text message apart (r->msgs is given).  AATS_OK, or AATS_E_* (SYNTAX, SHAPE, DUPKEY, RANGE, INEXACT, TOO_BIG) and no
      * message in r->msgs.  A FOREIGN message has the id that its sender gave it as text. */
     int (*parse)(char const *text, size_t n, aats_oreply_t *r);
+
+    /* parse_http takes an HTTP answer apart as parse does a message; kind: of the request that it answers.  A status other than 2xx, a page in HTML and an
+     * empty body are errors of the venue, never of syntax: r->status, code, text, unsure, busy and retry_ms say what to make of it. head: its fields. */
+    int (*parse_http)(int status, char const *head, size_t head_len, char const *body, size_t n, int kind, aats_oreply_t *r);
+
+    /* A WS request's encode writes its text; an HTTP way's encode the whole HTTP/1.1 request. */
 
     /* result reads r->result as the answer to a request of this kind: what it says of orders goes to r->msgs. order: whose answer it is (NULL
      * for LOGON, ACCOUNT, OPEN ...); only its ids are read.  Also turns an error (r->code) into messages: a REJECT, CANCEL_REJECT, UNKNOWN,

@@ -1,8 +1,19 @@
-/* venue.h -- what the feed needs to know of a venue: the contract that each venue file fills in.
+/* venue.h -- what the feed needs to know of a venue: the contract that each venue file fills in (docs/venues.md is its page).
  *
- * A venue file says what the venue sends (parse), what it wants (open, subscribe), and its numbers (pings, limits).  It holds no state and
- * knows no socket, no clock and no shared memory; sequences and books are the feed's, by the rule the venue names.
- * Everything that happens once a second or less (instruments, snapshots over REST) is in aats/venue/<venue>.py.
+ * A venue file says what the venue sends (parse), what it wants (open, subscribe), its rules (sequence, checksum, snapshots) and its numbers
+ * (pings, limits).  It holds no state and knows no socket, no clock and no shared memory; sequences and books are the feed's, by the rule the
+ * venue names.  Everything that happens once a second or less (instruments, snapshots over REST) is in aats/venue/<venue>.py.
+ *
+ * What may differ from venue to venue, and the field that says so:
+ *   where a book begins            snapshots: a REST answer that is asked for, or a message of the stream after each subscription
+ *   how diffs hang together        seq: by spans of ids, by the previous id, by counting, or not at all (then the checksum vouches)
+ *   numbers of a whole connection  AATS_HAS_LINK_SEQ: a hole makes every book of the connection suspect
+ *   checksums                      AATS_HAS_CHECK with `check`: a book whose sum differs is lost and had anew
+ *   books that are cut             depth_max: what falls behind that many levels is forgotten
+ *   several messages in one frame  m->more with `next`
+ *   several hosts or paths         ways: which streams come by which
+ *   application-level pings        ping and answer
+ *   decimals by symbol             aats_msg_scale
  */
 #ifndef AATS_VENUE_VENUE_H
 #define AATS_VENUE_VENUE_H
@@ -25,8 +36,24 @@ enum {
     AATS_MSG_BBO = 6,      /* bids[0], asks[0], last_id */
     AATS_MSG_ACK = 7,      /* the request `id` was taken */
     AATS_MSG_ERROR = 8,    /* the request `id` was refused, or the session complains: code, text */
-    AATS_MSG_SHUTDOWN = 9  /* the venue is about to close this connection */
+    AATS_MSG_SHUTDOWN = 9, /* the venue is about to close this connection */
+    AATS_MSG_MARK = 10,    /* px_i: mark price, 0: not told; index_px_i: index price, 0: not told */
+    AATS_MSG_FUNDING = 11, /* rate_i at AATS_RATE_EXP, next_ns: when it falls due, 0: not told */
+    AATS_MSG_LIQUIDATION = 12, /* px_i, qty_i, side: of the order by which the position is closed: 1 it buys, -1 it sells */
+    AATS_MSG_PONG = 13,    /* the answer to the text ping `id` (0: it carries none) */
+    AATS_MSG_PING = 14,    /* the venue wants a text in answer: `answer` writes it */
+    AATS_MSG_BEAT = 15,    /* nothing but a sign of life, with the connection's number if it has one */
+    AATS_MSG_STATUS = 16,  /* of sym: code 1 the venue has halted it, 0 it trades */
+    AATS_MSG_ENDED = 17    /* the venue has ended the stream of sym (delisted, or a subscription given up): code and text say why */
 };
+
+/* Which of the fields below mean anything; those without a bit here are always set or zero. */
+#define AATS_HAS_PREV     1 /* prev_id */
+#define AATS_HAS_CHECK    2 /* check */
+#define AATS_HAS_LINK_SEQ 4 /* link_seq */
+#define AATS_HAS_RESET    8 /* DEPTH: the venue counts anew from here on: ids may go back (its maintenance) */
+
+#define AATS_RATE_EXP 12 /* digits behind the point of a funding rate */
 
 #define AATS_MSG_LEVELS 10240 /* levels a side that one message may hold */
 
@@ -50,14 +77,33 @@ typedef struct {
     size_t bid_cnt;
     size_t ask_cnt;
     uint32_t parts; /* above 1: the frame holds so many messages of this kind, of which this is one (trades in binary) */
-    uint32_t pad;
+    uint32_t more;  /* text: the frame holds another message, `next` reads it */
     size_t offset; /* after an error: bytes of the frame that were good */
     aats_level_t *bids;
     aats_level_t *asks;
+    uint32_t has;      /* AATS_HAS_* */
+    uint32_t streams;  /* ACK, ENDED with a symbol: AATS_STREAM_* that it speaks of */
+    uint32_t check;    /* the venue's checksum of the book after this message */
+    int32_t px_exp;    /* scale of this message's numbers: the venue's, or what aats_msg_scale found */
+    int32_t qty_exp;
+    int32_t px_dec;    /* digits behind the point as this symbol's prices and quantities are printed for its checksum, -1: not known */
+    int32_t qty_dec;
+    uint32_t pad;
+    uint64_t prev_id;  /* DEPTH: last_id of the diff before this one, by the venue's word */
+    uint64_t link_seq; /* number of this frame on its connection */
+    int64_t index_px_i;
+    int64_t rate_i;
+    int64_t next_ns;
+    size_t cursor;     /* private to the venue between parse and next */
+    uint64_t cursor2;
+    /* The caller's: how a symbol's numbers are scaled.  NULL: by the venue's own exponents.  Fills *px_exp and *qty_exp (and px_dec, qty_dec) of m for
+     * the symbol m->sym, and leaves them as they are if it knows nothing of it. */
+    void (*scale)(void *arg, void *m);
+    void *scale_arg;
 } aats_msg_t;
 /* cdef-end */
 
-/* aats_msg_clear makes *m empty and keeps the addresses of the level arrays.  Field by field: the compiler clears a struct of this size with an
+/* aats_msg_clear makes *m empty and keeps the addresses of the level arrays, and who knows of scales.  Field by field: the compiler clears a struct of this size with an
  * instruction that takes as long as the parsing of a best bid and ask. */
 static inline void aats_msg_clear(aats_msg_t *m)
 {
@@ -68,12 +114,47 @@ static inline void aats_msg_clear(aats_msg_t *m)
     m->sym = m->stream = m->text = NULL;
     m->sym_len = m->stream_len = m->text_len = 0;
     m->bid_cnt = m->ask_cnt = 0;
-    m->parts = m->pad = 0;
+    m->parts = m->more = 0;
     m->offset = 0;
+    m->has = 0;
+}
+
+/* aats_msg_scale gives m the exponents for m->sym: a parser calls it once it has read the symbol and before it reads a price or quantity.  Where the
+ * symbol stands behind the numbers, it looks ahead for it. */
+static inline void aats_msg_scale(aats_msg_t *m, int32_t px_exp, int32_t qty_exp)
+{
+    m->px_exp = px_exp;
+    m->qty_exp = qty_exp;
+    m->px_dec = m->qty_dec = -1;
+    if (m->scale && m->sym) m->scale(m->scale_arg, m);
 }
 
 /* Streams of a symbol, as bits. */
-enum { AATS_STREAM_DEPTH = 1, AATS_STREAM_TRADE = 2, AATS_STREAM_BBO = 4, AATS_STREAM_AGG = 8 };
+enum {
+    AATS_STREAM_DEPTH = 1, AATS_STREAM_TRADE = 2, AATS_STREAM_BBO = 4, AATS_STREAM_AGG = 8, AATS_STREAM_MARK = 16, AATS_STREAM_FUNDING = 32,
+    AATS_STREAM_LIQUIDATION = 64, AATS_STREAM_STATUS = 128
+};
+
+/* How the diffs of a book hang together. */
+enum {
+    AATS_SEQ_SPAN = 0, /* each covers first_id..last_id, the next begins at last_id + 1 or before (Binance spot) */
+    AATS_SEQ_PREV = 1, /* prev_id is the last_id of the one before.  Over a REST snapshot L the first that counts has first_id <= L <= last_id, or prev_id == L */
+    AATS_SEQ_NEXT = 2, /* last_id counts up by one */
+    AATS_SEQ_NONE = 3  /* there is no number: the checksum of each diff vouches, or the connection's numbers */
+};
+/* Where a book begins. */
+enum { AATS_SNAP_REST = 0, AATS_SNAP_STREAM = 1 };
+/* What the ids of trades promise. */
+enum { AATS_IDS_COUNT = 0 /* by one */, AATS_IDS_RISE = 1, AATS_IDS_NONE = 2 };
+
+#define AATS_VENUE_WAYS 3
+
+/* aats_way_t -- one host or path of a venue's market data; its connections are its own. */
+typedef struct {
+    unsigned streams; /* AATS_STREAM_* that come by it */
+    /* path writes the target of the upgrade request, with a final zero.  Returns its length or AATS_E_FULL. */
+    int (*path)(char *out, size_t cap);
+} aats_way_t;
 
 typedef struct {
     char const *name;   /* "BINANCE" */
@@ -82,7 +163,31 @@ typedef struct {
     int32_t qty_exp;
     unsigned streams;   /* AATS_STREAM_* that it has in this format */
 
-    /* parse reads one text message.  Returns AATS_OK with *m filled, or AATS_E_* (SYNTAX, SHAPE, DUPKEY, RANGE, INEXACT, TOO_BIG); m->sym
+    int seq;            /* AATS_SEQ_* */
+    int snapshots;      /* AATS_SNAP_* */
+    int trade_ids;      /* AATS_IDS_* */
+    int subscribe_one;  /* 1: a request names one stream alone: subscribe is called with one bit at a time */
+    uint32_t depth_max; /* levels a side that the subscribed book has: what lies behind is forgotten after each diff; 0: it is whole, or the venue says what goes */
+    uint32_t check_levels; /* levels a side that `check` wants to see */
+    uint32_t way_cnt;   /* 0: one way, with `path` and all streams */
+    aats_way_t ways[AATS_VENUE_WAYS];
+
+    /* check returns the venue's checksum over the top of a book (best first); m: the message that carries the sum to compare with (its px_exp, qty_exp,
+     * px_dec, qty_dec say how numbers are printed).  NULL: the venue sends none. */
+    uint32_t (*check)(aats_msg_t const *m, aats_level_t const *bids, size_t bid_cnt, aats_level_t const *asks, size_t ask_cnt);
+
+    /* next reads the next message of a text frame, when m->more was set.  parse has judged the whole frame: next finds nothing wrong in it. */
+    int (*next)(char const *text, size_t n, aats_msg_t *m);
+
+    /* ping writes the text that keeps a connection alive, every ping_every_ns; what comes back is a PONG.  NULL: WebSocket pings do.
+     * barrier_text 1: the pong to it comes in the order of the stream, and WebSocket pings are answered by somebody before it.
+     * answer writes the text that a PING message wants; NULL: none is ever wanted. */
+    int (*ping)(char *out, size_t cap, uint64_t id);
+    int (*answer)(char *out, size_t cap, aats_msg_t const *m);
+    int64_t ping_every_ns;
+    int barrier_text;
+
+    /* parse reads one text message, the first of its frame.  Returns AATS_OK with *m filled, or AATS_E_* (SYNTAX, SHAPE, DUPKEY, RANGE, INEXACT, TOO_BIG); m->sym
      * and m->stream are set as far as they were read before the error, so that the fault can be laid at the right symbol's door. */
     int (*parse)(char const *text, size_t n, aats_msg_t *m);
 
