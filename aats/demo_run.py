@@ -190,7 +190,7 @@ class Demo:
             wrong += [f"{name}: order {number} is not closed" for number in ledger.open]
             with BinanceAccount(self._rest, *self._keys[name], cafile=self._cafile) as venue:
                 held = venue.balances()
-                wrong += [f"{name}: order {one.get('clientOrderId')} is open at the exchange" for one in venue.open_orders()]
+                wrong += [f"{name}: order {one.client_id} is open at the exchange" for one in venue.open_orders()]
             ours: dict[str, Decimal | int] = {ledger.base: ledger.position, ledger.quote: ledger.cash}
             theirs: dict[str, Decimal | int] = {asset: one.total for asset, one in held.items()}
             wrong += difference(name, "the exchange's balance", ours, theirs)

@@ -6,14 +6,15 @@ named by ``aats.journal.account_id``.
 ::
 
     1  set_apikey(venue, key, secret)                        the script
-    2  AATS_APIKEY_<VENUE> and AATS_SECRET_<VENUE>           the environment
+    2  AATS_APIKEY_<VENUE> and AATS_SECRET_<VENUE>           the environment (and AATS_PASSPHRASE_<VENUE> where the venue wants one)
     3  ~/.config/aats/keys.toml (or $AATS_HOME/keys.toml)    a file of the user's own, mode 0600
          [BINANCE]              key = "..."  secret = "..."
          [BINANCE.sandbox]      the same for one mode: sandbox, sim or direct
-    4  mode sim: the simulated exchange's own account, key and secret "aats-sim"
+         [OKX]                  key, secret, and passphrase = "..." where the venue wants one
+    4  mode sim: the simulated exchange's own account, key, secret and passphrase "aats-sim"
 
-A secret is an HMAC secret or the PEM text of an Ed25519 private key; ``@FILE`` reads it from a file, which must be readable by its owner alone.  The table
-``[BINANCE]`` is for the venue itself: mode sim takes ``[BINANCE.sim]`` only.
+A secret is an HMAC secret or the PEM text of a private key (Ed25519, or of the kind that the venue asks for); ``@FILE`` reads it from a file, which must be
+readable by its owner alone.  The table ``[BINANCE]`` is for the venue itself: mode sim takes ``[BINANCE.sim]`` only.
 """
 
 from __future__ import annotations
@@ -34,7 +35,10 @@ if sys.version_info >= (3, 11):
 else:  # pragma: no cover - the same module under its older name
     import tomli as tomllib
 
-__all__ = ["Credentials", "find", "key_file"]
+__all__ = ["WITH_PASSPHRASE", "Credentials", "find", "key_file"]
+
+#: Venues whose keys have a passphrase beside the secret.
+WITH_PASSPHRASE = frozenset(("OKX", "OKX_SWAP"))
 
 #: Key and secret of the simulated exchange's account where it was started without ``--key``.  Worth nothing anywhere else.
 SIM_KEY = "aats-sim"
@@ -47,6 +51,8 @@ class Credentials:
 
     Attributes
     ----------
+    passphrase : str
+        "" for venues that have none.
     origin : str
         Where they come from, for people.
     """
@@ -54,6 +60,7 @@ class Credentials:
     key: str = field(repr=False)
     secret: str = field(repr=False)
     origin: str = ""
+    passphrase: str = field(default="", repr=False)
 
 
 def key_file() -> Path:
@@ -61,12 +68,12 @@ def key_file() -> Path:
     return config_home() / "keys.toml"
 
 
-def find(venue: str, mode: str, *, given: tuple[str, str] | None = None) -> Credentials:
+def find(venue: str, mode: str, *, given: tuple[str, str] | tuple[str, str, str] | None = None) -> Credentials:
     """Return the credentials of a venue in a mode.
 
     Parameters
     ----------
-    given : (key, secret), optional
+    given : (key, secret[, passphrase]), optional
         What ``set_apikey`` was told; it wins.
 
     Raises
@@ -75,12 +82,20 @@ def find(venue: str, mode: str, *, given: tuple[str, str] | None = None) -> Cred
         There is none, or a source is half filled, unreadable, or readable by others; the text says what to do.
     """
     if given is not None:
-        return Credentials(given[0], _secret(given[1], f"set_apikey({venue!r})"), "set_apikey")
-    found = _from_environment(venue) or _from_file(venue, mode)
+        found: Credentials | None = Credentials(
+            given[0], _secret(given[1], f"set_apikey({venue!r})"), "set_apikey", given[2] if len(given) == 3 else ""
+        )
+    else:
+        found = _from_environment(venue) or _from_file(venue, mode)
     if found is not None:
+        if venue in WITH_PASSPHRASE and not found.passphrase:
+            raise ConfigError(
+                f"{venue} {mode}: the key from {found.origin} needs its passphrase: set_apikey({venue!r}, key, secret, password), "
+                f"AATS_PASSPHRASE_{venue}, or passphrase = in {key_file()}"
+            )
         return found
     if mode == "sim":
-        return Credentials(SIM_KEY, SIM_KEY, "the simulated exchange's own account")
+        return Credentials(SIM_KEY, SIM_KEY, "the simulated exchange's own account", SIM_KEY if venue in WITH_PASSPHRASE else "")
     raise ConfigError(
         f"{venue} {mode}: no API key: call set_apikey({venue!r}, key, secret), or set AATS_APIKEY_{venue} and AATS_SECRET_{venue}, "
         f"or write [{venue}] with key = and secret = into {key_file()} (mode 0600)"
@@ -95,7 +110,7 @@ def _from_environment(venue: str) -> Credentials | None:
     if not key or not secret:
         have, lack = names if key else names[::-1]
         raise ConfigError(f"environment: {have} is set, {lack} is not: set both or none")
-    return Credentials(key, _secret(secret, f"environment: {names[1]}"), "the environment")
+    return Credentials(key, _secret(secret, f"environment: {names[1]}"), "the environment", os.environ.get(f"AATS_PASSPHRASE_{venue}", ""))
 
 
 def _from_file(venue: str, mode: str) -> Credentials | None:
@@ -111,19 +126,23 @@ def _from_file(venue: str, mode: str) -> Credentials | None:
         return None
     if not isinstance(table, Mapping):
         raise ConfigError(f"{path}: [{venue}] must be a table with key and secret")
-    unknown = set(table) - {"key", "secret", *MODES}
+    known = ["key", "secret", *(["passphrase"] if venue in WITH_PASSPHRASE else []), *MODES]
+    unknown = set(table) - set(known)
     if unknown:
-        raise ConfigError(f"{path}: [{venue}] has {', '.join(sorted(unknown))}; known are key, secret, {', '.join(MODES)}")
+        raise ConfigError(f"{path}: [{venue}] has {', '.join(sorted(unknown))}; known are {', '.join(known)}")
     where = f"{path}: [{venue}.{mode}]"
     own: Any = table.get(mode)
     if own is None and mode != "sim" and ("key" in table or "secret" in table):
-        own, where = {name: table[name] for name in ("key", "secret") if name in table}, f"{path}: [{venue}]"
+        own, where = {name: table[name] for name in ("key", "secret", "passphrase") if name in table}, f"{path}: [{venue}]"
     if own is None:
         return None
     values = [own.get(name, "") for name in ("key", "secret")] if isinstance(own, Mapping) else ["", ""]
     if not all(isinstance(value, str) and value for value in values):
         raise ConfigError(f"{where} must have key and secret, both texts that are not empty")
-    return Credentials(values[0], _secret(values[1], where), str(path))
+    passphrase = own.get("passphrase", "")
+    if not isinstance(passphrase, str):
+        raise ConfigError(f"{where}: passphrase must be a text")
+    return Credentials(values[0], _secret(values[1], where), str(path), passphrase)
 
 
 def _secret(text: str, where: str) -> str:

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 
 from aats import budget, config, journal, keys
 from aats.errors import ConfigError
-from aats.venue import client_class
-from aats.venue.binance_account import BinanceAccount
+from aats.venue import account_class, client_class
+from aats.venue.account import VenueAccount
 
 __all__ = ["open_account"]
 
 
 @contextlib.contextmanager
-def open_account(exchange: str, mode: str) -> Iterator[tuple[BinanceAccount, str]]:
+def open_account(exchange: str, mode: str) -> Iterator[tuple[VenueAccount, str]]:
     """Give the account's client and its id; the key is found as a trade process finds it (aats/keys.py).
 
     Raises
@@ -30,5 +30,7 @@ def open_account(exchange: str, mode: str) -> Iterator[tuple[BinanceAccount, str
     if not rest:
         raise ConfigError(f"{exchange} {mode}: no address: set {variable} (`aats sim` prints it)")
     shared = budget.budgets_of(exchange, mode, rest, member=False)
-    with BinanceAccount(rest, found.key, found.secret, cafile=environment["AATS_CAFILE"][0], budget=shared) as account:
+    with account_class(exchange)(
+        rest, found.key, found.secret, passphrase=found.passphrase, cafile=environment["AATS_CAFILE"][0], budget=shared
+    ) as account:
         yield account, journal.account_id(exchange, found.key)

@@ -10,13 +10,12 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from aats import journal
 from aats.cli import output
 from aats.cli.open_orders import Living, elsewhere, instance_of, known_instances, living, living_client_ids, runs, venue_order
 from aats.errors import ControlError
-from aats.venue.binance_account import AccountError, BinanceAccount
+from aats.venue.account import AccountError, AccountOrder, VenueAccount
 
 __all__ = ["cancel_all", "flatten"]
 
@@ -42,17 +41,16 @@ def flatten(args: argparse.Namespace) -> int:
         held = living_client_ids()  # a living process may have taken over what a dead one sent
         seen: set[str] = set()  # client ids that the exchange had open
 
-        def wanted(row: dict[str, Any]) -> bool:
-            client_id = str(row.get("clientOrderId", ""))
-            seen.add(client_id)
-            return args.all or (instance_of(client_id) in ours and client_id not in held)
+        def wanted(order: AccountOrder) -> bool:
+            seen.add(order.client_id)
+            return args.all or (instance_of(order.client_id) in ours and order.client_id not in held)
 
         try:
             canceled, left = cancel_all(venue, wanted)
         except AccountError as exc:
             print(f"aats: {exc}", file=sys.stderr)
             return 1
-        shown = [venue_order(row, args.exchange, account, owners, held) for row in left]
+        shown = [venue_order(one, args.exchange, account, owners, held) for one in left]
         dead = [one.client_id for name, _, run in runs(processes) if name == account for one in run.open]
         ended = sum(client_id not in seen for client_id in dead)
         if not left:
@@ -93,7 +91,7 @@ def _refuse_while_alive(account: str, processes: Iterable[Living], others: Itera
         )
 
 
-def cancel_all(venue: BinanceAccount, wanted: Callable[[dict[str, Any]], bool]) -> tuple[int, list[dict[str, Any]]]:
+def cancel_all(venue: VenueAccount, wanted: Callable[[AccountOrder], bool]) -> tuple[int, list[AccountOrder]]:
     """Cancel each open order that is `wanted`; return how many were canceled, and those that the exchange then still has open.
 
     Raises
@@ -105,17 +103,17 @@ def cancel_all(venue: BinanceAccount, wanted: Callable[[dict[str, Any]], bool]) 
     -----
     What one look still finds is canceled again: a refusal may have been one of the moment, and with ``--all`` others may send orders meanwhile.
     """
-    canceled: set[int] = set()
+    canceled: set[str] = set()
     for look in range(_LOOKS):
-        left = [row for row in venue.open_orders() if wanted(row)]
+        left = [one for one in venue.open_orders() if wanted(one)]
         if not left or look + 1 == _LOOKS:
             break
         if look:
             time.sleep(_LOOK_S)
-        for row in left:
+        for one in left:
             try:
-                if venue.cancel(row["symbol"], int(row["orderId"])):
-                    canceled.add(int(row["orderId"]))
+                if venue.cancel(one.native, one.order_id):
+                    canceled.add(one.order_id)
             except AccountError as exc:  # the others all the same; the next look tells what came of it
                 print(f"aats: {exc}", file=sys.stderr)
     return len(canceled), left

@@ -24,13 +24,13 @@ from aats.cli.book import decimal
 from aats.errors import AatsError, SegmentMissing, ShmError
 from aats.layout import TD, TD_OFFSET, Kind, Mode, Role, State, dtype_of
 from aats.trade_orders import living_instances
+from aats.venue.account import AccountOrder
 
 __all__ = ["Living", "OpenOrder", "dead_orders", "elsewhere", "instance_of", "living", "living_client_ids", "living_orders", "venue_order"]
 
 _SIDES = {int(lib.AATS_SIDE_BUY): "buy", int(lib.AATS_SIDE_SELL): "sell"}
 _TIFS = {int(getattr(lib, f"AATS_TIF_{name}")): name.lower() for name in ("IOC", "POS", "GTC", "FOK", "MARKET")}
 _STATES = {int(getattr(lib, f"AATS_ORD_{name}")): name.lower() for name in ("NEW", "LIVE", "ENDING", "CLOSED")}
-_VENUE_TIFS = {"LIMIT_MAKER": "pos", "MARKET": "market"}
 
 
 @dataclass(frozen=True)
@@ -226,24 +226,26 @@ def known_instances(account: str, processes: list[Living]) -> dict[int, str]:
     return out
 
 
-def venue_order(row: Mapping[str, Any], exchange: str, account: str, owners: Mapping[int, str], held: Mapping[str, OpenOrder]) -> OpenOrder:
-    """Return an open order as Binance describes it; `owners` by instance, `held` by client id: that process has it now, whoever sent it."""
-    client_id = str(row.get("clientOrderId", ""))
-    mine = held.get(client_id)
+def venue_order(
+    order: AccountOrder, exchange: str, account: str, owners: Mapping[int, str], held: Mapping[str, OpenOrder], symbol: str = ""
+) -> OpenOrder:
+    """Return an open order as its venue describes it; `owners` by instance, `held` by client id: that process has it now, whoever sent it."""
+    mine = held.get(order.client_id)
+    ours = instance_of(order.client_id) in owners
     return OpenOrder(
         source="venue",
-        owner=owners.get(instance_of(client_id), "foreign") if mine is None else mine.owner,
+        owner=owners.get(instance_of(order.client_id), "foreign") if mine is None else mine.owner,
         account=account,
-        symbol=f"{row.get('symbol', '')}.{exchange}",
-        client_id=client_id,
-        order_id=mine.order_id if mine is not None else int(client_id[16:], 16) if instance_of(client_id) in owners else None,
-        side=str(row.get("side", "")).lower(),
-        tif=_VENUE_TIFS.get(str(row.get("type", "")), str(row.get("timeInForce", "")).lower()),
-        size=_plain(row.get("origQty")),
-        filled=_plain(row.get("executedQty")),
-        price=_plain(row.get("price")),
-        state=str(row.get("status", "")).lower(),
-        created_ns=int(row.get("time", 0)) * 1_000_000,
+        symbol=symbol or f"{order.native}.{exchange}",
+        client_id=order.client_id,
+        order_id=mine.order_id if mine is not None else int(order.client_id[16:], 16) if ours else None,
+        side=order.side,
+        tif=order.tif,
+        size=_plain(order.size),
+        filled=_plain(order.filled),
+        price=_plain(order.price),
+        state=order.state,
+        created_ns=order.created_ms * 1_000_000,
     )
 
 

@@ -7,7 +7,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-VENUES = ("BINANCE",)
+VENUES = (
+    "BINANCE",
+    "BINANCE_SWAP",
+    "BINANCE_COINM",
+    "BINANCEUS",
+    "OKX",
+    "OKX_SWAP",
+    "BYBIT",
+    "BYBIT_SWAP",
+    "COINBASE",
+    "KRAKEN",
+    "GATE",
+    "KUCOIN",
+    "DERIBIT",
+)
 MODES = ("direct", "sandbox", "sim")
 STREAMS = ("depth", "trade", "bookTicker")
 FORMATS = ("json", "sbe")

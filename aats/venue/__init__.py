@@ -5,13 +5,35 @@ The data plane of the same venue is csrc/venue/<venue>.c.  `connect` gives the c
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING
+
 from aats.errors import ConfigError
-from aats.venue.base import Endpoints, Instrument, OrderLimits, SnapshotRefused, VenueClient, resolve
+from aats.venue.base import Endpoints, Instrument, OrderLimits, SnapshotRefused, VenueClient, find_listed, our_name, resolve, wanted_name
 from aats.venue.binance import BinanceClient
 
-__all__ = ["CLIENTS", "Endpoints", "Instrument", "OrderLimits", "SnapshotRefused", "VenueClient", "client_class", "resolve"]
+if TYPE_CHECKING:
+    from aats.venue.account import VenueAccount
+
+__all__ = [
+    "ACCOUNTS",
+    "CLIENTS",
+    "Endpoints",
+    "Instrument",
+    "OrderLimits",
+    "SnapshotRefused",
+    "VenueClient",
+    "account_class",
+    "client_class",
+    "find_listed",
+    "our_name",
+    "resolve",
+    "wanted_name",
+]
 
 CLIENTS: dict[str, type[VenueClient]] = {"BINANCE": BinanceClient}
+#: Where each venue's account is looked at from outside: module and class, imported when asked for.
+ACCOUNTS: dict[str, tuple[str, str]] = {"BINANCE": ("aats.venue.binance_account", "BinanceAccount")}
 
 
 def client_class(venue: str) -> type[VenueClient]:
@@ -20,3 +42,13 @@ def client_class(venue: str) -> type[VenueClient]:
         return CLIENTS[venue]
     except KeyError:
         raise ConfigError(f"venue {venue!r} is not known; known: {', '.join(sorted(CLIENTS))}") from None
+
+
+def account_class(venue: str) -> type[VenueAccount]:
+    """Return what looks at an account of a venue, or raise `ConfigError` with the venues that have one."""
+    try:
+        module, name = ACCOUNTS[venue]
+    except KeyError:
+        raise ConfigError(f"accounts of {venue!r} cannot be looked at; those of {', '.join(sorted(ACCOUNTS))} can") from None
+    found: type[VenueAccount] = getattr(importlib.import_module(module), name)
+    return found

@@ -6,6 +6,7 @@ Not for market data (C) nor for deciding when a snapshot is needed (the feed).  
 from __future__ import annotations
 
 import abc
+import difflib
 import secrets
 import socket
 import time
@@ -17,7 +18,20 @@ from urllib.parse import urlsplit
 
 from aats.errors import ConfigError, FeedError
 
-__all__ = ["Budget", "BudgetSpent", "Endpoints", "Instrument", "OrderLimits", "RateBudget", "SnapshotRefused", "VenueClient", "resolve"]
+__all__ = [
+    "Budget",
+    "BudgetSpent",
+    "Endpoints",
+    "Instrument",
+    "OrderLimits",
+    "RateBudget",
+    "SnapshotRefused",
+    "VenueClient",
+    "find_listed",
+    "our_name",
+    "resolve",
+    "wanted_name",
+]
 
 
 class SnapshotRefused(FeedError):
@@ -69,7 +83,31 @@ class OrderLimits:
 
 @dataclass(frozen=True)
 class Instrument:
-    """One symbol as its venue describes it; prices and quantities are exact decimals."""
+    """One symbol as its venue describes it; prices and quantities are exact decimals.
+
+    Attributes
+    ----------
+    symbol : str
+        Our name, ``"BTCUSDTSWAP.OKX_SWAP"`` (`our_name`).
+    native : str
+        The venue's spelling, ``"BTC-USDT-SWAP"``.
+    lot : Decimal
+        Step of quantities, in what the venue's book and orders count: the base asset, or contracts.
+    status : str
+        The venue's own word, ``"TRADING"``; `trading` is what it means.
+    kind : str
+        ``"spot"``, ``"perpetual"``, ``"future"`` or ``"option"``.
+    settle : str
+        The asset that profit and loss come in; "" on spot.
+    contract_size : Decimal
+        Worth of one unit of quantity, in `contract_unit`; 1 where quantities are in the base asset.
+    contract_unit : str
+        The base asset, or the quote asset of an inverse contract.
+    inverse : bool
+        A contract is worth so much of the quote asset, and settles in the base asset.
+    px_decimals, qty_decimals : int
+        Digits behind the point as the venue prints them for its checksum; -1 where it has none.
+    """
 
     symbol: str
     native: str
@@ -79,15 +117,87 @@ class Instrument:
     lot: Decimal
     trading: bool
     limits: OrderLimits = OrderLimits()
+    status: str = ""
+    kind: str = "spot"
+    settle: str = ""
+    contract_size: Decimal = Decimal(1)
+    contract_unit: str = ""
+    inverse: bool = False
+    px_decimals: int = -1
+    qty_decimals: int = -1
+
+
+def our_name(venue: str, base: str, quote: str, kind: str = "spot", tail: str = "") -> str:
+    """Return our name of an instrument: base and quote, SWAP behind a perpetual's, the venue's own expiry (`tail`) behind another contract's.
+
+    Examples
+    --------
+    >>> our_name("OKX_SWAP", "BTC", "USDT", "perpetual")
+    'BTCUSDTSWAP.OKX_SWAP'
+    """
+    ending = {"spot": "", "perpetual": "SWAP"}.get(kind, tail)
+    return f"{base}{quote}{ending}.{venue}".upper()
+
+
+def wanted_name(symbol: str) -> str:
+    """Return a symbol as a user gave it without ``.EXCHANGE`` behind: "BTCUSDTSWAP", or the venue's "BTC-USDT-SWAP"."""
+    head, dot, tail = symbol.rpartition(".")
+    return head if dot and tail.replace("_", "").isalpha() and tail.isupper() and len(tail) > 2 else symbol
+
+
+def find_listed(venue: str, where: str, symbols: Iterable[str], listed: Iterable[Instrument]) -> dict[str, Instrument]:
+    """Return the instruments of `symbols` (ours or the venue's spelling, any case) by the name that was asked for.
+
+    Raises
+    ------
+    ConfigError
+        One is not listed, or a name means two; the text names it and near ones.
+    """
+    by_name: dict[str, Instrument] = {}
+    twice: dict[str, list[str]] = {}
+    for one in listed:
+        for name in {one.native.upper(), one.symbol.rpartition(".")[0].upper()}:
+            other = by_name.setdefault(name, one)
+            if other is not one:
+                twice.setdefault(name, [other.native]).append(one.native)
+                if one.native.upper() == name:  # the venue's own spelling goes first
+                    by_name[name] = one
+    out = {}
+    for symbol in symbols:
+        name = wanted_name(symbol).upper()
+        found = by_name.get(name)
+        if found is None:
+            near = difflib.get_close_matches(name, list(by_name), n=3)
+            hint = f" (near ones: {', '.join(near)})" if near else ""
+            raise ConfigError(f"symbol {symbol!r} is not listed on {venue} at {where}{hint}")
+        if name in twice and found.native.upper() != name:
+            raise ConfigError(f"symbol {symbol!r} means {' and '.join(twice[name])} on {venue}: use the venue's own spelling")
+        out[symbol] = found
+    return out
 
 
 @dataclass(frozen=True)
 class Endpoints:
-    """Where a venue's services are, in one mode."""
+    """Where a venue's services are, in one mode.
+
+    Attributes
+    ----------
+    rest : str
+    stream : str
+        Public market data, where it has one address; `ways` has the addresses of the others, in the order of the C venue's ways.
+    wsapi : str
+        Orders over WebSocket.
+    private : str
+        Order events, where they have an address of their own.
+    ways : tuple of str
+        Of public market data: addresses of the second and third way; "" or absent: that of `stream`.
+    """
 
     rest: str
     stream: str
     wsapi: str = ""
+    private: str = ""
+    ways: tuple[str, ...] = ()
 
     def stream_parts(self) -> tuple[bool, str, int, str]:
         """Return (tls, host, port, path before the venue's own) of the stream address."""
@@ -217,6 +327,16 @@ class VenueClient(abc.ABC):
         FeedError
             The venue did not answer, or its budget is spent for longer than a minute.
         """
+
+    def listing(self) -> list[Instrument]:
+        """Return everything that is listed there; `aats instruments` prints and caches it.
+
+        Raises
+        ------
+        FeedError
+            The venue did not answer, or not as documented.
+        """
+        raise FeedError(f"{self.name}: the list of all instruments is not asked for by this client")
 
     @abc.abstractmethod
     def snapshot(self, native: str) -> bytes:

@@ -6,6 +6,7 @@
 #include "shm/stats.h"
 
 #define HORIZON_NS 10000000000 /* a book that still has certain levels is loaded anew no more often */
+#define HORIZON_PART 4         /* the horizon is near when less than this part of the room that a snapshot left before it is there */
 
 static void publish(aats_feed_t *f, aats_rec_t *r, aats_level_t const *bids, aats_level_t const *asks)
 {
@@ -96,16 +97,28 @@ static int same_as_told(aats_feed_t const *f, sym_t const *s, size_t const cnt[2
     return 1;
 }
 
-/* A horizon that has come close wants a new snapshot, but not time and again where the venue's longest one is hardly deeper than what is
- * published; one that leaves a side without a single certain level makes the book unusable. */
+/* How far the horizon lies behind the last published level; 0 when it is reached. */
+static uint64_t room_of(aats_feed_t const *f, sym_t const *s, int side, size_t cnt)
+{
+    if (cnt < s->info.level_num) return 0;
+    int64_t last = f->top[side][cnt - 1].px_i, horizon = s->sync.horizon[side];
+    int64_t inner = side == AATS_BID ? last : horizon, outer = side == AATS_BID ? horizon : last;
+    return inner > outer ? (uint64_t)inner - (uint64_t)outer : 0;
+}
+
+/* A horizon that has come near wants a new snapshot, before it costs a level; but not time and again where the venue's longest one is hardly
+ * deeper than what is published.  One that leaves a side without a single certain level makes the book unusable. */
 static uint8_t see_horizon(aats_feed_t *f, sym_t *s, size_t const cnt[2])
 {
     uint8_t why = 0;
     for (int side = 0; side < 2; side++) {
         if (!s->sync.horizon_set[side]) continue;
         if (!cnt[side]) why = AATS_WHY_HORIZON;
+        uint64_t room = room_of(f, s, side, cnt[side]);
+        if (s->reloaded) s->room[side] = room;
         int64_t since = f->mono_ns - s->last_ask_mono_ns;
-        if (cnt[side] < s->info.level_num) book_want_snapshot(f, s, cnt[side] && since < HORIZON_NS ? HORIZON_NS - since : 0);
+        if (cnt[side] < s->info.level_num || room < s->room[side] / HORIZON_PART)
+            book_want_snapshot(f, s, cnt[side] && since < HORIZON_NS ? HORIZON_NS - since : 0);
     }
     return why;
 }

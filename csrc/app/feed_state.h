@@ -54,6 +54,7 @@ typedef struct {
     aats_level_t bbo[2];
     aats_level_t *told[2]; /* levels as last published, level_max a side; changes places with the feed's `top` */
     size_t told_cnt[2];
+    uint64_t room[2]; /* from the last published level to the horizon when a snapshot had replaced the book, in units of px_i */
     uint64_t told_seq;
     uint8_t told_flags;
 } sym_t;

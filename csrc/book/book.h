@@ -100,6 +100,10 @@ int aats_book_set(aats_book_t *book, int side, int64_t px_i, int64_t qty_i);
  * applied, those after it are not, and the caller must not call the book good. */
 int aats_book_apply(aats_book_t *book, int side, aats_level_t const *levels, size_t cnt);
 
+/* aats_book_cut forgets the worst levels of a side until at most cnt are there.  Returns how many went.  Cost: one compare where none does, else as
+ * much as setting them. */
+size_t aats_book_cut(aats_book_t *book, int side, size_t cnt);
+
 /* ---- look; side is AATS_BID or AATS_ASK ---- */
 
 /* aats_book_broken returns 1 after any call returned AATS_E_NOMEM: levels may be missing.  Every change is refused with AATS_E_NOMEM until

@@ -113,6 +113,16 @@ static inline size_t aats_side_read(aats_side_t const *side, aats_book_iter_t *i
     return got;
 }
 
+/* aats_side_worst returns the key of the last level of a side that has one. */
+static inline int64_t aats_side_worst(aats_side_t const *side)
+{
+    int32_t idx = aats_window_last(&side->win);
+    if (!side->far.cnt) return aats_window_key(&side->win, (uint32_t)idx);
+    int64_t far = side->far.pool[side->far.dir[0].leaf].key[0];
+    int64_t near = idx < 0 ? INT64_MAX : aats_window_key(&side->win, (uint32_t)idx);
+    return far < near ? far : near;
+}
+
 static inline size_t aats_side_cnt(aats_side_t const *side) { return (size_t)side->win.cnt + side->far.cnt; }
 
 #endif

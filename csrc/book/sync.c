@@ -5,9 +5,9 @@
 
 /* A kept diff: this head, then its bids, then its asks. */
 typedef struct {
-    uint64_t first_id, last_id;
+    uint64_t first_id, last_id, prev_id;
     int64_t exch_ns, recv_ns;
-    uint64_t bid_cnt, ask_cnt;
+    uint64_t bid_cnt, ask_cnt, reset;
 } kept_t;
 
 static size_t kept_size(kept_t const *k) { return sizeof *k + (k->bid_cnt + k->ask_cnt) * sizeof(aats_level_t); }
@@ -26,6 +26,14 @@ void aats_sync_init(aats_sync_t *s, aats_book_t *book)
     s->keeping = 1;
 }
 
+void aats_sync_rule(aats_sync_t *s, int seq, int in_band, uint32_t depth_max)
+{
+    s->seq = seq;
+    s->in_band = in_band;
+    s->depth_max = depth_max;
+    s->keeping = !in_band;
+}
+
 void aats_sync_fini(aats_sync_t *s)
 {
     free(s->kept);
@@ -38,7 +46,7 @@ void aats_sync_lost(aats_sync_t *s)
 {
     s->live = 0;
     s->id = 0;
-    s->keeping = 1;
+    s->keeping = !s->in_band;
     s->horizon_set[0] = s->horizon_set[1] = 0;
 }
 
@@ -51,14 +59,14 @@ void aats_sync_reset(aats_sync_t *s)
 
 void aats_sync_keep(aats_sync_t *s)
 {
-    if (s->keeping) return;
+    if (s->keeping || s->in_band) return;
     forget_kept(s);
     s->keeping = 1;
 }
 
 static int keep(aats_sync_t *s, aats_diff_t const *d)
 {
-    kept_t k = {d->first_id, d->last_id, d->exch_ns, d->recv_ns, d->bid_cnt, d->ask_cnt};
+    kept_t k = {d->first_id, d->last_id, d->prev_id, d->exch_ns, d->recv_ns, d->bid_cnt, d->ask_cnt, d->reset};
     size_t need = kept_size(&k);
     if (need > AATS_SYNC_KEPT_MAX) return AATS_E_TOO_BIG;
     if (s->kept_sz + need > AATS_SYNC_KEPT_MAX) forget_kept(s);
@@ -80,22 +88,65 @@ static int keep(aats_sync_t *s, aats_diff_t const *d)
     return AATS_SYNC_KEPT;
 }
 
+static void cut(aats_sync_t *s)
+{
+    aats_book_cut(s->book, AATS_BID, s->depth_max);
+    aats_book_cut(s->book, AATS_ASK, s->depth_max);
+}
+
+/* PREV.  What follows a REST snapshot may have begun before it; what follows a diff names it.  An old number alone excuses nothing where the
+ * venue may count anew. */
+static int follows(aats_sync_t const *s, aats_diff_t const *d)
+{
+    if (d->prev_id == s->id) return AATS_SYNC_APPLIED;
+    if (s->in_band) return s->joined && d->last_id == s->id && d->prev_id == s->prev_id ? AATS_SYNC_OLD : AATS_E_GAP;
+    if (s->joined) return d->last_id <= s->id ? AATS_SYNC_OLD : AATS_E_GAP;
+    if (d->last_id < s->id) return AATS_SYNC_OLD;
+    return d->first_id <= s->id ? AATS_SYNC_APPLIED : AATS_E_GAP;
+}
+
+/* Does the diff come next? */
+static int judge(aats_sync_t const *s, aats_diff_t const *d)
+{
+    switch (s->seq) {
+    case AATS_SEQ_PREV: return follows(s, d);
+    case AATS_SEQ_NEXT:
+        if (d->last_id == s->id + 1) return AATS_SYNC_APPLIED;
+        return d->last_id == s->id || (!s->in_band && d->last_id < s->id) ? AATS_SYNC_OLD : AATS_E_GAP;
+    case AATS_SEQ_NONE: return AATS_SYNC_APPLIED;
+    default:
+        if (d->last_id <= s->id) return s->in_band && d->last_id < s->id ? AATS_E_GAP : AATS_SYNC_OLD;
+        return d->first_id > s->id + 1 ? AATS_E_GAP : AATS_SYNC_APPLIED;
+    }
+}
+
 /* The step that both the stream and the replay take: ids first, then the levels. */
 static int advance(aats_sync_t *s, aats_diff_t const *d)
 {
-    if (d->last_id <= s->id) return AATS_SYNC_OLD;
-    if (d->first_id > s->id + 1) return AATS_E_GAP;
-    int e = aats_book_apply(s->book, AATS_BID, d->bids, d->bid_cnt);
+    int e = judge(s, d);
+    if (e != AATS_SYNC_APPLIED) return e;
+    e = aats_book_apply(s->book, AATS_BID, d->bids, d->bid_cnt);
     if (!e) e = aats_book_apply(s->book, AATS_ASK, d->asks, d->ask_cnt);
     if (e) return e;
-    s->id = d->last_id;
+    if (s->depth_max) cut(s);
+    s->id = s->seq != AATS_SEQ_NONE ? d->last_id : d->last_id > s->id ? d->last_id : s->id + 1;
+    s->prev_id = d->prev_id;
+    s->joined = 1;
     return AATS_SYNC_APPLIED;
+}
+
+/* Ids that cannot be: the diff itself is at fault. */
+static int backwards(aats_sync_t const *s, aats_diff_t const *d)
+{
+    if (d->last_id == UINT64_MAX) return 1;
+    if (s->seq == AATS_SEQ_SPAN) return d->first_id > d->last_id;
+    return s->seq == AATS_SEQ_PREV && !d->reset && (d->prev_id > d->last_id || d->first_id > d->last_id);
 }
 
 int aats_sync_diff(aats_sync_t *s, aats_diff_t const *d)
 {
-    if (d->first_id > d->last_id || d->last_id == UINT64_MAX) return AATS_E_SHAPE;
-    int e = s->live ? advance(s, d) : AATS_SYNC_KEPT;
+    if (backwards(s, d)) return AATS_E_SHAPE;
+    int e = s->live ? advance(s, d) : s->in_band ? AATS_SYNC_EARLY : AATS_SYNC_KEPT;
     if (e < 0) {
         /* What was kept before a hole cannot be bridged to what follows: it goes; the diff behind the hole is the first to stay. */
         aats_sync_lost(s);
@@ -114,6 +165,7 @@ int aats_sync_diff(aats_sync_t *s, aats_diff_t const *d)
 /* While LIVE, a snapshot older than the book is of use only if the kept diffs lead from it to the present. */
 static int bridged(aats_sync_t const *s, uint64_t last_id)
 {
+    if (s->in_band) return 1;
     if (s->live && last_id >= s->id) return 1;
     if (s->live) return s->kept_first_id && s->kept_first_id <= last_id + 1;
     return !s->kept_first_id || s->kept_first_id <= last_id + 1;
@@ -130,9 +182,11 @@ int aats_sync_snapshot(aats_sync_t *s, uint64_t last_id, aats_level_t const *bid
         return e;
     }
     s->live = 1;
-    s->id = last_id;
-    s->replaying = 1;
+    s->joined = 0;
+    s->id = last_id ? last_id : s->seq == AATS_SEQ_NONE;
+    s->replaying = !s->in_band;
     s->replay_at = 0;
+    if (s->depth_max) cut(s);
     aats_level_t const *sides[2] = {bids, asks};
     size_t cnts[2] = {bid_cnt, ask_cnt};
     for (int side = 0; side < 2; side++) {
@@ -151,7 +205,7 @@ int aats_sync_replay(aats_sync_t *s, aats_diff_t *done)
         kept_t k;
         memcpy(&k, s->kept + s->replay_at, sizeof k);
         aats_level_t const *levels = (aats_level_t const *)(void const *)(s->kept + s->replay_at + sizeof k);
-        *done = (aats_diff_t){.first_id = k.first_id, .last_id = k.last_id, .exch_ns = k.exch_ns, .recv_ns = k.recv_ns,
+        *done = (aats_diff_t){.first_id = k.first_id, .last_id = k.last_id, .prev_id = k.prev_id, .reset = (uint32_t)k.reset, .exch_ns = k.exch_ns, .recv_ns = k.recv_ns,
                               .bids = levels, .asks = levels + k.bid_cnt, .bid_cnt = k.bid_cnt, .ask_cnt = k.ask_cnt};
         int e = advance(s, done);
         if (e < 0) {

@@ -111,4 +111,12 @@ static inline int32_t aats_window_prev(aats_window_t const *win, int32_t idx)
 /* aats_window_top returns the entry of the best level, -1 if there is none. */
 static inline int32_t aats_window_top(aats_window_t const *win) { return win->cnt ? aats_window_prev(win, (int32_t)win->size - 1) : -1; }
 
+/* aats_window_last returns the entry of the worst level, -1 if there is none. */
+static inline int32_t aats_window_last(aats_window_t const *win)
+{
+    if (!win->cnt) return -1;
+    uint32_t up = (uint32_t)__builtin_ctzll(win->l2), word = up << 6 | (uint32_t)__builtin_ctzll(win->l1[up]);
+    return (int32_t)(word << 6 | (uint32_t)__builtin_ctzll(win->l0[word]));
+}
+
 #endif

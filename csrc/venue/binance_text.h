@@ -7,24 +7,15 @@
 
 #include <stdint.h>
 
-#include "proto/json.h"
+#include "venue/text.h"
 
 #define BINANCE_EXP (-8) /* of prices, quantities, fees and balances alike */
-
-#define IS(lit) AATS_JSON_IS(key, key_len, lit)
 
 /* A time is in ms up to the year 2262, where ns end, and in us from 1973 on; what is neither is no time (V-03 of binance.c). */
 static inline int64_t binance_ns(uint64_t t)
 {
     if (t <= INT64_MAX / 1000000) return (int64_t)t * 1000000;
     return t >= 100000000000000ULL && t <= INT64_MAX / 1000 ? (int64_t)t * 1000 : 0;
-}
-
-/* The next value as wanted key number `bit` of its object. */
-static inline int take_u64(aats_json_t *j, uint32_t *seen, unsigned bit, uint64_t *out)
-{
-    aats_json_seen(j, seen, bit);
-    return aats_json_u64(j, out);
 }
 
 static inline int take_time(aats_json_t *j, uint32_t *seen, unsigned bit, int64_t *out)
@@ -34,13 +25,6 @@ static inline int take_time(aats_json_t *j, uint32_t *seen, unsigned bit, int64_
     aats_json_u64(j, &t);
     *out = binance_ns(t);
     return j->err;
-}
-
-/* Every wanted key must have come once. */
-static inline int whole(aats_json_t *j, uint32_t seen, uint32_t want)
-{
-    if (j->err) return j->err;
-    return (seen & want) == want ? AATS_OK : aats_json_fail(j, AATS_E_SHAPE);
 }
 
 #endif

@@ -34,3 +34,9 @@ int aats_venue_exps(char const *venue, int32_t *px_exp, int32_t *qty_exp)
     *qty_exp = v->qty_exp;
     return AATS_OK;
 }
+
+int aats_venue_scales(char const *venue)
+{
+    aats_venue_t const *v = aats_venue_find(venue);
+    return v && v->scales;
+}

@@ -161,6 +161,7 @@ typedef struct {
     char const *format; /* "json", or how else market data comes: a venue has a struct for each format */
     int32_t px_exp;     /* scale of all prices and quantities of this venue */
     int32_t qty_exp;
+    int scales;         /* 1: parse asks aats_msg_scale, so that a symbol may have exponents of its own */
     unsigned streams;   /* AATS_STREAM_* that it has in this format */
 
     int seq;            /* AATS_SEQ_* */
@@ -219,8 +220,9 @@ extern aats_venue_t const aats_venue_binance_sbe; /* binance_sbe.c, the same mar
 int aats_venue_parse(char const *venue, char const *text, size_t n, aats_msg_t *m);
 /* aats_venue_parse_binary does so for part number `part` of a binary frame in a format of the venue. */
 int aats_venue_parse_binary(char const *venue, char const *format, uint8_t const *bytes, size_t n, uint32_t part, aats_msg_t *m);
-/* aats_venue_exps gives the scale of a venue's prices and quantities. */
+/* aats_venue_exps gives the scale of a venue's prices and quantities; aats_venue_scales says whether a symbol may have one of its own. */
 int aats_venue_exps(char const *venue, int32_t *px_exp, int32_t *qty_exp);
+int aats_venue_scales(char const *venue);
 /* cdef-end */
 
 /* aats_venue_find returns the venue of that name in its first format (text), aats_venue_dialect in the one named ("": the first); NULL if none is

@@ -205,6 +205,93 @@ TEST(crossed_book_is_bad_and_asked_for_anew)
     fixture_end(&x);
 }
 
+/* ---- the horizon ---- */
+
+/* Bids 100, 99 ... 89 of a snapshot that was cut at twelve levels, as a new answer; asks 101 and 102 are all there are. */
+static void cut_snapshot(fixture_feed_t *x, unsigned id)
+{
+    char text[1024], *at = text + snprintf(text, sizeof text, "{\"lastUpdateId\":%u,\"bids\":[[\"100\",\"1\"]", id);
+    for (int px = 99; px >= 89; px--) at += snprintf(at, (size_t)(text + sizeof text - at), ",[\"%d\",\"1\"]", px);
+    snprintf(at, (size_t)(text + sizeof text - at), "],\"asks\":[[\"101\",\"1\"],[\"102\",\"1\"]]}");
+    aats_mailbox_put(aats_feed_in(x->feed), AATS_MAIL_SNAPSHOT, 0, x->ask_no[0], text, strlen(text));
+    fixture_pass(x, 1);
+}
+
+/* A bid of that price and quantity, which continues the book. */
+static void bid(fixture_feed_t *x, unsigned id, int px, int qty)
+{
+    char text[300];
+    snprintf(text, sizeof text, "{\"stream\":\"btcusdt@depth@100ms\",\"data\":{\"e\":\"depthUpdate\",\"E\":1785312000112,\"s\":\"BTCUSDT\","
+             "\"U\":%u,\"u\":%u,\"b\":[[\"%d\",\"%d\"]],\"a\":[]}}", id, id, px, qty);
+    fixture_text(x, 0, text);
+}
+
+/* A book whose snapshot was cut; then 11 s go by, in which it may not be asked for anew. */
+static int cut_live(fixture_feed_t *x)
+{
+    aats_feed_opts_t o = fixture_opts();
+    o.snapshot_limit = 12;
+    fixture_begin(x, &o);
+    fixture_subscribe(x, "BTCUSDT", 5);
+    fixture_pass(x, 1);
+    if (!fixture_upgrade(x)) return 0;
+    fixture_pass(x, 1);
+    fixture_text(x, 0, "{\"result\":null,\"id\":1}");
+    fixture_pass(x, 1);
+    cut_snapshot(x, 100);
+    for (unsigned i = 0; i < 110; i++) {
+        fixture_pass(x, 100);
+        bid(x, 101 + i, 80, 1 + (int)(i & 1));
+    }
+    return x->asks == 1;
+}
+
+TEST(snapshot_is_asked_for_before_the_horizon_costs_a_level)
+{
+    fixture_feed_t x;
+    aats_rec_t rec;
+    REQUIRE(cut_live(&x));
+    for (unsigned i = 0; i < 5; i++) bid(&x, 211 + i, 100 - (int)i, 0); /* the fifth is 91 by now, 2 before the horizon, once 7 */
+    fixture_pass(&x, 10);
+    CHECK_EQ_U64(x.asks, 1);
+    bid(&x, 216, 95, 0);
+    fixture_pass(&x, 10);
+    CHECK_EQ_U64(x.asks, 2);
+    CHECK_EQ_I64(fixture_why(&x, &rec), 0);
+    CHECK_EQ_I64(rec.bid_len, 5);
+    cut_snapshot(&x, 216);
+    bid(&x, 217, 100, 0);
+    for (int i = 0; i < 20; i++) fixture_pass(&x, 10);
+    CHECK_EQ_I64(fixture_why(&x, &rec), 0);
+    CHECK_EQ_U64(rec.seq, 217);
+    CHECK_EQ_U64(x.asks, 2); /* the new one is far off again */
+    fixture_end(&x);
+}
+
+TEST(feeds_whose_snapshots_differ_know_differently_many_levels_never_different_ones)
+{
+    fixture_feed_t x;
+    aats_rec_t rec;
+    aats_level_t bids[20], asks[20];
+    REQUIRE(cut_live(&x));
+    for (unsigned i = 0; i < 8; i++) bid(&x, 211 + i, 100 - (int)i, 0);
+    CHECK_EQ_I64(aats_latest_read(aats_feed_view(x.feed), 0, &rec, bids, asks, 20), AATS_OK);
+    CHECK(rec.flags & AATS_F_VALID);
+    CHECK_EQ_I64(rec.bid_len, 4); /* 92 to 89; 80 was told, but 88 to 81 may hold others */
+    CHECK_EQ_I64(bids[3].px_i, (int64_t)89 * 100000000);
+    CHECK_EQ_U64(rec.seq, 218);
+    fixture_pass(&x, 10);
+    REQUIRE(x.asks == 2);
+    static char const WHOLE[] = "{\"lastUpdateId\":218,\"bids\":[[\"92\",\"1\"],[\"91\",\"1\"],[\"90\",\"1\"],[\"89\",\"1\"],[\"85\",\"3\"],[\"80\",\"2\"]],"
+                                "\"asks\":[[\"101\",\"1\"],[\"102\",\"1\"]]}";
+    aats_mailbox_put(aats_feed_in(x.feed), AATS_MAIL_SNAPSHOT, 0, x.ask_no[0], WHOLE, sizeof WHOLE - 1);
+    fixture_pass(&x, 1);
+    CHECK_EQ_I64(aats_latest_read(aats_feed_view(x.feed), 0, &rec, bids, asks, 20), AATS_OK);
+    CHECK_EQ_I64(rec.bid_len, 5);
+    CHECK_EQ_I64(bids[4].px_i, (int64_t)85 * 100000000);
+    fixture_end(&x);
+}
+
 /* What begin has done can be seen before end has beaten: the order that edge H1 stands on. */
 TEST(books_are_bad_before_the_heartbeat_of_a_feed_that_slept)
 {

@@ -13,9 +13,10 @@ from aats._ffi import ffi, lib
 from aats.budget import MINUTE_NS, HostBudget, address_of, budgets_of, usage
 from aats.layout import Role
 from aats.venue import Endpoints, SnapshotRefused
+from aats.venue.account import AccountError
 from aats.venue.base import BudgetSpent
 from aats.venue.binance import BinanceClient
-from aats.venue.binance_account import AccountError, BinanceAccount
+from aats.venue.binance_account import BinanceAccount
 
 SECOND = 1_000_000_000
 INFO: dict[str, Any] = {
@@ -166,11 +167,11 @@ def test_account_commands_take_their_weight_and_cancels_have_their_lane() -> Non
         weight = table.find("addr x weight")
         while lib.aats_budget_take(weight, lib.AATS_LANE_ORDER, 1, clock.now_ns) == 0:
             pass
-        assert account.cancel("BTCUSDT", 7) is True
+        assert account.cancel("BTCUSDT", "7") is True
         assert (weight.taken[lib.AATS_LANE_CANCEL], weight.taken[lib.AATS_LANE_BULK]) == (1, 81)
         shared.close(600)
         with pytest.raises(AccountError, match="used up"):
-            account.cancel("BTCUSDT", 8)
+            account.cancel("BTCUSDT", "8")
     assert venue.asked == ["GET /api/v3/time", "GET /api/v3/openOrders", "DELETE /api/v3/order"]
 
 

@@ -6,20 +6,19 @@ import argparse
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from aats.demo_ledger import Event, Ledger
 from aats.demo_run import Demo
-from aats.venue.binance_account import Balance
+from aats.venue.account import AccountOrder, Balance
 
 
 class Exchange:
     """What stands behind `BinanceAccount` here."""
 
     held: dict[str, str] = {}
-    rows: list[dict[str, Any]] = []
+    rows: list[AccountOrder] = []
 
     def __init__(self, rest: str, key: str, secret: str, *, cafile: str) -> None:
         pass
@@ -33,7 +32,7 @@ class Exchange:
     def balances(self) -> dict[str, Balance]:
         return {asset: Balance(Decimal(text), Decimal("0.5")) for asset, text in self.held.items()}
 
-    def open_orders(self) -> list[dict[str, Any]]:
+    def open_orders(self) -> list[AccountOrder]:
         return self.rows
 
 
@@ -65,7 +64,7 @@ def test_an_asset_that_the_exchange_does_not_know_counts_as_nothing(demo: Demo, 
 
 
 def test_an_order_that_is_open_there_or_here_is_said(demo: Demo, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Exchange, "rows", [{"clientOrderId": "abc"}])
+    monkeypatch.setattr(Exchange, "rows", [AccountOrder("BTCUSDT", "7", "abc", "buy", "gtc", "1", "0", "2")])
     demo.accounts["maker"].ledger.take(Event("created", 2))
     assert demo.check() == ["maker: order 2 is not closed", "maker: order abc is open at the exchange"]
 

@@ -20,7 +20,7 @@ from aats.demo_reader import Account
 from aats.errors import AatsError
 from aats.layout import TD, TD_OFFSET, Mode, Role, TdCounter
 from aats.shm import Segment
-from aats.venue.binance_account import AccountError
+from aats.venue.account import AccountError, AccountOrder
 
 ACCOUNT = journal.account_id("BINANCE", "aats-sim")
 
@@ -99,26 +99,25 @@ class Venue:
     """An account at an exchange: its open orders, and what becomes of a cancel request."""
 
     def __init__(self, *client_ids: str, deaf: tuple[str, ...] = (), lag: int = 0) -> None:
-        self.open = dict(enumerate(client_ids, 100))
+        self.open = {str(at): one for at, one in enumerate(client_ids, 100)}
         self.deaf = deaf
         self.lag = lag
         self.looked = 0
-        self.gone: dict[int, str] = {}
+        self.gone: dict[str, str] = {}
         self.fails = False
-        self.refusals: list[int] = []
+        self.refusals: list[str] = []
 
-    def open_orders(self, symbol: str | None = None) -> list[dict[str, Any]]:
+    def open_orders(self, symbol: str | None = None) -> list[AccountOrder]:
         if self.fails and self.gone:
             raise AccountError("GET /api/v3/openOrders: no answer")
         self.looked += 1
         seen = {**self.open, **(self.gone if self.looked <= 1 + self.lag else {})}
         return [
-            {"symbol": "BTCUSDT", "orderId": at, "clientOrderId": one, "side": "BUY", "type": "LIMIT_MAKER", "origQty": "0.00100000",
-             "executedQty": "0.00000000", "price": "61000.01000000", "status": "NEW", "time": 1_700_000_000_000}
+            AccountOrder("BTCUSDT", str(at), one, "buy", "pos", "0.00100000", "0.00000000", "61000.01000000", "new", 1_700_000_000_000)
             for at, one in seen.items()
-        ]  # fmt: skip
+        ]
 
-    def cancel(self, symbol: str, order_id: int) -> bool:
+    def cancel(self, symbol: str, order_id: str) -> bool:
         if order_id in self.refusals:
             self.refusals.remove(order_id)
             raise AccountError("DELETE /api/v3/order: HTTP 503: busy")
@@ -245,7 +244,7 @@ def test_flatten_believes_the_exchange_and_not_the_answer_to_the_cancel(capsys: 
 def test_a_refusal_of_the_moment_keeps_no_other_order_open(capsys: pytest.CaptureFixture[str], at_venue: Any) -> None:
     run = dead_run("maker", 1, 2)
     venue = at_venue(Venue(client_id(run.instance, 1), client_id(run.instance, 2)))
-    venue.refusals = [100]
+    venue.refusals = ["100"]
     status, out, err = aats(capsys, "flatten", "BINANCE", "--mode", "sim", "--json")
     assert (status, json.loads(out)["canceled"], json.loads(out)["open"]) == (0, 2, []) and "busy" in err
     assert not venue.open

@@ -225,7 +225,7 @@ class Exchange:
 
     def open(self) -> list[str]:
         """Client ids of what is open."""
-        return [one["clientOrderId"] for one in self.account.open_orders("BTCUSDT")]
+        return [one.client_id for one in self.account.open_orders("BTCUSDT")]
 
     def orders(self) -> list[dict[str, Any]]:
         """Every order that the account has ever had, in the order in which they came."""

@@ -108,8 +108,13 @@ def test_dropped_diff_is_a_gap_and_the_book_is_golden_again_at_the_next_checkpoi
 ) -> None:
     market = truth.read(data_dir, (tape,), key)
     symbols = sorted(market)
+    wanted = [f"{symbol}:{truth.DEPTH}" for symbol in symbols]
     with Sim("--tape", str(data_dir / tape), "--speed", str(speed), "--once", "--fault", f"drop={drop}", "--weight", "1000000") as sim:
-        with FeedProc(sim, symbols, ring_depth=65536) as feed, Poller(feed.name, symbols) as poller, Reader(symbols) as reader:
+        with (
+            FeedProc(sim, wanted, ring_depth=65536, level_num=truth.WHOLE) as feed,
+            Poller(feed.name, symbols) as poller,
+            Reader(symbols) as reader,
+        ):
             run_to_the_end(feed, market)
             last = {symbol: book.seq for symbol, book in feed.books().items()}
             eventually(lambda: last_told(reader, symbols) == last, why="the strategy never saw the end")

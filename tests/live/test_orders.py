@@ -175,11 +175,11 @@ def test_what_a_killed_strategy_left_open_is_canceled_before_its_next_start(exch
         told(running, "done")
         running.process.kill()
         running.process.wait()
-    left = {one["orderId"] for one in account.open_orders("BTCUSDT")}
+    left = {one.order_id for one in account.open_orders("BTCUSDT")}
     assert len(left) == 2, "the exchange knows nothing of the process's end"
     with script(tmp_path) as running:
         told(running, "start")
-        assert left.isdisjoint({one["orderId"] for one in account.open_orders("BTCUSDT")})
+        assert left.isdisjoint({one.order_id for one in account.open_orders("BTCUSDT")})
         told(running, "done")
         end(running, signal.SIGINT)
     assert account.open_orders("BTCUSDT") == []

@@ -20,6 +20,7 @@ import orjson
 
 DEPTH = 5
 SCALE = 8
+WHOLE = 501  # level_num of a feed whose snapshots have 5000 levels, more than a tape's books: without a horizon, all levels are known
 
 Level = tuple[int, int]
 

@@ -2,7 +2,8 @@
 
 One simulated exchange plays a market, generated or recorded, to two feeds.  The first sends by multicast and serves shared memory and, on its repair port,
 P2P; the second sends by broadcast.  Four strategies, each in a process of its own, write down what they are told; from the first message that all four have
-on, the files are the same, message by message.  Everything goes over the loopback card, so this needs no right to anything.
+on, the files are the same, message by message.  For that both feeds have whole books: of books that the venue has cut each would know as many levels as its own
+snapshot told, and have them anew when it has come near their end.  Everything goes over the loopback card, so this needs no right to anything.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from aats import control
 from aats.layout import Role
 from tests.live.looks import READY_S, ROOT, eventually, free_port, tool
 from tests.live.procs import FeedProc, Proc, Sim
+from tests.live.truth import DEPTH, WHOLE
 
 SCRIPT = Path(__file__).with_name("same_strategy.py")
 TAPE = "binance-spot/hftbacktest/btcusdt_20240808.gz"
@@ -86,8 +88,8 @@ def test_one_strategy_file_sees_the_same_messages_by_every_send_type(
     broadcast: dict[str, Any] = {"send_type": "broadcast", "ip": EVERYBODY, "port": other, "netcard": "lo"}
     with (
         Sim(*played, "--weight", "1000000") as sim,
-        FeedProc(sim, ["BTCUSDT"], name="first", net=multicast) as first,
-        FeedProc(sim, ["BTCUSDT"], name="second", net=broadcast) as second,
+        FeedProc(sim, [f"BTCUSDT:{DEPTH}"], name="first", net=multicast, level_num=WHOLE) as first,
+        FeedProc(sim, [f"BTCUSDT:{DEPTH}"], name="second", net=broadcast, level_num=WHOLE) as second,
     ):
         first.wait_live()
         second.wait_live()

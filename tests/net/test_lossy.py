@@ -211,7 +211,7 @@ def test_every_receivers_book_is_the_feeds_at_every_checkpoint_of_a_lossy_networ
         there, speed = network.host(0), ("--speed", "20", "--once", "--weight", "1000000")
         sim = stack.enter_context(living_on(there, lambda: Sim("--tape", str(data_dir / tape), *speed)))
         wanted, net = [f"{symbol}:{levels}" for symbol in symbols], network.net(kind)
-        feed = stack.enter_context(living_on(there, lambda: FeedProc(sim, wanted, ring_depth=65536, net=net)))
+        feed = stack.enter_context(living_on(there, lambda: FeedProc(sim, wanted, ring_depth=65536, net=net, level_num=truth.WHOLE)))
         with on(there):
             followers = [stack.enter_context(Follower(feed))]
         joined_ns = []

@@ -1,0 +1,70 @@
+/* text.h -- small readers that the text parsers of all venues share: the next value as a wanted key, times in ms, names of trades.
+ *
+ * For: venue files.  Not a contract with anybody else.  All of them work on a cursor of proto/json.h and on a mask of the keys seen; the first error
+ * sticks there.
+ */
+#ifndef AATS_VENUE_TEXT_H
+#define AATS_VENUE_TEXT_H
+
+#include <stdint.h>
+
+#include "proto/json.h"
+
+/* Is the key that the cursor gave last (key, key_len) this literal? */
+#define IS(lit) AATS_JSON_IS(key, key_len, lit)
+
+/* The next value as wanted key number `bit` of its object. */
+static inline int take_u64(aats_json_t *j, uint32_t *seen, unsigned bit, uint64_t *out)
+{
+    aats_json_seen(j, seen, bit);
+    return aats_json_u64(j, out);
+}
+
+static inline int take_str(aats_json_t *j, uint32_t *seen, unsigned bit, char const **s, size_t *n)
+{
+    aats_json_seen(j, seen, bit);
+    return aats_json_str(j, s, n);
+}
+
+static inline int take_num(aats_json_t *j, uint32_t *seen, unsigned bit, int exp, int64_t *out)
+{
+    aats_json_seen(j, seen, bit);
+    return aats_json_num(j, exp, out);
+}
+
+/* A time in ms as ns; one that does not fit is no time. */
+static inline int64_t text_ms_ns(uint64_t ms) { return ms <= INT64_MAX / 1000000 ? (int64_t)ms * 1000000 : 0; }
+
+static inline int take_ms(aats_json_t *j, uint32_t *seen, unsigned bit, int64_t *out)
+{
+    uint64_t ms = 0;
+    take_u64(j, seen, bit, &ms);
+    *out = text_ms_ns(ms);
+    return j->err;
+}
+
+/* Every wanted key must have come once. */
+static inline int whole(aats_json_t *j, uint32_t seen, uint32_t want)
+{
+    if (j->err) return j->err;
+    return (seen & want) == want ? AATS_OK : aats_json_fail(j, AATS_E_SHAPE);
+}
+
+/* text_id64 makes a number of a name that a venue gives a trade: the number itself if it is one, the first 64 bits of a UUID, a hash (FNV-1a) of anything
+ * else.  Never 0.  Equal names give equal numbers; of UUIDs and hashes nothing else is promised, least of all an order. */
+static inline uint64_t text_id64(char const *s, size_t n)
+{
+    uint64_t dec = 0, hex = 0, hash = 14695981039346656037ULL;
+    size_t digits = 0, hexes = 0;
+    for (size_t i = 0; i < n; i++) {
+        char const c = s[i];
+        int const d = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+        hash = (hash ^ (uint8_t)c) * 1099511628211ULL;
+        if (d >= 0 && d <= 9 && digits == i && (dec < UINT64_MAX / 10 || (dec == UINT64_MAX / 10 && d <= 5))) dec = dec * 10 + (uint64_t)d, digits++;
+        if (d >= 0 && hexes++ < 16) hex = hex << 4 | (uint64_t)d;
+    }
+    uint64_t const id = n && digits == n ? dec : n == 36 && hexes == 32 ? hex : hash;
+    return id ? id : 1;
+}
+
+#endif
