@@ -24,10 +24,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from aats import budget, control, cpus, keys, venue
+from aats import budget, control, cpus, instrument_store, keys, venue
 from aats._ffi import ffi, lib, text
 from aats.config import FeedConfig
-from aats.errors import AatsError, ConfigError
+from aats.errors import AatsError, ConfigError, FeedError
 from aats.feed_net import FeedNet
 from aats.instruments import feed_symbol
 from aats.layout import Command, Mode, Role
@@ -257,7 +257,22 @@ class Feed:
     def _subscribe(self, symbols: list[str]) -> None:
         if not symbols:
             return
-        self._enter(self.client.instruments(symbols))
+        self._enter(self._listed(symbols))
+
+    def _listed(self, symbols: list[str]) -> dict[str, Instrument]:
+        """Return the instruments of symbols: the venue's word, or what it said last where it does not answer (its streams may)."""
+        venue_name, mode = self.config.venue, self.config.mode
+        try:
+            found = self.client.instruments(symbols)
+        except FeedError as exc:
+            known = {one: instrument_store.look(venue_name, one, mode) for one in symbols}
+            found = {one: instrument for one, instrument in known.items() if instrument is not None}
+            if len(found) < len(symbols):
+                raise
+            log.warning("%s: instruments as they were listed before: %s", self.config.name, exc)
+            return found
+        instrument_store.remember(venue_name, mode, self.endpoints.rest, found.values())
+        return found
 
     def _enter(self, listed: Mapping[str, Instrument]) -> None:
         """Hand instruments to the C feed."""
@@ -436,7 +451,7 @@ class Feed:
             return f"{symbol} with {self._levels[symbol]} levels"
         if lib.aats_dir_find(self.segment.md, symbol.encode()) < 0 and lib.aats_dir_cnt(self.segment.md) >= self.segment.md.dir_cap:
             raise ConfigError(f"{symbol} cannot be added: {self._no_room(symbol, lib.AATS_E_FULL)}")
-        self._lookup = _Lookup(symbol, level, self._pool.submit(self.client.instruments, [symbol]))
+        self._lookup = _Lookup(symbol, level, self._pool.submit(self._listed, [symbol]))
         return None
 
     def _found(self, lookup: _Lookup) -> str:

@@ -15,11 +15,31 @@ from aats.venue import Instrument
 __all__ = ["exponents", "feed_symbol", "scaled"]
 
 
-def exponents(venue: str) -> tuple[int, int]:
-    """Return the powers of ten of a venue's prices and quantities."""
+#: Where a venue's quantities are whole, its books may hold more than 9e10 of them: fewer digits behind the point are kept.
+_WHOLE_EXP = -4
+
+
+def exponents(venue: str, instrument: Instrument | None = None) -> tuple[int, int]:
+    """Return the powers of ten of a venue's prices and quantities; of one instrument, where the venue's parser can tell them apart.
+
+    Notes
+    -----
+    A symbol's own are finer than the venue's where its tick or lot is, and coarser where its tick or lot is whole: 64 bits hold 19 digits.
+    """
     out = ffi.new("int32_t[2]")
     check(lib.aats_venue_exps(venue.encode(), out, out + 1), f"venue {venue!r} has no data plane in this build")
-    return int(out[0]), int(out[1])
+    px_exp, qty_exp = int(out[0]), int(out[1])
+    if instrument is None or not lib.aats_venue_scales(venue.encode()):
+        return px_exp, qty_exp
+    return _own(instrument.tick, px_exp), _own(instrument.lot, qty_exp)
+
+
+def _own(step: Decimal, venues: int) -> int:
+    if step <= 0:
+        return venues
+    exponent = step.normalize().as_tuple().exponent
+    assert isinstance(exponent, int)
+    return max(venues, _WHOLE_EXP) if exponent >= 0 else min(venues, exponent)
 
 
 def scaled(value: Decimal, exponent: int, what: str) -> int:
@@ -32,7 +52,7 @@ def scaled(value: Decimal, exponent: int, what: str) -> int:
 
 def feed_symbol(instrument: Instrument, venue: str, level_num: int) -> Any:
     """Return the ``aats_feed_symbol_t`` that subscribes a feed to an instrument."""
-    px_exp, qty_exp = exponents(venue)
+    px_exp, qty_exp = exponents(venue, instrument)
     out = ffi.new("aats_feed_symbol_t *")
     for field, text in (("symbol", instrument.symbol), ("native", instrument.native)):
         raw = text.encode()

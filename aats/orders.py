@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
-from aats import budget, config, venue
+from aats import budget, config, instrument_store, venue
 from aats._ffi import ffi, lib, text
 from aats.errors import AatsError, ConfigError
 from aats.instruments import exponents, scaled
@@ -90,7 +90,7 @@ def rules_of(instrument: Instrument, name: str) -> Rules:
     ConfigError
         A number of the venue is no multiple of the scale.
     """
-    px_exp, qty_exp = exponents(name)
+    px_exp, qty_exp = exponents(name, instrument)
     limits, what = instrument.limits, instrument.symbol
     out = ffi.new("aats_rules_t *")
     for field, name_of in (("symbol", what), ("native", instrument.native), ("base", instrument.base), ("quote", instrument.quote)):
@@ -146,6 +146,8 @@ def fetch_rules(name: str, endpoints: Endpoints, ports: Sequence[str], *, mode: 
         raise ConfigError(f"no trading rules for {' '.join(ports)}: {exc}") from exc
     finally:
         client.close()
+    if mode:
+        instrument_store.remember(name, mode, endpoints.rest, listed.values())
     return {port: rules_of(instrument, name) for port, instrument in listed.items()}
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from aats import journal
+from aats import instrument_store, journal
 from aats._ffi import ffi, lib, text
 from aats.errors import ConfigError
 from aats.instruments import exponents
@@ -102,10 +102,11 @@ def _fine(value: int, exp: int) -> int:
 
 def _rules(symbol: str) -> Any:
     """Return an ``aats_rules_t *`` that is good for questions, cancels and fills of a symbol, and for nothing else: no order is made with it."""
-    native, _, exchange = symbol.partition(".")
+    native, _, exchange = symbol.rpartition(".")
+    listed = instrument_store.look(exchange, native)
     out = ffi.new("aats_rules_t *")
-    out.symbol, out.native = symbol.encode(), native.encode()
-    out.px_exp, out.qty_exp = exponents(exchange)
+    out.symbol, out.native = symbol.encode(), (native if listed is None else listed.native).encode()
+    out.px_exp, out.qty_exp = exponents(exchange, listed)
     out.fee_exp = -8
     out.tick_i = out.lot_i = 1
     return out
@@ -201,7 +202,8 @@ class Clearance:
 
     def position(self, symbol: str, counted: int) -> int:
         """Return the position in a symbol, at its qty_exp: what the journals show, else what was `counted`, and the fills that the process never saw."""
-        _, qty_exp = exponents(symbol.partition(".")[2])
+        exchange = symbol.rpartition(".")[2]
+        _, qty_exp = exponents(exchange, instrument_store.look(exchange, symbol))
         held = self._left.held(symbol)
         total = (_fine(counted, qty_exp) if held is None else held) + self._filled.get(symbol, 0)
         whole: int = total // 10 ** (qty_exp - FINE)

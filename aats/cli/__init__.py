@@ -40,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
         compat,
         control,
         doctor,
+        instruments,
         journal,
         latency,
         net,
@@ -74,6 +75,7 @@ def parser() -> argparse.ArgumentParser:
         budget,
         positions,
         journal,
+        instruments,
         doctor,
         settings,
     ):

@@ -2,7 +2,7 @@
 
 A connection begins as HTTP (h11) and stays that until a request asks for an upgrade; then it is WebSocket for good
 (websockets, sans I/O).  Clients with a connection pool upgrade a connection on which they have made requests before.
-This file knows syntax; what requests and messages mean stands in binance.py, the only owner of connections.
+This file knows syntax; who owns connections is host.py, what requests and messages mean stands in the dialects.
 """
 
 from __future__ import annotations
@@ -34,8 +34,9 @@ LOST_NS = 3600 * SECOND_NS  # how long a client may wait for an answer that neve
 class Limits:
     """The venue's limits on a connection, and ours on a slow one."""
 
-    ping_ns: int = 20 * SECOND_NS  # a ping each 20 s
+    ping_ns: int = 20 * SECOND_NS  # a ping each 20 s; 0: the server sends none
     pong_ns: int = 60 * SECOND_NS  # no pong to it for 60 s: cut
+    quiet_ns: int = 0  # a client that sends nothing for so long is cut; 0: it may be silent
     life_ns: int = 24 * 3600 * SECOND_NS
     inbound_per_s: int = 5  # pings, pongs and control messages together
     streams: int = 1024
@@ -67,6 +68,7 @@ class Connection:
     def __init__(self, conn_id: int, now_ns: int) -> None:
         self.id = conn_id
         self.opened_ns = now_ns
+        self.heard_ns = now_ns  # when the client's last frame came
         self.ws: ServerProtocol | None = None
         self.live = False
         self.end_ns: int | None = None  # when the host is to close it

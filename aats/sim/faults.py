@@ -11,6 +11,7 @@ connection from 1, so that two runs with the same frames have the same faults.  
     cut        half of its bytes are sent and the connection ends there, without a close frame
     stall      from it on the connection is silent (`stall=N:SECONDS`, default 3), then everything follows at once
     corrupt    one byte of its payload is damaged, by turns to something that is not UTF-8 and not JSON
+    digit      one digit of a price or a quantity in it becomes another: only a checksum can tell (dialects of venues that have one)
 
     kind       what happens to the N-th depth snapshot request
     snap-old   the answer's lastUpdateId lies far before anything a client can have buffered
@@ -21,6 +22,10 @@ connection from 1, so that two runs with the same frames have the same faults.  
     kind       what happens to the N-th WebSocket upgrade
     ws-403, ws-429, ws-503                       that status instead of 101
 
+    kind       what happens to the N-th log-on (dialects that log on) and to the N-th HTTP request (dialects over venue.py)
+    login-refused, login-cut                     it is refused; the connection ends in the middle of it
+    http-429, http-503, http-html                that status, 429 with Retry-After; 503 and status 200 with an HTML page of maintenance
+
     kind          what happens to the N-th new order (order.place, POST /api/v3/order) that is well signed
     order-lost    it is taken, its answer is never sent; its events are
     order-late    it is taken, its answer comes 0.3 s later, after its events
@@ -29,23 +34,27 @@ connection from 1, so that two runs with the same frames have the same faults.  
     order-5xx     it is not taken, the answer is 503
     user-cut      it is taken and answered, its first events are lost: connections that would get them end
 
-Damage by `corrupt` is always of a kind that text alone reveals: a digit changed into another digit cannot be seen by
+Damage by `corrupt` is always of a kind that text alone reveals: a digit changed into another digit (`digit`) cannot be seen by
 any client of a venue without checksums, and cannot happen below TLS.
 """
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from aats.errors import ConfigError
 
-FRAME_KINDS = ("drop", "dup", "swap", "close", "cut", "stall", "corrupt")
+FRAME_KINDS = ("drop", "dup", "swap", "close", "cut", "stall", "corrupt", "digit")
 SNAPSHOT_KINDS = ("snap-old", "snap-429", "snap-403", "snap-503", "snap-html", "snap-cut")
 UPGRADE_KINDS = ("ws-403", "ws-429", "ws-503")
 ORDER_KINDS = ("order-lost", "order-late", "order-unsure", "order-cut", "order-5xx", "user-cut")
-KINDS = FRAME_KINDS + SNAPSHOT_KINDS + UPGRADE_KINDS + ORDER_KINDS
+LOGIN_KINDS = ("login-refused", "login-cut")
+HTTP_KINDS = ("http-429", "http-503", "http-html")
+KINDS = FRAME_KINDS + SNAPSHOT_KINDS + UPGRADE_KINDS + ORDER_KINDS + LOGIN_KINDS + HTTP_KINDS
+_DECIMALS = re.compile(rb"[0-9]\.([0-9])")
 
 STALL_NS = 3_000_000_000
 LATE_NS = 300_000_000  # what order-late and order-unsure take
@@ -74,8 +83,8 @@ class Faults:
 
     Notes
     -----
-    `counts` has one entry a kind.  `next_snapshots`, `next_upgrades` and `next_orders` are queues for tests: kinds (or "ok") that the
-    coming requests get before the plan is asked.
+    `counts` has one entry a kind.  `next_snapshots`, `next_upgrades`, `next_orders`, `next_logins` and `next_https` are queues for tests:
+    kinds (or "ok") that the coming requests get before the plan is asked.
     """
 
     def __init__(self, every: Mapping[str, int] | None = None, *, stall_ns: int = STALL_NS) -> None:
@@ -88,6 +97,9 @@ class Faults:
         self.next_snapshots: deque[str] = deque()
         self.next_upgrades: deque[str] = deque()
         self.next_orders: deque[str] = deque()
+        self.next_logins: deque[str] = deque()
+        self.next_https: deque[str] = deque()
+        self._logins = self._https = 0
         self._snapshots = 0
         self._upgrades = 0
         self._orders = 0
@@ -137,6 +149,8 @@ class Faults:
                 lane.stalled_until_ns = now_ns + self.stall_ns
             elif kind == "corrupt":
                 frames = [self._damage(lane, f) for f in frames]
+            elif kind == "digit":
+                frames = [self._other_digit(lane, f) for f in frames]
             elif frames:  # close, cut
                 lane.end = kind
                 if kind == "cut":
@@ -160,6 +174,30 @@ class Faults:
         self._orders += 1
         return self._choose(self.next_orders, ORDER_KINDS, self._orders)
 
+    def login(self) -> str:
+        """Return the fault of this log-on, or "" for none."""
+        self._logins += 1
+        return self._choose(self.next_logins, LOGIN_KINDS, self._logins)
+
+    def http(self) -> str:
+        """Return the fault of this HTTP request, or "" for none."""
+        self._https += 1
+        return self._choose(self.next_https, HTTP_KINDS, self._https)
+
+    def queue(self, kind: str) -> bool:
+        """Give the next request of its sort this fault; False for a kind that hits frames, or that there is not."""
+        for kinds, waiting in (
+            (SNAPSHOT_KINDS, self.next_snapshots),
+            (UPGRADE_KINDS, self.next_upgrades),
+            (ORDER_KINDS, self.next_orders),
+            (LOGIN_KINDS, self.next_logins),
+            (HTTP_KINDS, self.next_https),
+        ):
+            if kind in kinds:
+                waiting.append(kind)
+                return True
+        return False
+
     def _choose(self, queue: deque[str], kinds: tuple[str, ...], count: int) -> str:
         if queue:
             kind = queue.popleft()
@@ -169,6 +207,16 @@ class Faults:
             return ""
         self.counts[kind] += 1
         return kind
+
+    def _other_digit(self, lane: Lane, frame: bytes) -> bytes:
+        """Change one digit of a decimal number in a text frame; the frame as it is if there is none."""
+        lane.damaged += 1
+        start = 2 if frame[1] < 126 else 4 if frame[1] == 126 else 10
+        spots = [m.start(1) for m in _DECIMALS.finditer(frame, start)]
+        if not spots:
+            return frame
+        at = spots[(lane.damaged * 7919) % len(spots)]
+        return frame[:at] + b"%d" % ((frame[at] - 0x30 + 1) % 10) + frame[at + 1 :]
 
     def _damage(self, lane: Lane, frame: bytes) -> bytes:
         lane.damaged += 1

@@ -112,6 +112,8 @@ class Generator(Market):
         Order events a second and symbol.
     hold
         Wait for `start` even if `advance` is called; otherwise the first `advance` starts the market.
+    padded
+        Write prices and quantities with eight decimals; otherwise with those of the symbol.
     """
 
     def __init__(
@@ -122,6 +124,7 @@ class Generator(Market):
         depth: int = 1000,
         rate: int = 40,
         hold: bool = False,
+        padded: bool = True,
     ) -> None:
         specs = [s if isinstance(s, Spec) else spec_of(s) for s in symbols]
         names = [s.name for s in specs]
@@ -130,8 +133,8 @@ class Generator(Market):
         self.seed = seed
         self.held = True
         self._auto = not hold
-        self._makers = {s.name: _Maker(seed, s, depth, rate if s.rate is None else s.rate) for s in specs}
-        self._symbols = {s.name: Symbol(s.name, s.base, s.quote, _decimal(1, s.px_dec), _decimal(1, s.qty_dec)) for s in specs}
+        self._makers = {s.name: _Maker(seed, s, depth, rate if s.rate is None else s.rate, padded=padded) for s in specs}
+        self._symbols = {s.name: Symbol(s.name, s.base, s.quote, _unit(s.px_dec, padded), _unit(s.qty_dec, padded)) for s in specs}
 
     @property
     def symbols(self) -> Mapping[str, Symbol]:
@@ -172,9 +175,17 @@ class Generator(Market):
         return self._makers[symbol]
 
 
-def _decimal(value: int, dec: int) -> str:
-    scale = 10**dec
-    return f"{value // scale}.{value % scale:0{dec}d}{'0' * (8 - dec)}" if dec else f"{value}.00000000"
+def _form(dec: int, padded: bool) -> str:
+    """Return the format of a number of `dec` decimals from its whole and its broken part."""
+    pad = "0" * (8 - dec) if padded else ""
+    if dec:
+        return f"{{}}.{{:0{dec}d}}{pad}"
+    return "{}.00000000" if padded else "{}"
+
+
+def _unit(dec: int, padded: bool) -> str:
+    """Return the smallest step of a number of `dec` decimals."""
+    return _form(dec, padded).format(*divmod(1, 10**dec))
 
 
 class _Maker(Floor):
@@ -183,15 +194,15 @@ class _Maker(Floor):
     `bids` and `asks` are the public's levels, `bid` and `ask` their best; `own` is what own orders show beside them.
     """
 
-    def __init__(self, seed: int, spec: Spec, depth: int, rate: int) -> None:
+    def __init__(self, seed: int, spec: Spec, depth: int, rate: int, *, padded: bool) -> None:
         rng = random.Random(f"{seed}/{spec.name}")
         self.name = spec.name
         self.size = spec.size
         self.depth = depth
         self.gap_ns = 1_000_000_000 // rate if rate > 0 else 0
         self.random = rng.random
-        self.px_scale, self.px_form = 10**spec.px_dec, f"{{}}.{{:0{spec.px_dec}d}}{'0' * (8 - spec.px_dec)}"
-        self.qty_scale, self.qty_form = 10**spec.qty_dec, f"{{}}.{{:0{spec.qty_dec}d}}{'0' * (8 - spec.qty_dec)}"
+        self.px_scale, self.px_form = 10**spec.px_dec, _form(spec.px_dec, padded)
+        self.qty_scale, self.qty_form = 10**spec.qty_dec, _form(spec.qty_dec, padded)
         lower = spec.name.lower()
         self.streams = {kind: f"{lower}@{kind}" for kind in (DEPTH, BOOK_TICKER, TRADE, AGG_TRADE)}
 
@@ -255,8 +266,11 @@ class _Maker(Floor):
         touch = self.touch()
         if touch != before:
             bid, bid_qty, ask, ask_qty = touch
-            text = book_ticker_text(self.name, self.last_id, self._level(bid, bid_qty), self._level(ask, ask_qty))
-            out.append(Event(t_ns, self.name, BOOK_TICKER, self.streams[BOOK_TICKER], text, last_id=self.last_id))
+            best_bid, best_ask = self._level(bid, bid_qty), self._level(ask, ask_qty)
+            text = book_ticker_text(self.name, self.last_id, best_bid, best_ask)
+            event = Event(t_ns, self.name, BOOK_TICKER, self.streams[BOOK_TICKER], text, last_id=self.last_id)
+            event.bids, event.asks = [best_bid], [best_ask]
+            out.append(event)
 
     # -- own orders: what a pit calls, at 1e-8 ---------------------------------------------------------------------------
 
@@ -460,17 +474,21 @@ class _Maker(Floor):
         first = self.trade_id + 1
         for part in parts:
             self.trade_id += 1
+            qty = self._level(px, part)[1]
             data = (
-                f'{{"e":"trade","E":{ms},"s":"{self.name}","t":{self.trade_id},"p":"{text[0]}",'
-                f'"q":"{self._level(px, part)[1]}","T":{ms},"m":{maker},"M":true}}'
+                f'{{"e":"trade","E":{ms},"s":"{self.name}","t":{self.trade_id},"p":"{text[0]}","q":"{qty}","T":{ms},"m":{maker},"M":true}}'
             ).encode()
-            out.append(Event(t_ns, self.name, TRADE, self.streams[TRADE], data, last_id=self.trade_id))
+            event = Event(t_ns, self.name, TRADE, self.streams[TRADE], data, last_id=self.trade_id)
+            event.trade_id, event.px, event.qty, event.buys = self.trade_id, text[0], qty, buys
+            out.append(event)
         self.agg_id += 1
         data = (
             f'{{"e":"aggTrade","E":{ms},"s":"{self.name}","a":{self.agg_id},"p":"{text[0]}","q":"{text[1]}",'
             f'"f":{first},"l":{self.trade_id},"T":{ms},"m":{maker},"M":true}}'
         ).encode()
-        out.append(Event(t_ns, self.name, AGG_TRADE, self.streams[AGG_TRADE], data, last_id=self.agg_id))
+        event = Event(t_ns, self.name, AGG_TRADE, self.streams[AGG_TRADE], data, first_id=first, last_id=self.trade_id)
+        event.trade_id, event.px, event.qty, event.buys = self.agg_id, text[0], text[1], buys
+        out.append(event)
 
     def _flush(self, t_ns: int, out: list[Event]) -> None:
         first, self.sent_id = self.sent_id + 1, self.last_id

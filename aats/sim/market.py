@@ -62,11 +62,27 @@ class Snapshot:
 class Event:
     """One message of one stream, written once and shared by every connection that receives it.
 
-    `data` is the payload with times in milliseconds.  `bids`, `asks` and `first_id` are set for depth events.
+    `data` is the payload with times in milliseconds.  `bids`, `asks` and `first_id` are set for depth events, `bids` and `asks` with the one level for
+    best bids and asks; `trade_id`, `px`, `qty` and `buys` (the aggressor bought) for trades.  Of an aggregate `first_id` and `last_id` are its trades.
     `frames` belongs to the dialect: it keeps the encoded variants there (wrapped or not, ms or us; SBE).
     """
 
-    __slots__ = ("asks", "bids", "data", "first_id", "frames", "kind", "last_id", "stream", "symbol", "t_ns")
+    __slots__ = (
+        "asks",
+        "bids",
+        "buys",
+        "data",
+        "first_id",
+        "frames",
+        "kind",
+        "last_id",
+        "px",
+        "qty",
+        "stream",
+        "symbol",
+        "t_ns",
+        "trade_id",
+    )
 
     def __init__(
         self,
@@ -80,6 +96,10 @@ class Event:
         last_id: int = 0,
         bids: Iterable[Level] = (),
         asks: Iterable[Level] = (),
+        trade_id: int = 0,
+        px: str = "",
+        qty: str = "",
+        buys: bool = False,
     ) -> None:
         self.t_ns = t_ns
         self.symbol = symbol
@@ -90,6 +110,10 @@ class Event:
         self.last_id = last_id
         self.bids = bids
         self.asks = asks
+        self.trade_id = trade_id
+        self.px = px
+        self.qty = qty
+        self.buys = buys
         self.frames: dict[tuple[bool, bool] | str, bytes] = {}
 
     def data_us(self) -> bytes:

@@ -1,7 +1,8 @@
-"""Recorded captures as rows: two formats, payloads byte for byte, every damage named by file and line.
+"""Recorded captures as rows: three formats, gzip or plain, payloads byte for byte, every damage named by file and line.
 
-    hftbacktest   gzip text, a line is `<receive time> <JSON>`: a combined-stream frame, or a REST depth answer
-    cryptofeed    gzip JSON lines with `t` = connect, recv, http, ...; the payload is the text in `data`
+    hftbacktest   text, a line is `<receive time> <JSON>`: a combined-stream frame, or a REST depth answer
+    cryptofeed    JSON lines with `t` = connect, recv, http, ...; the payload is the text in `data`
+    depthcharge   JSON lines: a head with `url`, then `rx_ns` and `frame`, whose value is the payload
 
 Not for judging payloads: what is wrong inside them is counted by whoever reads them.  The venue of a row is that of its connection's address
 (of its URL, for an answer); where there is none, the one that the caller names.  Memory: one line at a time.
@@ -10,10 +11,11 @@ Not for judging payloads: what is wrong inside them is counted by whoever reads 
 from __future__ import annotations
 
 import gzip
+import re
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import orjson
 
@@ -33,9 +35,10 @@ class TapeError(AatsError):
 
 
 class Row(NamedTuple):
-    """One payload of a tape.
+    """One payload of a tape, or (`begins`) the place where a connection was opened.
 
     `snapshot` says that it is a REST depth answer, `symbol` whose (None: the file does not say).  `text` is None for a binary frame.
+    `conn` is the connection as books are named by it; empty where the file does not say.
     """
 
     venue: str
@@ -44,6 +47,8 @@ class Row(NamedTuple):
     snapshot: bool
     symbol: str | None
     line: int
+    conn: str = ""
+    begins: bool = False
 
 
 def read_rows(path: Path, venue: str | None, warn: Callable[[str], None]) -> Iterator[Row]:
@@ -68,6 +73,8 @@ def read_rows(path: Path, venue: str | None, warn: Callable[[str], None]) -> Ite
         raise TapeError(f"{path}: it is empty")
     if first[1][:1].isdigit():
         yield from _hftbacktest(path, first, lines, venue)
+    elif first[1].startswith((b'{"rx_ns"', b'{"source"')):
+        yield from _depthcharge(path, first, lines, venue, warn)
     elif first[1].startswith(b"{"):
         yield from _Cryptofeed(path, venue, warn).rows(first, lines)
     else:
@@ -78,11 +85,17 @@ def _excerpt(line: bytes) -> str:
     return ascii(line[:40].decode("latin-1")) + ("..." if len(line) > 40 else "")
 
 
+def _opened(path: Path) -> IO[bytes]:
+    with open(path, "rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+    return gzip.open(path, "rb") if packed else open(path, "rb")  # type: ignore[return-value]
+
+
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """Yield the numbered lines that are not blank."""
     number = 0
     try:
-        with gzip.open(path, "rb") as file:
+        with _opened(path) as file:
             while line := file.readline(LINE_MAX + 1):
                 number += 1
                 if len(line) > LINE_MAX:
@@ -91,9 +104,7 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
                 if line:
                     yield number, line
     except gzip.BadGzipFile as exc:
-        if number:
-            raise TapeError(f"{path}: the gzip stream is damaged after line {number} ({exc})") from None
-        raise TapeError(f"{path}: line 1 cannot be read: the file is not gzip") from None
+        raise TapeError(f"{path}: the gzip stream is damaged after line {number} ({exc})") from None
     except EOFError:
         raise TapeError(f"{path}: the gzip stream ends too early, after line {number}") from None
     except zlib.error as exc:
@@ -117,6 +128,26 @@ def _hftbacktest(path: Path, first: tuple[int, bytes], lines: Iterator[tuple[int
         yield Row(venue, recv_ns, text, text.startswith(b'{"lastUpdateId"'), None, number)
 
 
+_DEPTHCHARGE = re.compile(rb'\{"rx_ns":\s*(\d{1,19}),\s*"frame":\s*(\{.*\})\s*\}\Z', re.DOTALL)
+
+
+def _depthcharge(
+    path: Path, first: tuple[int, bytes], lines: Iterator[tuple[int, bytes]], venue: str | None, warn: Callable[[str], None]
+) -> Iterator[Row]:
+    reader = _Cryptofeed(path, venue, warn)
+    for number, line in _chain(first, lines):
+        found = _DEPTHCHARGE.match(line)
+        if found is not None:
+            row_venue = reader.venue_of_conn("", number)
+            yield Row(row_venue, min(int(found[1]), _NS_MAX), found[2], False, None, number)
+            continue
+        try:
+            head = orjson.loads(line)
+            yield reader.connect({"conn": "", "addr": head["url"]}, number)
+        except (orjson.JSONDecodeError, KeyError, TypeError):
+            raise TapeError(f"{path}: line {number} is not a line of a depthcharge capture: {_excerpt(line)}") from None
+
+
 def _chain(first: tuple[int, bytes], rest: Iterator[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:
     yield first
     yield from rest
@@ -130,6 +161,7 @@ class _Cryptofeed:
         self.given = venue
         self.warn = warn
         self.conns: dict[str, str] = {}
+        self.native = False  # recorded in this format, not converted to it: connections have numbers
 
     def rows(self, first: tuple[int, bytes], lines: Iterator[tuple[int, bytes]]) -> Iterator[Row]:
         for number, line in _chain(first, lines):
@@ -139,11 +171,13 @@ class _Cryptofeed:
                 if kind == "recv":
                     yield self._frame(row, number)
                 elif kind == "connect":
-                    self._connect(row, number)
+                    yield self.connect(row, number)
                 elif kind == "http":
                     found = self._answer(row, number)
                     if found is not None:
                         yield found
+                elif kind == "header":
+                    self.native = True
                 elif not isinstance(kind, str):
                     raise TypeError(kind)
             except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, OverflowError, AttributeError):
@@ -151,18 +185,38 @@ class _Cryptofeed:
 
     def _frame(self, row: dict[str, Any], number: int) -> Row:
         conn = row["conn"]
+        data = row.get("data")
+        return Row(
+            self.venue_of_conn(conn, number),
+            _ns(row["ts"]),
+            None if data is None else data.encode(),
+            False,
+            None,
+            number,
+            self._named(conn),
+        )
+
+    def venue_of_conn(self, conn: str, number: int) -> str:
+        """Return the venue of a connection; one that has told no address is the given one's."""
         venue = self.conns.get(conn)
         if venue is None:
-            venue = self.conns[conn] = self._unaddressed(number, f"connection {conn} has no address")
-        data = row.get("data")
-        return Row(venue, _ns(row["ts"]), None if data is None else data.encode(), False, None, number)
+            venue = self.conns[conn] = self._unaddressed(number, f"connection {conn} has no address" if conn else "it has no address")
+        return venue
 
-    def _connect(self, row: dict[str, Any], number: int) -> None:
+    def connect(self, row: dict[str, Any], number: int) -> Row:
+        """Take a row that says where a connection goes."""
         conn = row["conn"]
         venue, host = self._addressed(row["addr"], number, f"connection {conn}")
-        if self.given not in (None, venue) and self.conns.get(conn) != venue:
-            self.warn(f"{self.path}: line {number}: connection {conn} is of {host}, so its venue is {venue}, not {self.given}")
+        if self.given is not None and venue != self.given and self.conns.get(conn) != venue:
+            if venues.VENUES[venue].address is venues.VENUES[self.given].address:
+                venue = self.given
+            else:
+                self.warn(f"{self.path}: line {number}: connection {conn} is of {host}, so its venue is {venue}, not {self.given}")
         self.conns[conn] = venue
+        return Row(venue, 0, b"", False, None, number, self._named(conn), True)
+
+    def _named(self, conn: str) -> str:
+        return conn.rpartition(".ws.")[2] if self.native else conn
 
     def _answer(self, row: dict[str, Any], number: int) -> Row | None:
         url = row["url"]

@@ -14,26 +14,80 @@ __all__ = ["VENUES", "Venue", "known", "snapshot_symbol", "venue_of"]
 
 
 class Venue(NamedTuple):
-    """How a venue's traffic is known: by its hosts, and its depth snapshots by the end of their path."""
+    """How a venue's traffic is known.
+
+    `address` is matched against host and path together, ``stream.bybit.com/v5/public/spot``.  `depth_path` is the end of the path of a depth
+    snapshot, and `symbol_key` what its query calls the symbol; None where books begin in the stream, and answers are of no use.
+    `by_topic`: a symbol may have several books on one connection (of different depths), so a book goes by the name of its topic.
+    """
 
     dialect: str
-    hosts: re.Pattern[str]
-    depth_path: re.Pattern[str]
+    address: re.Pattern[str]
+    depth_path: re.Pattern[str] | None = None
+    symbol_key: str = "symbol"
+    by_topic: bool = False
 
 
+def _hosts(hosts: str, path: str = "") -> re.Pattern[str]:
+    return re.compile(rf"(?:{hosts})(?=/|\Z){path}", re.IGNORECASE)
+
+
+_OKX = _hosts(r"ws[a-z]*\.ok(?:x|ex)\.com", r"/ws/v5/")
+_BYBIT = r"stream(?:-testnet|-demo)?\.(?:bybit|bytick)\.[a-z.]+"
 _DEPTH = re.compile(r"/api/v[13]/depth\Z")
 
-#: Hosts of exchanges/binance_spot.md sections 1 and 9; those of futures and options (fstream, fapi, ...) are others.
+#: In the order of exchanges/*.md, section 1 of each: hosts of data and of answers, real and test.
 VENUES: dict[str, Venue] = {
     "BINANCE": Venue(
         "BINANCE",
-        re.compile(
-            r"(www|api|api[1-4]|api-gcp|stream|demo-api|demo-stream)\.binance\.com\Z"
-            r"|(data-api|data-stream|testnet|api1\.testnet|stream\.testnet)\.binance\.vision\Z"
+        _hosts(
+            r"(?:www|api|api[1-4]|api-gcp|stream|demo-api|demo-stream)\.binance\.com"
+            r"|(?:data-api|data-stream|testnet|api1\.testnet|stream\.testnet)\.binance\.vision"
         ),
         _DEPTH,
     ),
-    "BINANCEUS": Venue("BINANCE", re.compile(r"(www|api|stream)\.binance\.us\Z"), _DEPTH),
+    "BINANCE_SWAP": Venue(
+        "BINANCE_SWAP",
+        _hosts(
+            r"(?:fapi|fapi[1-4]|fstream|fstream-auth|fstream-mm|demo-fapi|demo-fstream)\.binance\.com"
+            r"|(?:testnet|stream|fstream)\.binancefuture\.com",
+            r"(?!/dapi|/dws)",
+        ),
+        re.compile(r"/fapi/v1/depth\Z"),
+    ),
+    "BINANCE_COINM": Venue(
+        "BINANCE_COINM",
+        _hosts(r"(?:dapi|dstream|dstream-auth|demo-dapi|demo-dstream)\.binance\.com|(?:testnet|dstream)\.binancefuture\.com"),
+        re.compile(r"/dapi/v1/depth\Z"),
+    ),
+    "BINANCEUS": Venue("BINANCEUS", _hosts(r"(?:www|api|stream)\.binance\.us"), _DEPTH),
+    "OKX": Venue("OKX", _OKX),
+    "OKX_SWAP": Venue("OKX_SWAP", _OKX),  # the same sockets: it is what --venue says
+    "BYBIT": Venue("BYBIT", _hosts(_BYBIT, r"/v5/(?!public/(?!spot))"), by_topic=True),
+    "BYBIT_SWAP": Venue("BYBIT_SWAP", _hosts(_BYBIT, r"/v5/public/(?:linear|inverse|option)"), by_topic=True),
+    "COINBASE": Venue("COINBASE", _hosts(r"advanced-trade-ws(?:-user)?(?:-sandbox)?\.coinbase\.com")),
+    "KRAKEN": Venue("KRAKEN", _hosts(r"(?:beta-)?ws(?:-auth)?\.kraken\.com", r"/v2\b")),
+    "GATE": Venue(
+        "GATE",
+        _hosts(r"(?:api|ws|ws-testnet|api-testnet)\.(?:gateio\.ws|gate\.com|gateapi\.io)", r"(?:/ws/v4/?\Z|/v4/ws/spot|/api/v4/spot/)"),
+        re.compile(r"/api/v4/spot/order_book\Z"),
+        "currency_pair",
+    ),
+    "GATE_SWAP": Venue(
+        "GATE_SWAP",
+        _hosts(
+            r"(?:api|fx-api|fx-ws|fx-ws-testnet|fx-api-testnet|ws-testnet)\.(?:gateio\.ws|gate\.com|gateapi\.io)",
+            r"/(?:v4/ws/|api/v4/futures/)",
+        ),
+        re.compile(r"/api/v4/futures/[a-z]+/order_book\Z"),
+        "contract",
+    ),
+    "KUCOIN": Venue(
+        "KUCOIN",
+        _hosts(r"(?:api|ws-api|ws-api-spot|push-private|push\d*(?:-v2)?)\.kucoin\.com"),
+        re.compile(r"/api/v[123]/market/orderbook/level2(?:_\d+)?\Z"),
+    ),
+    "DERIBIT": Venue("DERIBIT", _hosts(r"(?:www|test|streams|test-streams)\.deribit\.com", r"/ws/api/v2")),
 }
 
 
@@ -43,16 +97,17 @@ def known() -> str:
 
 
 def venue_of(address: str) -> tuple[str | None, str]:
-    """Return (venue, host) of a URL: None for a host of no known venue, ``""`` for one that names no venue at all.
+    """Return (venue, host) of a URL: None for one of no known venue, ``""`` for one that names no venue at all.
 
     A bare address or a name without a dot (a simulated exchange on this host) names none.
     """
     try:
-        host = (urlsplit(address).hostname or "").lower()
+        parts = urlsplit(address)
+        host = (parts.hostname or "").lower()
     except ValueError:
         return None, address
     for name, venue in VENUES.items():
-        if venue.hosts.match(host):
+        if venue.address.match(host + parts.path):
             return name, host
     if "." not in host:
         return "", host
@@ -66,7 +121,8 @@ def venue_of(address: str) -> tuple[str | None, str]:
 def snapshot_symbol(venue: str, url: str) -> str | None:
     """Return whose depth snapshot a URL asks for, None if it asks for something else."""
     parts = urlsplit(url)
-    if not VENUES[venue].depth_path.search(parts.path):
+    wanted = VENUES[venue]
+    if wanted.depth_path is None or not wanted.depth_path.search(parts.path):
         return None
-    symbols = parse_qs(parts.query).get("symbol", [])
+    symbols = parse_qs(parts.query).get(wanted.symbol_key, [])
     return symbols[0] if len(symbols) == 1 else None

@@ -32,7 +32,8 @@ enum {
     AATS_E_STALE     = -21, /* older than what is already there */
     AATS_E_CROSSED   = -22, /* best bid at or above best ask */
     AATS_E_UNKNOWN   = -23, /* a name (symbol, stream, slot) that is not in the table */
-    AATS_E_NOMEM     = -24
+    AATS_E_NOMEM     = -24,
+    AATS_E_CHECKSUM  = -25  /* the venue's checksum is not that of the book */
 };
 /* cdef-end */
 

@@ -120,6 +120,13 @@ static int judge(aats_sync_t const *s, aats_diff_t const *d)
     }
 }
 
+/* What readers are told as the book's number: the venue's, or the count of changes where it gives none. */
+static uint64_t number(aats_sync_t *s, uint64_t last_id)
+{
+    if (s->seq != AATS_SEQ_NONE) return last_id;
+    return s->count = last_id > s->count ? last_id : s->count + 1;
+}
+
 /* The step that both the stream and the replay take: ids first, then the levels. */
 static int advance(aats_sync_t *s, aats_diff_t const *d)
 {
@@ -129,7 +136,7 @@ static int advance(aats_sync_t *s, aats_diff_t const *d)
     if (!e) e = aats_book_apply(s->book, AATS_ASK, d->asks, d->ask_cnt);
     if (e) return e;
     if (s->depth_max) cut(s);
-    s->id = s->seq != AATS_SEQ_NONE ? d->last_id : d->last_id > s->id ? d->last_id : s->id + 1;
+    s->id = number(s, d->last_id);
     s->prev_id = d->prev_id;
     s->joined = 1;
     return AATS_SYNC_APPLIED;
@@ -183,7 +190,7 @@ int aats_sync_snapshot(aats_sync_t *s, uint64_t last_id, aats_level_t const *bid
     }
     s->live = 1;
     s->joined = 0;
-    s->id = last_id ? last_id : s->seq == AATS_SEQ_NONE;
+    s->id = number(s, last_id);
     s->replaying = !s->in_band;
     s->replay_at = 0;
     if (s->depth_max) cut(s);

@@ -58,6 +58,7 @@ typedef struct {
     uint32_t depth_max; /* levels a side that are held, 0: all */
     int joined;        /* PREV: a diff has followed the snapshot */
     uint64_t prev_id;  /* PREV: of the newest diff applied */
+    uint64_t count;    /* NONE: what `id` was last, also over a loss: it never goes back */
     int live;        /* the book holds everything up to id */
     int keeping;     /* diffs are kept for a snapshot to come */
     uint64_t id;     /* last update in the book; 0 if not live */

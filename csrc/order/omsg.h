@@ -20,16 +20,19 @@ enum {
     AATS_OM_CANCEL_ACK = 5,    /* the cancel request was taken */
     AATS_OM_CANCEL_REJECT = 6, /* it was not: code, text */
     AATS_OM_UNKNOWN = 7,       /* no word within its time, or the connection went: code says which.  Whoever sends this asks. */
-    AATS_OM_OPEN = 8,          /* an answer to asking: it lives; remote_id, cum_qty_i */
+    AATS_OM_OPEN = 8,          /* an answer to asking: it lives; remote_id, cum_qty_i; px_i, qty_i: its price and whole size now, 0: not told */
     AATS_OM_ABSENT = 9,        /* an answer to asking: the venue never got it */
     AATS_OM_FAILED = 10,       /* the request could not be sent, nothing went out: code, text */
+    AATS_OM_AMENDED = 11,      /* its price or size was changed: px_i, qty_i are what it has now, 0: not told; the whole size, fills counted in */
+    AATS_OM_AMEND_REJECT = 12, /* the amend request was not taken: code, text */
     /* of the session as a whole (order_id 0) */
     AATS_OM_DOWN = 16,         /* connection lost: text */
     AATS_OM_UP = 17,           /* connected again */
     AATS_OM_READY = 18,        /* reconciled: every order's state is known, orders may go out */
     AATS_OM_BALANCE = 19,      /* asset in fee_asset; total (free and locked) in amount, of it locked in `locked`, at qty_exp; also while it runs */
     AATS_OM_FOREIGN = 20,      /* an event of an order that this process never sent */
-    AATS_OM_STRANGE = 21       /* a message that could not be read: text */
+    AATS_OM_STRANGE = 21,      /* a message that could not be read: text */
+    AATS_OM_POSITION = 22      /* of a derivative: symbol, qty_i signed, px_i its average entry price, 0: not told */
 };
 
 typedef struct {

@@ -12,22 +12,15 @@
  *   V-06 recorded REST answers of 2021 have a third, empty element in each level: levels may be longer than two.
  *   V-07 serverShutdown comes raw, wrapped as "!serverShutdown", or inside "event" (1).
  */
-#include <string.h>
-
 #include "proto/json.h"
 #include "venue/binance_ask.h"
 #include "venue/binance_fast.h"
+#include "venue/binance_frame.h"
 #include "venue/binance_text.h"
 #include "venue/venue.h"
 
 #define PX_EXP  BINANCE_EXP
 #define QTY_EXP BINANCE_EXP
-
-static int take_sym(aats_json_t *j, uint32_t *seen, unsigned bit, aats_msg_t *m)
-{
-    aats_json_seen(j, seen, bit);
-    return aats_json_str(j, &m->sym, &m->sym_len);
-}
 
 /* {"e":"depthUpdate","E":1785312000112,"s":"BTCUSDT","U":61530118801,"u":61530118837,
  *  "b":[["64210.01000000","0.85314000"]],"a":[["64210.02000000","2.10077000"]]} */
@@ -40,7 +33,7 @@ static int depth(aats_json_t *j, aats_msg_t *m)
     aats_json_object(j);
     while (aats_json_key(j, &key, &key_len) == 1) {
         if (IS("E")) take_time(j, &seen, 0, &m->exch_ns);
-        else if (IS("s")) take_sym(j, &seen, 1, m);
+        else if (IS("s")) binance_take_sym(j, &seen, 1, m);
         else if (IS("U")) take_u64(j, &seen, 2, &m->first_id);
         else if (IS("u")) take_u64(j, &seen, 3, &m->last_id);
         else if (IS("b")) {
@@ -65,7 +58,7 @@ static int trade(aats_json_t *j, aats_msg_t *m)
     int agg = m->kind == AATS_MSG_AGG;
     aats_json_object(j);
     while (aats_json_key(j, &key, &key_len) == 1) {
-        if (IS("s")) take_sym(j, &seen, 0, m);
+        if (IS("s")) binance_take_sym(j, &seen, 0, m);
         else if (IS("p")) aats_json_seen(j, &seen, 1), aats_json_num(j, PX_EXP, &m->px_i);
         else if (IS("q")) aats_json_seen(j, &seen, 2), aats_json_num(j, QTY_EXP, &m->qty_i);
         else if (IS("T")) take_time(j, &seen, 3, &m->exch_ns);
@@ -93,7 +86,7 @@ static int book_ticker(aats_json_t *j, aats_msg_t *m)
     aats_json_object(j);
     while (aats_json_key(j, &key, &key_len) == 1) {
         if (IS("u")) take_u64(j, &seen, 0, &m->last_id);
-        else if (IS("s")) take_sym(j, &seen, 1, m);
+        else if (IS("s")) binance_take_sym(j, &seen, 1, m);
         else if (IS("b")) aats_json_seen(j, &seen, 2), aats_json_num(j, PX_EXP, &m->bids[0].px_i);
         else if (IS("B")) aats_json_seen(j, &seen, 3), aats_json_num(j, QTY_EXP, &m->bids[0].qty_i);
         else if (IS("a")) aats_json_seen(j, &seen, 4), aats_json_num(j, PX_EXP, &m->asks[0].px_i);
@@ -125,190 +118,29 @@ static int whole_book(aats_json_t *j, aats_msg_t *m)
     return whole(j, seen, 7);
 }
 
-static int shutdown_notice(aats_json_t *j, aats_msg_t *m)
-{
-    m->kind = AATS_MSG_SHUTDOWN;
-    return aats_json_skip(j);
-}
-
-static int other(aats_json_t *j, aats_msg_t *m)
-{
-    m->kind = AATS_MSG_OTHER;
-    return aats_json_skip(j);
-}
-
-/* Does a stream's suffix ("depth@100ms") begin with `lit`, then end or go on with a digit or "@"? */
-static int suffix_is(char const *s, size_t n, char const *lit)
-{
-    size_t k = strlen(lit);
-    return n >= k && !memcmp(s, lit, k) && (n == k || s[k] == '@' || (s[k] >= '0' && s[k] <= '9'));
-}
-
 /* The parser by the stream's name "<symbol>@<suffix>" (V-01). */
 static int by_stream(aats_json_t *j, aats_msg_t *m)
 {
-    char const *at = memchr(m->stream, '@', m->stream_len);
-    if (!at) {
-        if (AATS_JSON_IS(m->stream, m->stream_len, "!serverShutdown")) return shutdown_notice(j, m);
-        return other(j, m);
-    }
-    char const *suffix = at + 1;
-    size_t n = m->stream_len - (size_t)(suffix - m->stream);
-    m->sym = m->stream;
-    m->sym_len = (size_t)(at - m->stream);
-    if (suffix_is(suffix, n, "depth")) {
+    size_t n;
+    char const *suffix = binance_split(m, &n);
+    if (!suffix) return binance_nameless(j, m);
+    if (binance_suffix_is(suffix, n, "depth")) {
         if (n == 5 || suffix[5] == '@') return depth(j, m);
         m->kind = AATS_MSG_PARTIAL;
         return whole_book(j, m);
     }
-    if (suffix_is(suffix, n, "bookTicker")) return book_ticker(j, m);
+    if (binance_suffix_is(suffix, n, "bookTicker")) return book_ticker(j, m);
     m->kind = AATS_MSG_TRADE;
-    if (suffix_is(suffix, n, "trade")) return trade(j, m);
+    if (binance_suffix_is(suffix, n, "trade")) return trade(j, m);
     m->kind = AATS_MSG_AGG;
-    if (suffix_is(suffix, n, "aggTrade")) return trade(j, m);
-    return other(j, m);
-}
-
-static int same_symbol(char const *a, size_t an, char const *b, size_t bn)
-{
-    if (an != bn) return 0;
-    for (size_t i = 0; i < an; i++) {
-        char x = a[i], y = b[i];
-        if (x >= 'A' && x <= 'Z') x += 32;
-        if (y >= 'A' && y <= 'Z') y += 32;
-        if (x != y) return 0;
-    }
-    return 1;
-}
-
-/* {"stream":"btcusdt@trade","data":{...}}: in whichever order the two come, data is read once the stream is known. */
-static int wrapped(aats_json_t *j, aats_msg_t *m)
-{
-    char const *key, *data = NULL;
-    size_t key_len, data_len = 0;
-    uint32_t seen = 0;
-    int done = 0;
-    while (aats_json_key(j, &key, &key_len) == 1) {
-        if (IS("stream")) {
-            aats_json_seen(j, &seen, 0);
-            aats_json_str(j, &m->stream, &m->stream_len);
-        } else if (IS("data")) {
-            aats_json_seen(j, &seen, 1);
-            if (j->err) break;
-            if (m->stream) by_stream(j, m), done = 1;
-            else aats_json_raw(j, &data, &data_len);
-        } else aats_json_skip(j);
-    }
-    if (aats_json_end(j) || whole(j, seen, 3)) return j->err;
-    if (!done) {
-        aats_json_t inner;
-        aats_json_init(&inner, data, data_len);
-        by_stream(&inner, m);
-        if (aats_json_end(&inner)) return aats_json_fail(j, inner.err);
-    }
-    /* the payload's own symbol must be the stream's */
-    if (m->sym) {
-        char const *at = memchr(m->stream, '@', m->stream_len);
-        if (at && !same_symbol(m->sym, m->sym_len, m->stream, (size_t)(at - m->stream))) {
-            m->sym = NULL; /* one of the two is wrong, so it may be anybody's */
-            return aats_json_fail(j, AATS_E_SHAPE);
-        }
-    }
-    return AATS_OK;
-}
-
-/* {"code":2,"msg":"Invalid request: invalid stream"} */
-static void error_object(aats_json_t *j, aats_msg_t *m)
-{
-    char const *key;
-    size_t key_len;
-    aats_json_object(j);
-    while (aats_json_key(j, &key, &key_len) == 1) {
-        if (IS("code")) aats_json_i64(j, &m->code);
-        else if (IS("msg")) aats_json_str(j, &m->text, &m->text_len);
-        else aats_json_skip(j);
-    }
-}
-
-static void request_id(aats_json_t *j, aats_msg_t *m)
-{
-    int64_t id = 0;
-    if (aats_json_type(j) == '0') aats_json_i64(j, &id);
-    else aats_json_skip(j);
-    m->id = (uint64_t)id;
-}
-
-/* What comes unwrapped: {"result":null,"id":1}   {"code":2,"msg":"..","id":1}   {"error":{"code":2,"msg":".."},"id":1}   (V-02)
- * {"e":"serverShutdown","E":1770123456789}   {"event":{"e":"serverShutdown",..}}   (V-07) */
-static int plain(aats_json_t *j, aats_msg_t *m)
-{
-    char const *key, *e;
-    size_t key_len, e_len;
-    int is_error = 0, has_result = 0;
-    while (aats_json_key(j, &key, &key_len) == 1) {
-        if (IS("id")) request_id(j, m);
-        else if (IS("result")) has_result = 1, aats_json_skip(j);
-        else if (IS("error")) {
-            is_error = 1;
-            if (aats_json_type(j) == '{') error_object(j, m);
-            else aats_json_skip(j);
-        } else if (IS("code")) is_error = 1, aats_json_i64(j, &m->code);
-        else if (IS("msg")) aats_json_str(j, &m->text, &m->text_len);
-        else if (IS("e") && aats_json_type(j) == '"') {
-            aats_json_str(j, &e, &e_len);
-            if (!j->err && AATS_JSON_IS(e, e_len, "serverShutdown")) m->kind = AATS_MSG_SHUTDOWN;
-        } else if (IS("event") && aats_json_type(j) == '{') {
-            aats_json_object(j);
-            while (aats_json_key(j, &key, &key_len) == 1) {
-                if (IS("e") && aats_json_type(j) == '"') {
-                    aats_json_str(j, &e, &e_len);
-                    if (!j->err && AATS_JSON_IS(e, e_len, "serverShutdown")) m->kind = AATS_MSG_SHUTDOWN;
-                } else aats_json_skip(j);
-            }
-        } else aats_json_skip(j);
-    }
-    if (aats_json_end(j)) return j->err;
-    if (is_error) m->kind = AATS_MSG_ERROR;
-    else if (has_result) m->kind = AATS_MSG_ACK;
-    return AATS_OK;
-}
-
-/* The first key that the venue is known to use tells the kind; it stands first today, but nothing promises it (V-05). */
-enum { WRAPPED = 1, WHOLE_BOOK = 2, PLAIN = 3 };
-
-static int kind_of(aats_json_t look)
-{
-    char const *key;
-    size_t key_len;
-    while (aats_json_key(&look, &key, &key_len) == 1) {
-        if (IS("stream") || IS("data")) return WRAPPED;
-        if (IS("lastUpdateId") || IS("bids") || IS("asks")) return WHOLE_BOOK;
-        if (IS("e") || IS("event") || IS("id") || IS("result") || IS("error") || IS("code")) return PLAIN;
-        aats_json_skip(&look);
-    }
-    return PLAIN;
+    if (binance_suffix_is(suffix, n, "aggTrade")) return trade(j, m);
+    return binance_other(j, m);
 }
 
 int binance_parse_plain(char const *text, size_t n, aats_msg_t *m)
 {
-    aats_msg_clear(m);
-
-    aats_json_t j;
-    aats_json_init(&j, text, n);
-    aats_json_object(&j);
-    int kind = kind_of(j);
-    if (kind == WRAPPED) {
-        wrapped(&j, m);
-    } else if (kind == WHOLE_BOOK) {
-        m->kind = AATS_MSG_SNAPSHOT;
-        aats_json_init(&j, text, n);
-        whole_book(&j, m);
-        aats_json_end(&j);
-    } else {
-        plain(&j, m);
-    }
-    m->offset = aats_json_offset(&j);
-    return j.err;
+    static binance_frame_t const OF = {by_stream, whole_book};
+    return binance_frame(text, n, m, &OF);
 }
 
 static int binance_parse(char const *text, size_t n, aats_msg_t *m)
@@ -340,4 +172,22 @@ aats_venue_t const aats_venue_binance = {
     .streams_max     = 1020,                          /* the limit is 1024 (1) */
     .subscribe_batch = 100,
     .ban_ns          = (int64_t)120 * 1000000000,     /* "2 min .. 3 days" (7) */
+};
+
+/* The same on the wire (9), older and smaller: pings every 3 minutes. */
+aats_venue_t const aats_venue_binanceus = {
+    .name            = "BINANCEUS",
+    .format          = "json",
+    .px_exp          = PX_EXP,
+    .qty_exp         = QTY_EXP,
+    .streams         = AATS_STREAM_DEPTH | AATS_STREAM_TRADE | AATS_STREAM_BBO | AATS_STREAM_AGG,
+    .parse           = binance_parse,
+    .path            = binance_path,
+    .subscribe       = binance_subscribe,
+    .ping_ns         = (int64_t)180 * 1000000000,     /* "server ping every 3 minutes" (9) */
+    .rotate_ns       = (int64_t)23 * 3600 * 1000000000,
+    .sends_per_s     = 3,
+    .streams_max     = 1020,
+    .subscribe_batch = 100,
+    .ban_ns          = (int64_t)120 * 1000000000,
 };

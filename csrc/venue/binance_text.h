@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-#include "venue/text.h"
+#include "venue/take.h"
 
 #define BINANCE_EXP (-8) /* of prices, quantities, fees and balances alike */
 

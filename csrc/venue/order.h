@@ -34,7 +34,7 @@ enum {
 typedef struct {
     aats_signer_t *signer;
     char key[136];
-    uint32_t logged_on;      /* 1 after a LOGON that was taken: requests need no signature any more */
+    uint32_t logged_on;      /* 1 after a LOGON that was taken on the request's way: requests need no signature any more */
     uint32_t recv_window_ms; /* 0: the venue's default */
     char passphrase[64];     /* where the venue wants one (OKX) */
     char token[256];         /* a listen key or token, from TOKEN; "" none.  A secret as well */
@@ -53,8 +53,8 @@ typedef struct {
     int64_t px_i, qty_i;    /* AMEND: the new ones; qty_i is the whole new size, what is filled counted in */
     uint32_t way;           /* by which it goes: LOGON and LISTEN are asked for once on each way that wants them */
     uint32_t pad;
-    char const *host;       /* of an HTTP way: for its Host field */
-    uint64_t nonce;         /* random, for signatures that want one */
+    char const *host;       /* of its way, as it stands in a Host field */
+    uint64_t nonce;         /* random, for signatures that want one; only where the venue has ways */
 } aats_oreq_t;
 
 /* aats_oreply_t -- one message of the venue, taken apart.  Texts point into the message. */
@@ -74,7 +74,7 @@ typedef struct {
 typedef struct {
     int kind;              /* AATS_OV_* */
     int status;            /* REPLY: as HTTP's: 200, 400, 429 ... */
-    uint64_t id;           /* REPLY: the request's; 0: null */
+    uint64_t id;           /* REPLY: the request's; 0: none */
     int64_t code;          /* REPLY: the venue's number of an error, 0: none */
     int64_t retry_ms;      /* wait until this epoch ms, 0: not told */
     int64_t server_ms;     /* TIME, LOGON: the venue's clock, 0: not told */
@@ -93,29 +93,47 @@ typedef struct {
     uint32_t already;      /* 1: refused because it is so: LISTEN, and this connection is listened on */
     uint32_t way;          /* by which it came; the session sets it before parse */
     uint32_t more;         /* FILLS: there may be more than were given: ask again from the last trade id + 1 */
+    uint32_t answers;      /* REPLY without an id of its own: the kind of request that it answers (AATS_OR_*), the oldest of them under way by its way.
+                            * 0: by id; and without an id, where the venue has ways, the oldest LOGON or LISTEN under way by it */
+    uint32_t pad1;
+    char const *token;     /* TOKEN, by result: what becomes auth.token */
+    size_t token_len;
     char const *text;      /* of an error */
     size_t text_len;
     char const *result;    /* REPLY: the raw result, for `result` below */
     size_t result_len;
     size_t msg_cnt;        /* EVENT: filled in by parse; REPLY: by result */
     aats_omsg_t *msgs;     /* the caller's, AATS_OREPLY_MSGS of them */
+    /* The caller's: a symbol's own exponents, by the venue's spelling; NULL: the venue's hold for all.  Asked through aats_oreply_scale. */
+    void (*scale)(void *arg, char const *native, size_t n, int32_t *px_exp, int32_t *qty_exp);
+    void *scale_arg;
 } aats_oreply_t;
 /* cdef-end */
 
-/* aats_oway_t -- one connection of a session. */
+/* aats_oreply_scale says at which exponents the prices and quantities of a symbol are told: *px_exp and *qty_exp hold the venue's own and are changed
+ * where the symbol has others. */
+static inline void aats_oreply_scale(aats_oreply_t const *r, char const *native, size_t n, int32_t *px_exp, int32_t *qty_exp)
+{
+    if (r->scale) r->scale(r->scale_arg, native, n, px_exp, qty_exp);
+}
+
+/* aats_oway_t -- one connection of a session; of HTTP a small pool of them. */
 #define AATS_OWAYS 3
 enum { AATS_OWAY_WS = 0, AATS_OWAY_HTTP = 1 };
+enum { AATS_OAT_WSAPI = 0, AATS_OAT_PRIVATE = 1 };
 typedef struct {
     int kind;              /* AATS_OWAY_* */
+    int at;                /* AATS_OAT_*: which of the venue's addresses a WebSocket is of (wsapi, private of aats/venue/base.py); HTTP: rest */
     uint32_t kinds;        /* bits by AATS_OR_*: the requests that go by it.  LOGON, LISTEN: it wants them before it is open for others */
     int events;            /* 1: order events come by it: what is missed while it is down is a gap */
     int token;             /* 1: it can be opened only with auth.token: TOKEN is asked for first, by another way */
-    /* path writes the target of the upgrade request (WS); Its length or AATS_E_FULL. */
+    /* path writes the target of the upgrade request (WS), with a final zero; what the address has as a path stands before it.  Its length or AATS_E_FULL. */
     int (*path)(aats_oauth_t const *auth, char *out, size_t cap);
-    /* ping writes the text that keeps it alive, every ping_every_ns (WS); its pong is an OTHER.  NULL: WebSocket pings do. */
+    /* ping writes the text that keeps it alive, every ping_every_ns (WS); its pong is an OTHER.  NULL: a WebSocket ping does, or, where ping_every_ns is 0,
+     * the venue's own. */
     int (*ping)(char *out, size_t cap);
     int64_t ping_every_ns;
-    int64_t silence_ns;    /* silence for so long means a dead connection; 0: HTTP, or two of the venue's pings */
+    int64_t silence_ns;    /* silence for so long means a dead connection (WS); 0: two of the venue's pings (ping_ns), or of ours where it has none */
 } aats_oway_t;
 
 typedef struct {
@@ -126,7 +144,8 @@ typedef struct {
     aats_oway_t ways[AATS_OWAYS];
     int64_t token_keep_ns; /* TOKEN_KEEP is asked for so often; 0: never */
 
-    /* encode writes the text of a request, and a final zero.  Its length; 0 if this venue has no such request (nothing is to be sent);
+    /* encode writes the text of a request, and a final zero: of a WebSocket's one message, or several with '\n' between them (the first answer counts); of an HTTP
+     * way's the whole HTTP/1.1 request.  Its length; 0 if this venue has no such request (nothing is to be sent);
      * AATS_E_FULL; AATS_E_ARG for a request that cannot be made: an order, rules or signer that it needs are missing, a symbol or key that
      * is no plain text, no price or size, FILLS of an order whose remote_id is not known; or what aats_sign said.  Cost: under 1 us without
      * a signature.  No allocation but OpenSSL's own. */
@@ -136,11 +155,10 @@ typedef struct {
      * message in r->msgs.  A FOREIGN message has the id that its sender gave it as text. */
     int (*parse)(char const *text, size_t n, aats_oreply_t *r);
 
-    /* parse_http takes an HTTP answer apart as parse does a message; kind: of the request that it answers.  A status other than 2xx, a page in HTML and an
-     * empty body are errors of the venue, never of syntax: r->status, code, text, unsure, busy and retry_ms say what to make of it. head: its fields. */
+    /* parse_http takes an HTTP answer apart as parse does a message; kind: of the request that it answers (the id is the session's).  A status other than
+     * 2xx, a page in HTML and an empty body are errors of the venue, never of syntax: r->status, code, text, unsure and busy say what to make of it;
+     * aats_order_http does for answers that are no JSON.  Retry-After is read by the session.  head: the whole head. */
     int (*parse_http)(int status, char const *head, size_t head_len, char const *body, size_t n, int kind, aats_oreply_t *r);
-
-    /* A WS request's encode writes its text; an HTTP way's encode the whole HTTP/1.1 request. */
 
     /* result reads r->result as the answer to a request of this kind: what it says of orders goes to r->msgs. order: whose answer it is (NULL
      * for LOGON, ACCOUNT, OPEN ...); only its ids are read.  Also turns an error (r->code) into messages: a REJECT, CANCEL_REJECT, UNKNOWN,
@@ -157,7 +175,7 @@ typedef struct {
     int64_t connect_weight;      /* of an attempt to connect */
 
     int64_t ping_ns;         /* the server's ping interval; silence for two of them means a dead link */
-    int64_t rotate_ns;
+    int64_t rotate_ns;       /* 0: a connection may grow as old as it likes */
     int64_t ban_ns;          /* wait after an IP ban that names no end */
     int64_t clock_margin_ms; /* how far a stamp may lie ahead */
     int64_t deadman_ms;      /* shortest time of the venue's dead-man switch; 0: it has none (encode gives 0 for DEADMAN) */
@@ -165,6 +183,14 @@ typedef struct {
 } aats_order_venue_t;
 
 extern aats_order_venue_t const aats_order_venue_binance;
+
+/* aats_order_http judges what can be judged of an HTTP answer without the venue's words: r->kind and status in any case.  Returns 1 if that is all that there is (no
+ * JSON in it: HTML, nothing; a 5xx): r->text, code 0, oc, busy (429, 418, 503 of a question), unsure (5xx: it may have been done) are set; 0: read the JSON. */
+int aats_order_http(int status, char const *body, size_t n, int kind, aats_oreply_t *r);
+
+/* aats_order_refused makes the message of an error (code, text, oc, unsure are set) as the kind of request has it: REJECT, CANCEL_REJECT, AMEND_REJECT, or UNKNOWN
+ * where it is unsure; of a QUERY that the venue answers with "there is none" (absent 1) ABSENT; else none.  Returns AATS_OK: for the end of `result`. */
+int aats_order_refused(aats_oreply_t *r, int kind, aats_order_t const *order, int absent);
 
 /* aats_order_venue_find returns the order side of a venue, NULL if none is built in. */
 aats_order_venue_t const *aats_order_venue_find(char const *name);

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-/* BINANCEUS speaks the same dialect on the wire (exchanges/binance_spot.md section 9); its pings and limits differ. */
-static aats_venue_t const *const VENUES[] = {&aats_venue_binance, &aats_venue_binance_sbe};
+static aats_venue_t const *const VENUES[] = {&aats_venue_binance, &aats_venue_binance_sbe, &aats_venue_binanceus, &aats_venue_binance_swap, &aats_venue_binance_coinm,
+    &aats_venue_bybit, &aats_venue_bybit_swap};
 
 aats_venue_t const *aats_venue_dialect(char const *name, char const *format)
 {

@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include "base/errors.h"
+#include "book/sync.h" /* AATS_SEQ_* */
 #include "layout/layout.h"
 
 /* cdef-begin */
@@ -135,13 +136,6 @@ enum {
     AATS_STREAM_LIQUIDATION = 64, AATS_STREAM_STATUS = 128
 };
 
-/* How the diffs of a book hang together. */
-enum {
-    AATS_SEQ_SPAN = 0, /* each covers first_id..last_id, the next begins at last_id + 1 or before (Binance spot) */
-    AATS_SEQ_PREV = 1, /* prev_id is the last_id of the one before.  Over a REST snapshot L the first that counts has first_id <= L <= last_id, or prev_id == L */
-    AATS_SEQ_NEXT = 2, /* last_id counts up by one */
-    AATS_SEQ_NONE = 3  /* there is no number: the checksum of each diff vouches, or the connection's numbers */
-};
 /* Where a book begins. */
 enum { AATS_SNAP_REST = 0, AATS_SNAP_STREAM = 1 };
 /* What the ids of trades promise. */
@@ -213,6 +207,11 @@ typedef struct {
 
 extern aats_venue_t const aats_venue_binance;     /* binance.c, spot */
 extern aats_venue_t const aats_venue_binance_sbe; /* binance_sbe.c, the same market in binary frames */
+extern aats_venue_t const aats_venue_binanceus;     /* binance.c */
+extern aats_venue_t const aats_venue_binance_swap;  /* binance_futures.c */
+extern aats_venue_t const aats_venue_binance_coinm; /* binance_futures.c */
+extern aats_venue_t const aats_venue_bybit;           /* bybit.c: spot */
+extern aats_venue_t const aats_venue_bybit_swap;      /* bybit.c: linear perpetuals */
 
 /* cdef-begin */
 /* aats_venue_parse runs the parser of a venue by name over one message; for tools, tests and `aats tape check`.

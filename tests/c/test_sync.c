@@ -273,6 +273,153 @@ TEST(kept_diffs_are_bounded_and_the_snapshot_must_then_be_newer)
     end(&k);
 }
 
+/* ---- the other rules ---- */
+
+static void begin_by(kept_t *k, int seq, int in_band, uint32_t depth_max)
+{
+    begin(k);
+    aats_sync_rule(&k->sync, seq, in_band, depth_max);
+}
+
+/* One bid at px with quantity qty, by the previous id. */
+static int diff_prev(kept_t *k, uint64_t prev, uint64_t last, int64_t px, int64_t qty)
+{
+    aats_level_t bid = {px, qty};
+    aats_diff_t d = {.prev_id = prev, .last_id = last, .bids = &bid, .bid_cnt = 1};
+    return aats_sync_diff(&k->sync, &d);
+}
+
+TEST(diff_before_the_snapshot_of_a_stream_belongs_to_no_book)
+{
+    static int const RULES[] = {AATS_SEQ_SPAN, AATS_SEQ_PREV, AATS_SEQ_NEXT, AATS_SEQ_NONE};
+    for (int i = 0; i < 4; i++) {
+        kept_t k;
+        int n;
+        begin_by(&k, RULES[i], 1, 0);
+        CHECK_EQ_I64(diff_prev(&k, 10, 11, 5, 1), AATS_SYNC_EARLY);
+        CHECK_EQ_I64(snapshot(&k, 10, 4, 1, 0), AATS_OK);
+        CHECK_EQ_I64(replay(&k, &n), 0);
+        CHECK_EQ_I64(n, 0);
+        CHECK_EQ_I64(best(&k), 4001);
+        aats_sync_keep(&k.sync);
+        CHECK(!k.sync.keeping);
+        aats_sync_lost(&k.sync);
+        CHECK_EQ_I64(diff_prev(&k, 10, 11, 5, 1), AATS_SYNC_EARLY);
+        CHECK_EQ_U64(k.sync.kept_sz, 0);
+        end(&k);
+    }
+}
+
+TEST(diff_that_names_another_than_the_newest_is_a_hole_whatever_its_number)
+{
+    kept_t k;
+    begin_by(&k, AATS_SEQ_PREV, 1, 0);
+    snapshot(&k, 1000, 5, 1, 0);
+    CHECK_EQ_I64(diff_prev(&k, 1000, 1005, 6, 1), AATS_SYNC_APPLIED);
+    CHECK_EQ_I64(diff_prev(&k, 1000, 1005, 7, 1), AATS_SYNC_OLD); /* once more */
+    CHECK_EQ_I64(diff_prev(&k, 1005, 1005, 6, 2), AATS_SYNC_APPLIED); /* a sign of life keeps the number */
+    CHECK_EQ_I64(diff_prev(&k, 1006, 1007, 7, 1), AATS_E_GAP);
+    CHECK(!k.sync.live);
+    snapshot(&k, 1000, 5, 1, 0);
+    CHECK_EQ_I64(diff_prev(&k, 15, 20, 7, 1), AATS_E_GAP); /* what counted anew before it is missing */
+    CHECK(!k.sync.live);
+    end(&k);
+}
+
+TEST(venue_that_counts_anew_and_says_so_is_followed)
+{
+    kept_t k;
+    aats_level_t bid = {7, 1};
+    aats_diff_t d = {.prev_id = 1000, .last_id = 3, .reset = 1, .bids = &bid, .bid_cnt = 1};
+    begin_by(&k, AATS_SEQ_PREV, 1, 0);
+    snapshot(&k, 1000, 5, 1, 0);
+    CHECK_EQ_I64(diff_prev(&k, 1000, 3, 9, 1), AATS_E_SHAPE);
+    CHECK(k.sync.live);
+    CHECK_EQ_I64(aats_sync_diff(&k.sync, &d), AATS_SYNC_APPLIED);
+    CHECK_EQ_I64(diff_prev(&k, 3, 4, 8, 1), AATS_SYNC_APPLIED);
+    CHECK_EQ_U64(k.sync.id, 4);
+    CHECK_EQ_I64(best(&k), 8001);
+    end(&k);
+}
+
+/* The stream of exchanges/binance_futures.md section 4: U, u and pu over a snapshot on request. */
+static int diff_all(kept_t *k, uint64_t first, uint64_t last, uint64_t prev, int64_t px)
+{
+    aats_level_t bid = {px, 1};
+    aats_diff_t d = {.first_id = first, .last_id = last, .prev_id = prev, .bids = &bid, .bid_cnt = 1};
+    return aats_sync_diff(&k->sync, &d);
+}
+
+TEST(first_diff_over_a_requested_snapshot_may_begin_before_it_and_the_next_names_it)
+{
+    kept_t k;
+    int n;
+    begin_by(&k, AATS_SEQ_PREV, 0, 0);
+    CHECK_EQ_I64(diff_all(&k, 90, 95, 88, 1), AATS_SYNC_KEPT);
+    CHECK_EQ_I64(diff_all(&k, 98, 103, 95, 2), AATS_SYNC_KEPT); /* numbers between are other symbols' */
+    CHECK_EQ_I64(diff_all(&k, 110, 111, 103, 3), AATS_SYNC_KEPT);
+    CHECK_EQ_I64(snapshot(&k, 100, 9, 1, 0), AATS_OK);
+    CHECK_EQ_I64(replay(&k, &n), 0);
+    CHECK_EQ_I64(n, 2);
+    CHECK_EQ_U64(k.sync.id, 111);
+    CHECK_EQ_I64(diff_all(&k, 98, 103, 95, 2), AATS_SYNC_OLD);
+    CHECK_EQ_I64(diff_all(&k, 112, 115, 112, 4), AATS_E_GAP); /* U fits, pu does not */
+    CHECK_EQ_U64(k.sync.kept_first_id, 112);
+    CHECK_EQ_I64(snapshot(&k, 112, 9, 1, 0), AATS_OK); /* pu == L */
+    CHECK_EQ_I64(replay(&k, &n), 0);
+    CHECK_EQ_U64(k.sync.id, 115);
+    end(&k);
+}
+
+TEST(counted_diffs_must_follow_each_other)
+{
+    kept_t k;
+    begin_by(&k, AATS_SEQ_NEXT, 1, 0);
+    snapshot(&k, 7, 5, 1, 0);
+    CHECK_EQ_I64(diff(&k, 0, 8, 6, 1), AATS_SYNC_APPLIED);
+    CHECK_EQ_I64(diff(&k, 0, 8, 6, 9), AATS_SYNC_OLD);
+    CHECK_EQ_I64(diff(&k, 0, 7, 6, 9), AATS_E_GAP);
+    snapshot(&k, 1, 5, 1, 0); /* the venue's service began anew */
+    CHECK_EQ_I64(diff(&k, 0, 2, 6, 2), AATS_SYNC_APPLIED);
+    CHECK_EQ_I64(diff(&k, 0, 4, 6, 3), AATS_E_GAP);
+    CHECK_EQ_I64(best(&k), 6002);
+    end(&k);
+}
+
+TEST(books_without_numbers_count_for_themselves_and_never_back)
+{
+    kept_t k;
+    begin_by(&k, AATS_SEQ_NONE, 1, 0);
+    snapshot(&k, 0, 5, 1, 0);
+    uint64_t first = k.sync.id;
+    CHECK(first > 0);
+    CHECK_EQ_I64(diff(&k, 0, 0, 6, 1), AATS_SYNC_APPLIED);
+    CHECK_EQ_U64(k.sync.id, first + 1);
+    aats_sync_reset(&k.sync);
+    snapshot(&k, 0, 5, 1, 0);
+    CHECK_EQ_U64(k.sync.id, first + 2);
+    end(&k);
+}
+
+TEST(what_falls_behind_the_subscribed_depth_is_forgotten)
+{
+    aats_level_t bids[] = {{50, 1}, {49, 1}, {48, 1}, {1, 1}}, more[] = {{52, 1}, {51, 1}, {51000, 1}}, asks[] = {{60000, 1}, {60001, 1}, {90000, 1}};
+    kept_t k;
+    begin_by(&k, AATS_SEQ_NONE, 1, 3);
+    CHECK_EQ_I64(aats_sync_snapshot(&k.sync, 0, bids, 4, asks, 3, 0), AATS_OK);
+    CHECK_EQ_U64(aats_book_cnt(k.sync.book, AATS_BID), 3);
+    CHECK_EQ_U64(aats_book_cnt(k.sync.book, AATS_ASK), 3);
+    aats_diff_t d = {.bids = more, .bid_cnt = 3, .asks = &(aats_level_t){59999, 1}, .ask_cnt = 1};
+    CHECK_EQ_I64(aats_sync_diff(&k.sync, &d), AATS_SYNC_APPLIED);
+    aats_level_t top[4];
+    CHECK_EQ_U64(aats_book_top(k.sync.book, AATS_BID, 4, top), 3);
+    CHECK_EQ_I64(top[0].px_i, 51000);
+    CHECK_EQ_I64(top[2].px_i, 51);
+    CHECK_EQ_U64(aats_book_top(k.sync.book, AATS_ASK, 4, top), 3);
+    CHECK_EQ_I64(top[2].px_i, 60001);
+    end(&k);
+}
+
 /* ---- the horizon ---- */
 
 TEST(levels_beyond_the_last_one_of_a_cut_snapshot_are_not_certain)
@@ -359,6 +506,53 @@ TEST(book_equals_the_model_whatever_is_removed_doubled_or_swapped)
 {
     for (uint64_t seed = 1; seed <= 400; seed++)
         for (int fault = 0; fault < 4; fault++) one_stream(seed, fault);
+}
+
+/* The same by each rule whose snapshot comes in the stream: one book frame behind the snapshot is removed (1), doubled (2), swapped with the
+ * next (3).  Without numbers and without a checksum only doubling is safe. */
+static void one_in_band(uint64_t seed, int seq, int fault)
+{
+    enum { N = 40, PRICES = 20 };
+    int64_t model[PRICES] = {0};
+    aats_level_t changed[N][3];
+    uint64_t rng = seed * 2654435761u + 88172645463325252ULL, hit = seed_of(&rng) % (N - 1), id = 100 + seed;
+    uint64_t ids[N];
+    kept_t k;
+    begin_by(&k, seq, 1, 0);
+    snapshot(&k, id, 1, 1, 0);
+    model[0] = 1;
+    for (int i = 0; i < N; i++) {
+        ids[i] = id = seq == AATS_SEQ_PREV ? id + seed_of(&rng) % 9 + 1 : id + 1;
+        for (int c = 0; c < 3; c++) {
+            int64_t px = (int64_t)(seed_of(&rng) % PRICES), qty = (int64_t)(seed_of(&rng) % 3);
+            changed[i][c] = (aats_level_t){px + 1, qty};
+            model[px] = qty;
+        }
+    }
+    for (uint64_t i = 0; i < N; i++) {
+        uint64_t at = fault == 3 && i == hit ? hit + 1 : fault == 3 && i == hit + 1 ? hit : i;
+        uint64_t before = at ? ids[at - 1] : 100 + seed;
+        aats_diff_t d = {.first_id = before + 1, .last_id = ids[at], .prev_id = before, .bids = changed[at], .bid_cnt = 3};
+        for (int times = fault == 1 && i == hit ? 0 : fault == 2 && i == hit ? 2 : 1; times; times--) aats_sync_diff(&k.sync, &d);
+    }
+    CHECK_MSG(k.sync.live == (fault == 0 || fault == 2), "seed %llu, rule %d, fault %d", (unsigned long long)seed, seq, fault);
+    if (k.sync.live) {
+        aats_level_t top[PRICES];
+        size_t cnt = aats_book_top(k.sync.book, AATS_BID, PRICES, top), want = 0;
+        for (int p = 0; p < PRICES; p++) want += model[p] > 0;
+        CHECK_EQ_U64(cnt, want);
+        for (size_t i = 0; i < cnt; i++) CHECK_EQ_I64(top[i].qty_i, model[top[i].px_i - 1]);
+    }
+    end(&k);
+}
+
+TEST(book_of_a_stream_equals_the_model_or_is_lost_whatever_is_removed_doubled_or_swapped)
+{
+    static int const RULES[] = {AATS_SEQ_SPAN, AATS_SEQ_PREV, AATS_SEQ_NEXT};
+    for (uint64_t seed = 1; seed <= 100; seed++)
+        for (int fault = 0; fault < 4; fault++)
+            for (int i = 0; i < 3; i++) one_in_band(seed, RULES[i], fault);
+    for (uint64_t seed = 1; seed <= 100; seed++) one_in_band(seed, AATS_SEQ_NONE, 2);
 }
 
 RUN_ALL()

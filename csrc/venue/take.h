@@ -1,10 +1,10 @@
-/* text.h -- small readers that the text parsers of all venues share: the next value as a wanted key, times in ms, names of trades.
+/* take.h -- small readers that the text parsers of several venues share: the next value as a wanted key, times in ms, names of trades.
  *
  * For: venue files.  Not a contract with anybody else.  All of them work on a cursor of proto/json.h and on a mask of the keys seen; the first error
  * sticks there.
  */
-#ifndef AATS_VENUE_TEXT_H
-#define AATS_VENUE_TEXT_H
+#ifndef AATS_VENUE_TAKE_H
+#define AATS_VENUE_TAKE_H
 
 #include <stdint.h>
 
