@@ -115,11 +115,8 @@ class Ledger:
                 yield f"account {account.number}: {text16(held)} {asset} locked, its open orders hold {text16(locked.get(asset, 0))}"
         traded: dict[str, int] = {}
         for fill in account.fills:
-            sign = 1 if fill.order.buys else -1
-            base, quote = fill.order.base, fill.order.quote
-            traded[base] = traded.get(base, 0) + sign * fill.qty * 10**8
-            traded[quote] = traded.get(quote, 0) - sign * fill.qty * fill.px
-            traded[fill.fee_asset] = traded.get(fill.fee_asset, 0) - fill.fee * 10**8
+            for asset, amount in fill.flows():
+                traded[asset] = traded.get(asset, 0) + amount
         for asset, (free, held) in account.balances.items():
             due = self.deposits.get(asset, 0) + traded.get(asset, 0)
             if free + held != due:

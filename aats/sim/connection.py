@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import h11
 from websockets.exceptions import InvalidState
@@ -22,6 +22,7 @@ from aats.sim.faults import Lane
 from aats.sim.limits import ORDERS_10S, ORDERS_DAY, WEIGHT_LIMIT
 
 if TYPE_CHECKING:
+    from aats.sim.accounts import Account
     from aats.sim.ws_api import Session
 
 SECOND_NS = 1_000_000_000
@@ -79,6 +80,9 @@ class Connection:
         self._request: h11.Request | None = None  # its body has not ended
         self._body = b""
         # the rest belongs to WebSocket connections
+        self.role = ""  # of the dialects over venue.py: what its path makes it; their own state; whose it is after a log-on
+        self.state: Any = None
+        self.account: Account | None = None
         self.wrapped = False
         self.micros = False
         self.sbe = False  # events in binary frames (sbe.py)

@@ -42,7 +42,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from aats.errors import ConfigError
@@ -68,7 +68,7 @@ class Lane:
     damaged: int = 0
     end: str = ""
     stalled_until_ns: int = 0
-    held: dict[str, bytes] = field(default_factory=dict)
+    held: dict[Hashable, bytes] = field(default_factory=dict)
 
 
 class Faults:
@@ -127,7 +127,7 @@ class Faults:
                 )
         return cls(every, stall_ns=stall_ns)
 
-    def pass_depth(self, lane: Lane, stream: str, frame: bytes, now_ns: int) -> list[bytes]:
+    def pass_depth(self, lane: Lane, stream: Hashable, frame: bytes, now_ns: int) -> list[bytes]:
         """Return the frames that really go out in place of `frame`, which is one whole server frame of `stream`."""
         lane.sent += 1
         frames = [frame]

@@ -81,8 +81,8 @@ class Pit:
 
     # -- own orders ----------------------------------------------------------------------------------------------------
 
-    def place(self, order: Order, now_ns: int) -> list[Event]:
-        """Give an order to the engine; return what the public sees of it."""
+    def place(self, order: Order, now_ns: int, qty: int | None = None) -> list[Event]:
+        """Give an order to the engine, or `qty` that is left of it; return what the public sees of it."""
         maker, taker = order.account.rates
         quote = order.quote_qty
         tif = lib.AATS_TIF_MARKET if order.type == "MARKET" else lib.AATS_TIF_POS if order.type == "LIMIT_MAKER" else TIFS[order.tif]
@@ -96,7 +96,7 @@ class Pit:
                 "tif": tif,
                 "stp": STPS.get(order.stp, lib.AATS_STP_DECREMENT),
                 "px_i": order.px,
-                "qty_i": 0 if quote else order.qty,
+                "qty_i": 0 if quote else order.qty if qty is None else qty,
                 "quote_i": quote,
                 "lot_i": self._lot,
                 "maker_rate_i": maker,

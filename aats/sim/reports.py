@@ -76,6 +76,15 @@ class Fill:
     fee_asset: str
     maker: bool
     t_ns: int
+    gain: int | None = None  # of a contract: what it realized in the fee's asset, at 1e-16; None on spot
+
+    def flows(self) -> tuple[tuple[str, int], ...]:
+        """Return what it moved: asset and amount at 1e-16."""
+        fee = (self.fee_asset, -self.fee * 10**8)
+        if self.gain is not None:
+            return (self.fee_asset, self.gain), fee
+        sign = 1 if self.order.buys else -1
+        return (self.order.base, sign * self.qty * 10**8), (self.order.quote, -sign * self.qty * self.px), fee
 
 
 def stamp(t_ns: int, micros: bool) -> int:

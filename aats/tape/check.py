@@ -14,10 +14,12 @@ from typing import Any
 from aats.tape import venues
 from aats.tape.read import Row, TapeError, read_rows
 from aats.tape.replay import Replay
+from aats.tape.venues import VENUES
 
 __all__ = ["Report", "check"]
 
 _PROGRESS_FRAMES = 4096
+_RUNS_MAX = 16  # of a tape whose numbers teach new exponents each time
 
 
 @dataclass
@@ -83,7 +85,7 @@ def check(
     ----------
     files : sequence of paths
     venue : sequence of str
-        Venue of what has no address: one for all files, or one for each.
+        Venue of what has no address: the n-th for the n-th file, the last for the rest.
     warn : callable
         Gets sentences about addresses that speak against `venue`.
     progress : callable, optional
@@ -101,12 +103,15 @@ def check(
     begin = time.monotonic()
     named = _venue_of_each(files, venue)
     tape = _Tape()
-    for path, given in zip(map(Path, files), named, strict=True):
-        for row in read_rows(path, given, warn):
-            tape.take(path, row)
-            if progress is not None and tape.frames % _PROGRESS_FRAMES == 0:
-                progress(tape.frames)
-    tape.finish()
+    for told in [warn, *[lambda _: None] * _RUNS_MAX]:
+        for path, given in zip(map(Path, files), named, strict=True):
+            for row in read_rows(path, given, told):
+                tape.take(path, row)
+                if progress is not None and tape.frames % _PROGRESS_FRAMES == 0:
+                    progress(tape.frames)
+        tape.finish()
+        if not tape.again():
+            break
     instruments, trades_only = tape.instruments()
     return Report(instruments, tape.frames, tape.parse_errors, time.monotonic() - begin, trades_only)
 
@@ -118,11 +123,9 @@ def _venue_of_each(files: Sequence[str | Path], venue: Sequence[str]) -> list[st
     for name, given in zip(wanted, venue, strict=True):
         if name not in venues.VENUES:
             raise TapeError(f"venue {given!r} is not known; known: {venues.known()}")
-    if len(set(wanted)) <= 1:
-        return [wanted[0] if wanted else None] * len(files)
-    if len(wanted) != len(files):
-        raise TapeError(f"{len(wanted)} venues for {len(files)} files: give --venue once for all, or once for each file in their order")
-    return list(wanted)
+    if len(wanted) > len(files):
+        raise TapeError(f"{len(wanted)} venues for {len(files)} files: the n-th --venue is for the n-th file, the last one for the rest")
+    return [*wanted, *[wanted[-1] if wanted else None] * (len(files) - len(wanted))]
 
 
 class _Tape:
@@ -130,6 +133,9 @@ class _Tape:
 
     def __init__(self) -> None:
         self.replays: dict[str, Replay] = {}
+        self._begin()
+
+    def _begin(self) -> None:
         self.frames = 0
         self.parse_errors = 0
         self._unnamed: dict[str, tuple[Path, Row]] = {}  # by venue: the first snapshot that does not say whose it is
@@ -139,11 +145,14 @@ class _Tape:
         replay = self.replays.get(row.venue)
         if replay is None:
             replay = self.replays[row.venue] = Replay(row.venue)
+        if row.begins:
+            replay.connect(row.conn)
+            return
         if row.snapshot:
             self._snapshot(path, row, replay)
             return
         self.frames += 1
-        if row.text is None or not replay.frame(row.text, row.recv_ns):
+        if row.text is None or not replay.frame(row.text, row.recv_ns, row.conn):
             self.parse_errors += 1
         if self._waiting and len(replay):
             for early in [one for one in self._waiting if one[0] is replay]:
@@ -170,16 +179,32 @@ class _Tape:
         self._one_symbol_only()
         self.parse_errors += len(self._waiting)  # snapshots of a tape that names no symbol
 
+    def again(self) -> bool:
+        """Forget everything but what was learned, if the tape has to be read once more."""
+        if not any(replay.taught for replay in self.replays.values()):
+            return False
+        for replay in self.replays.values():
+            replay.restart()
+        self._begin()
+        return True
+
     def instruments(self) -> tuple[dict[str, dict[str, Any]], set[str]]:
-        """Return the instruments by name, and those that have trades alone; a name that two venues have is told with its venue."""
+        """Return the instruments by name, and those that have trades alone.
+
+        A name that is not unique in the tape is told with its connection in front or its venue behind; so are all names of a capture whose
+        connections have numbers, where books go by their topics.
+        """
+        books = [(venue, book) for venue, replay in self.replays.items() for book in replay.books()]
         found: dict[str, dict[str, Any]] = {}
         trades_only = set()
-        parts = {venue: replay.instruments() for venue, replay in self.replays.items()}
-        for venue, part in parts.items():
-            for name, one in part.items():
-                shared = sum(name in other for other in parts.values()) > 1
-                key = f"{name}.{venue}" if shared else name
-                found[key] = one
-                if not self.replays[venue].counts(name)["has_book"]:
-                    trades_only.add(key)
+        for venue, book in books:
+            others = [(name, one) for name, one in books if one.name == book.name and one is not book]
+            key = book.name
+            if book.conn and (others or (VENUES[venue].by_topic and book.has_book and book.conn.isdigit())):
+                key = f"{book.conn}|{book.name}"
+            elif others:
+                key = f"{book.name}.{venue}"
+            found[key] = book.values
+            if not book.has_book:
+                trades_only.add(key)
         return found, trades_only

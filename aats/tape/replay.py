@@ -5,17 +5,28 @@ For: check.py, and tests that damage a tape.  Not for reading files.  The rules 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from aats._ffi import ffi, lib, text
+from aats.errors import AatsError
 from aats.tape.venues import VENUES
 
-__all__ = ["Replay"]
+__all__ = ["Book", "Replay"]
 
 IntArray = npt.NDArray[np.int64]
+
+
+class Book(NamedTuple):
+    """One book, or the trades of a symbol: its name, its symbol, its connection ("" where a book is of all), whether it is a book, its values."""
+
+    name: str
+    symbol: str
+    conn: str
+    has_book: bool
+    values: dict[str, Any]
 
 
 class Replay:
@@ -31,12 +42,31 @@ class Replay:
         self.venue = venue
         handle = lib.aats_replay_open(VENUES[venue].dialect.encode())
         if handle == ffi.NULL:
-            raise MemoryError(f"a replayer for {venue}")
+            raise AatsError(f"venue {venue}: no parser of that name is built in")
         self._replay = ffi.gc(handle, lib.aats_replay_close)
+        self._conns: dict[str, int] = {}
+        if VENUES[venue].by_topic:
+            lib.aats_replay_by_topic(self._replay)
 
-    def frame(self, payload: bytes, recv_ns: int = 0) -> bool:
-        """Take the next frame of the stream; False if it cannot be read."""
-        return self._good(lib.aats_replay_frame(self._replay, payload, len(payload), recv_ns))
+    @property
+    def taught(self) -> bool:
+        """Whether messages have taught exponents that earlier ones were read without: the tape is to be given again, after `restart`."""
+        return bool(lib.aats_replay_taught(self._replay))
+
+    def restart(self) -> None:
+        """Forget everything but what was learned."""
+        lib.aats_replay_restart(self._replay)
+
+    def connect(self, conn: str) -> None:
+        """Take note that a connection is opened, perhaps once more."""
+        self._good(lib.aats_replay_connect(self._replay, self._conn(conn)))
+
+    def frame(self, payload: bytes, recv_ns: int = 0, conn: str = "") -> bool:
+        """Take the next frame of a connection; False if it cannot be read."""
+        return self._good(lib.aats_replay_frame(self._replay, self._conn(conn), payload, len(payload), recv_ns))
+
+    def _conn(self, name: str) -> int:
+        return self._conns.setdefault(name, len(self._conns))
 
     def snapshot(self, symbol: str | None, payload: bytes) -> bool:
         """Take a REST depth answer of `symbol`, None for the only one of the tape; False if it cannot be read.
@@ -53,21 +83,37 @@ class Replay:
         return code >= 0
 
     def __len__(self) -> int:
-        """Return the number of symbols that the tape has named."""
+        """Return the number of books and symbols that the tape has named."""
         return int(lib.aats_replay_count(self._replay))
+
+    def books(self) -> list[Book]:
+        """Return what became of each book, and of each symbol that has trades alone, as if the tape ended now."""
+        conns = list(self._conns)
+        by_topic = VENUES[self.venue].by_topic
+        found = ffi.new("aats_replay_symbol_t *")
+        books: list[Book] = []
+        for index in range(len(self)):
+            lib.aats_replay_look(self._replay, index, found)
+            conn = conns[found.conn] if VENUES[self.venue].in_stream else ""
+            books.append(Book(text(found.native), text(found.symbol), conn, bool(found.has_book), self._instrument(index, found)))
+        if not by_topic:
+            return books
+        # Trades go by their symbol there, and count for the books of it.
+        beside = {(one.symbol, one.conn): one for one in books if not one.has_book}
+        mine = [one for one in books if one.has_book]
+        for one in mine:
+            trades = beside.get((one.symbol, one.conn))
+            one.values["trade_gaps"] += trades.values["trade_gaps"] if trades is not None else 0
+        whose = {(one.symbol, one.conn) for one in mine}
+        return mine + [one for key, one in beside.items() if key not in whose]
 
     def instruments(self) -> dict[str, dict[str, Any]]:
         """Return what became of each symbol, by the venue's spelling, as if the tape ended now.
 
         Prices and quantities are texts with as many decimals as the venue wrote for this symbol.  The book of an invalid symbol is the one
-        that it had when it was lost.
+        that it had when it was lost.  Of a symbol with books on two connections the last one is told.
         """
-        found = ffi.new("aats_replay_symbol_t *")
-        books = {}
-        for index in range(len(self)):
-            lib.aats_replay_look(self._replay, index, found)
-            books[text(found.native)] = self._instrument(index, found)
-        return books
+        return {book.name: book.values for book in self.books()}
 
     def _instrument(self, index: int, s: Any) -> dict[str, Any]:
         def levels(array: Any, cnt: int) -> list[list[str]]:

@@ -27,6 +27,11 @@ class Venue(NamedTuple):
     symbol_key: str = "symbol"
     by_topic: bool = False
 
+    @property
+    def in_stream(self) -> bool:
+        """Whether books begin with a message of the stream."""
+        return self.depth_path is None
+
 
 def _hosts(hosts: str, path: str = "") -> re.Pattern[str]:
     return re.compile(rf"(?:{hosts})(?=/|\Z){path}", re.IGNORECASE)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from aats.errors import ConfigError
 from aats.venue.base import Endpoints, Instrument, OrderLimits, SnapshotRefused, VenueClient, find_listed, our_name, resolve, wanted_name
-from aats.venue.binance import BinanceClient
+from aats.venue.binance import BinanceClient, BinanceUSClient
+from aats.venue.binance_futures import BinanceCoinmClient, BinanceSwapClient
 
 if TYPE_CHECKING:
     from aats.venue.account import VenueAccount
@@ -31,7 +32,12 @@ __all__ = [
     "wanted_name",
 ]
 
-CLIENTS: dict[str, type[VenueClient]] = {"BINANCE": BinanceClient}
+CLIENTS: dict[str, type[VenueClient]] = {
+    "BINANCE": BinanceClient,
+    "BINANCEUS": BinanceUSClient,
+    "BINANCE_SWAP": BinanceSwapClient,
+    "BINANCE_COINM": BinanceCoinmClient,
+}
 #: Where each venue's account is looked at from outside: module and class, imported when asked for.
 ACCOUNTS: dict[str, tuple[str, str]] = {"BINANCE": ("aats.venue.binance_account", "BinanceAccount")}
 

@@ -1,63 +1,63 @@
-"""Binance Spot over REST: exchangeInfo and depth snapshots (exchanges/binance_spot.md sections 1, 3, 4, 7)."""
+"""Binance Spot and Binance US over REST: exchangeInfo and depth snapshots (exchanges/binance_spot.md sections 1, 3, 4, 7, 9).
+
+What all of Binance's houses have in common is `BinanceRest`: binance_futures.py has the others.
+"""
 
 from __future__ import annotations
 
-import difflib
 import logging
 import ssl
 import time
-from collections.abc import Iterable
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 import orjson
 
-from aats.errors import ConfigError, FeedError
-from aats.venue.base import Budget, BudgetSpent, Endpoints, Instrument, OrderLimits, RateBudget, SnapshotRefused, VenueClient
+from aats.errors import FeedError
+from aats.venue.base import Budget, BudgetSpent, Endpoints, Instrument, OrderLimits, RateBudget, SnapshotRefused, VenueClient, find_listed
 
-__all__ = ["BinanceClient"]
+__all__ = ["BinanceClient", "BinanceRest", "BinanceUSClient"]
 
 log = logging.getLogger("aats.venue")
 
-#: Weight of GET /api/v3/depth by limit (3).
-DEPTH_WEIGHT = ((100, 5), (500, 25), (1000, 50), (5000, 250))
-INFO_WEIGHT = 20
-#: Of 6000 a minute and address (1), where the budget is not shared: the rest is for other programs on this host.
-WEIGHT_PER_MINUTE = 5000
 #: A window of weight has gone by after so long: exchangeInfo waits for it, where trading or a feed cannot begin without.
 WINDOW_S = 65.0
 #: Wait after HTTP 418 without a Retry-After: bans last 2 minutes to 3 days (7).
 BAN_S = 120.0
 
 
-class BinanceClient(VenueClient):
-    """REST of Binance Spot; the public half needs no key."""
+class BinanceRest(VenueClient):
+    """REST of one of Binance's houses; the public half needs no key.
 
-    name = "BINANCE"
-    _HOSTS = {
-        "direct": Endpoints("https://api.binance.com", "wss://stream.binance.com:9443", "wss://ws-api.binance.com:443"),
-        "sandbox": Endpoints(
-            "https://testnet.binance.vision", "wss://stream.testnet.binance.vision", "wss://ws-api.testnet.binance.vision"
-        ),
-    }
+    Attributes
+    ----------
+    ROOT : str
+        Of its paths: ``"/api/v3"``.
+    DEPTH_WEIGHT : tuple of (limit, weight)
+        Of a depth snapshot.
+    INFO_WEIGHT : int
+    WEIGHT_PER_MINUTE : int
+        Of what an address may spend, where the budget is not shared: the rest is for other programs on this host.
+    """
 
-    #: Hosts of the SBE streams, where an API key is asked for (the venue's page "SBE Market Data Streams", July 2026).
-    _SBE = {"direct": "wss://stream-sbe.binance.com:9443", "sandbox": "wss://stream-sbe.testnet.binance.vision"}
+    _HOSTS: ClassVar[Mapping[str, Endpoints]]
+    ROOT: ClassVar[str]
+    DEPTH_WEIGHT: ClassVar[tuple[tuple[int, int], ...]]
+    INFO_WEIGHT: ClassVar[int]
+    WEIGHT_PER_MINUTE: ClassVar[int]
 
     def __init__(self, endpoints: Endpoints, *, cafile: str = "", timeout_s: float = 5.0, budget: RateBudget | None = None) -> None:
         super().__init__(endpoints, cafile=cafile, timeout_s=timeout_s, budget=budget)
         trust: ssl.SSLContext | bool = ssl.create_default_context(cafile=cafile) if cafile else ssl.create_default_context()
         self._http = httpx.Client(base_url=endpoints.rest, timeout=timeout_s, verify=trust, headers={"User-Agent": "aats"})
-        self._budget: RateBudget = Budget(WEIGHT_PER_MINUTE) if budget is None else budget
+        self._budget: RateBudget = Budget(self.WEIGHT_PER_MINUTE) if budget is None else budget
 
     @classmethod
     def endpoints_of(cls, mode: str) -> Endpoints | None:
         return cls._HOSTS.get(mode)
-
-    @classmethod
-    def stream_of(cls, mode: str, form: str) -> str:
-        return cls._SBE.get(mode, "") if form == "sbe" else super().stream_of(mode, form)
 
     def close(self) -> None:
         self._http.close()
@@ -65,8 +65,8 @@ class BinanceClient(VenueClient):
     # ---------------------------------------------------------------------------------------------------- snapshots
 
     def snapshot(self, native: str) -> bytes:
-        weight = next(weight for limit, weight in DEPTH_WEIGHT if self.snapshot_limit <= limit)
-        return self._get("/api/v3/depth", {"symbol": native, "limit": str(self.snapshot_limit)}, weight)
+        weight = next(weight for limit, weight in self.DEPTH_WEIGHT if self.snapshot_limit <= limit)
+        return self._get(f"{self.ROOT}/depth", {"symbol": native, "limit": str(self.snapshot_limit)}, weight)
 
     def _get(self, path: str, params: dict[str, str], weight: int) -> bytes:
         wait = self._budget.wait_s(weight)
@@ -101,27 +101,19 @@ class BinanceClient(VenueClient):
     # -------------------------------------------------------------------------------------------------- instruments
 
     def instruments(self, symbols: Iterable[str]) -> dict[str, Instrument]:
-        wanted = list(symbols)
-        try:
-            listed = self._info({"symbols": orjson.dumps([native_of(one) for one in wanted]).decode()})
-        except SnapshotRefused as exc:
-            if "HTTP 400" not in str(exc):
-                raise
-            listed = self._info({})  # one name is wrong, and the answer does not say which: look it up in the whole list
-        out = {}
-        for one in wanted:
-            row = listed.get(native_of(one))
-            if row is None:
-                near = difflib.get_close_matches(native_of(one), list(listed), n=3)
-                hint = f" (near ones: {', '.join(near)})" if near else ""
-                raise ConfigError(f"symbol {one!r} is not listed on {self.name} at {self.endpoints.rest}{hint}")
-            out[one] = _instrument(row)
-        return out
+        return find_listed(self.name, self.endpoints.rest, symbols, self.listing())
+
+    def listing(self) -> list[Instrument]:
+        return [self._describe(row) for row in self._info({}).values()]
+
+    @abstractmethod
+    def _describe(self, row: dict[str, Any]) -> Instrument:
+        """Return one row of exchangeInfo."""
 
     def _info(self, params: dict[str, str]) -> dict[str, dict[str, Any]]:
         for attempt in range(4):
             try:
-                body = orjson.loads(self._get("/api/v3/exchangeInfo", params, INFO_WEIGHT))
+                body = orjson.loads(self._get(f"{self.ROOT}/exchangeInfo", params, self.INFO_WEIGHT))
                 self._budget.limits(body.get("rateLimits", ()))
                 return {row["symbol"]: row for row in body["symbols"]}
             except BudgetSpent as exc:
@@ -135,9 +127,64 @@ class BinanceClient(VenueClient):
                 time.sleep(0.3 * 2**attempt)
             except (orjson.JSONDecodeError, KeyError, TypeError) as exc:
                 raise FeedError(
-                    f"{self.endpoints.rest}/api/v3/exchangeInfo: not the documented answer: {type(exc).__name__}: {exc}"
+                    f"{self.endpoints.rest}{self.ROOT}/exchangeInfo: not the documented answer: {type(exc).__name__}: {exc}"
                 ) from exc
         raise AssertionError("unreachable")
+
+
+class BinanceClient(BinanceRest):
+    """REST of Binance Spot."""
+
+    name = "BINANCE"
+    _HOSTS: ClassVar[Mapping[str, Endpoints]] = {
+        "direct": Endpoints("https://api.binance.com", "wss://stream.binance.com:9443", "wss://ws-api.binance.com:443"),
+        "sandbox": Endpoints(
+            "https://testnet.binance.vision", "wss://stream.testnet.binance.vision", "wss://ws-api.testnet.binance.vision"
+        ),
+    }
+
+    #: Hosts of the SBE streams, where an API key is asked for (the venue's page "SBE Market Data Streams", July 2026).
+    _SBE: ClassVar[Mapping[str, str]] = {
+        "direct": "wss://stream-sbe.binance.com:9443",
+        "sandbox": "wss://stream-sbe.testnet.binance.vision",
+    }
+
+    ROOT = "/api/v3"
+    DEPTH_WEIGHT = ((100, 5), (500, 25), (1000, 50), (5000, 250))  # (3)
+    INFO_WEIGHT = 20
+    WEIGHT_PER_MINUTE = 5000  # of 6000 (1)
+
+    @classmethod
+    def stream_of(cls, mode: str, form: str) -> str:
+        return cls._SBE.get(mode, "") if form == "sbe" else super().stream_of(mode, form)
+
+    def instruments(self, symbols: Iterable[str]) -> dict[str, Instrument]:
+        wanted = list(symbols)
+        try:
+            listed = self._info({"symbols": orjson.dumps([native_of(one) for one in wanted]).decode()})
+        except SnapshotRefused as exc:
+            if "HTTP 400" not in str(exc):
+                raise
+            listed = self._info({})  # one name is wrong, and the answer does not say which: look it up in the whole list
+        return find_listed(self.name, self.endpoints.rest, wanted, [self._describe(row) for row in listed.values()])
+
+    def _describe(self, row: dict[str, Any]) -> Instrument:
+        return _instrument(row, self.name)
+
+
+class BinanceUSClient(BinanceClient):
+    """REST of Binance US: the same paths and payloads, older and smaller weights; there is no test network (9)."""
+
+    name = "BINANCEUS"
+    _HOSTS: ClassVar[Mapping[str, Endpoints]] = {
+        "direct": Endpoints(
+            "https://api.binance.us", "wss://stream.binance.us:9443", "wss://ws-api.binance.us:443", private="wss://stream.binance.us:9443"
+        ),
+    }
+    _SBE: ClassVar[Mapping[str, str]] = {}
+    DEPTH_WEIGHT = ((100, 1), (500, 5), (1000, 10), (5000, 50))  # (9)
+    INFO_WEIGHT = 10
+    WEIGHT_PER_MINUTE = 1000  # of 1200 (9)
 
 
 def native_of(symbol: str) -> str:
@@ -145,21 +192,28 @@ def native_of(symbol: str) -> str:
     return symbol.split(".", 1)[0].upper()
 
 
-def _instrument(row: dict[str, Any]) -> Instrument:
-    filters = {one.get("filterType"): one for one in row.get("filters", [])}
+def _instrument(row: dict[str, Any], venue: str = "BINANCE") -> Instrument:
+    filters = filters_of(row)
     return Instrument(
-        symbol=f"{row['symbol']}.BINANCE",
+        symbol=f"{row['symbol']}.{venue}",
         native=row["symbol"],
         base=row.get("baseAsset", ""),
         quote=row.get("quoteAsset", ""),
         tick=Decimal(filters.get("PRICE_FILTER", {}).get("tickSize", "0")),
         lot=Decimal(filters.get("LOT_SIZE", {}).get("stepSize", "0")),
         trading=row.get("status") == "TRADING",
-        limits=_limits(filters),
+        limits=limits_of(filters),
+        status=row.get("status", ""),
+        contract_unit=row.get("baseAsset", ""),
     )
 
 
-def _limits(filters: dict[Any, dict[str, Any]]) -> OrderLimits:
+def filters_of(row: dict[str, Any]) -> dict[Any, dict[str, Any]]:
+    """Return a symbol's filters by their kind."""
+    return {one.get("filterType"): one for one in row.get("filters", [])}
+
+
+def limits_of(filters: dict[Any, dict[str, Any]]) -> OrderLimits:
     """Read the filters of orders (4); one that is absent demands nothing."""
 
     def number(kind: str, key: str) -> Decimal:
@@ -177,7 +231,9 @@ def _limits(filters: dict[Any, dict[str, Any]]) -> OrderLimits:
         market_lot=number("MARKET_LOT_SIZE", "stepSize"),
         market_min_qty=number("MARKET_LOT_SIZE", "minQty"),
         market_max_qty=number("MARKET_LOT_SIZE", "maxQty"),
-        min_notional=number("NOTIONAL", "minNotional") if notional else number("MIN_NOTIONAL", "minNotional"),
+        min_notional=number("NOTIONAL", "minNotional")
+        if notional
+        else number("MIN_NOTIONAL", "minNotional") or number("MIN_NOTIONAL", "notional"),
         max_notional=number("NOTIONAL", "maxNotional"),
         min_notional_market=bool(notional.get("applyMinToMarket", older.get("applyToMarket", False))),
         max_notional_market=bool(notional.get("applyMaxToMarket", False)),

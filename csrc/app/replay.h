@@ -3,15 +3,20 @@
  * For: `aats tape check` and tests that damage a tape on purpose.  Not for readers of books: nothing here is in shared memory, and there is no
  * clock, no socket, no request.  A snapshot comes when the tape holds one; none is asked for.
  *
- *   frame text --venue parse--> sequence and book (sync.h) --> counters, marks          the feed's walk without its last two steps
+ *   frame text --venue parse--> sequence, book, checksum (follow.h) --> counters, marks     the feed's walk without its last two steps
+ *
+ * What is one book?  Where snapshots come in the stream: a symbol (by_topic: a topic) on one connection; a connection's second subscription of
+ * it is another book.  Where they are asked for: a symbol, over all connections, since ids tell what belongs together.
  *
  * When is a book called good?  By the feed's rules (feed.h), as far as a tape can tell:
  *   - synchronised, and not crossed at the end of a message;
  *   - not suspect: after a frame that could not be read (its own diff, or one of nobody knows whom) a book is invalid until a diff that
- *     continues its sequence or a snapshot has come.
+ *     continues its sequence or a snapshot has come;
+ *   - its checksum was right, and no numbered frame of its connection is missing, where the venue has such.
  * A book that was lost stays lost until a later snapshot of the tape fits.  The depth horizon is not judged: levels are as the tape told them.
  *
- * Owner: one thread.  Symbols appear as the tape names them; there is no instrument list.
+ * Owner: one thread.  Symbols appear as the tape names them; there is no instrument list: exponents are learned (replay_scale.c), and a tape that
+ * has taught some is run a second time.
  */
 #ifndef AATS_APP_REPLAY_H
 #define AATS_APP_REPLAY_H
@@ -26,20 +31,22 @@
 /* cdef-begin */
 #define AATS_REPLAY_TOP  20  /* levels a side that aats_replay_look gives */
 #define AATS_REPLAY_MARK 200 /* applied updates from one mark to the next */
+#define AATS_REPLAY_CONNS 65536 /* connections of one tape */
 
 typedef struct aats_replay aats_replay_t;
 
 /* What became of one symbol, as if the tape ended now.  Levels are at 10^px_exp, 10^qty_exp, best first. */
 typedef struct {
-    char native[48];            /* the venue's spelling, upper case */
+    char native[48];            /* the venue's spelling (Binance: upper case), or the topic */
+    char symbol[48];            /* the venue's spelling */
     uint64_t snapshots;         /* taken into the book */
     uint64_t updates;           /* diffs applied, also those that came before their snapshot */
     uint64_t olds;              /* diffs that held nothing new, dropped by the venue's rule */
     uint64_t crossed;           /* times the book was lost because it was crossed after a message */
-    uint64_t gaps;              /* holes in the diffs, also one between a snapshot that came too early and the first diff after it */
+    uint64_t gaps;              /* holes in the diffs or in the connection's numbers, also one between a snapshot that came too early and the first diff after it */
     uint64_t trades;            /* trades and aggregates with a new id */
     uint64_t trades_again;      /* those whose id had been seen or passed */
-    uint64_t trade_gaps;        /* jumps of their ids */
+    uint64_t trade_gaps;        /* jumps of their ids, where they count up by one */
     uint64_t checksum_failures; /* 0 where the venue sends none */
     uint64_t snapshot_id;       /* last update id of the newest snapshot taken */
     uint64_t final_id;          /* last update id ever applied or loaded */
@@ -48,8 +55,9 @@ typedef struct {
     uint64_t mark_cnt;          /* for aats_replay_mark */
     int32_t px_exp;
     int32_t qty_exp;
-    int32_t px_decimals;        /* digits behind the point as this symbol's levels were last written */
+    int32_t px_decimals;        /* digits behind the point: the fewest with which this symbol's levels were written */
     int32_t qty_decimals;
+    uint32_t conn;              /* connection; 0 where books are of all connections */
     int32_t has_book;           /* a diff or a snapshot of it has come: not one with trades alone */
     int32_t valid;
     uint32_t bid_top_cnt;
@@ -69,11 +77,24 @@ typedef struct {
 aats_replay_t *aats_replay_open(char const *venue);
 void aats_replay_close(aats_replay_t *r);
 
-/* aats_replay_frame takes the next message of the venue's stream, its text as received; recv_ns is the recorder's stamp.
+/* aats_replay_by_topic says, before the first message, that books go by the name of their stream. */
+void aats_replay_by_topic(aats_replay_t *r);
+
+/* aats_replay_taught returns 1 if messages have taught exponents that earlier ones were read without: the tape is to be given again, after
+ * aats_replay_restart, which forgets everything but what was learned. */
+int aats_replay_taught(aats_replay_t const *r);
+void aats_replay_restart(aats_replay_t *r);
+
+/* aats_replay_connect says that connection `conn` (a number of the caller's) is opened, perhaps once more: its frames are counted anew, and books whose
+ * snapshot comes by it are no longer known.  AATS_E_ARG: AATS_REPLAY_CONNS or more; AATS_E_NOMEM. */
+int aats_replay_connect(aats_replay_t *r, uint32_t conn);
+
+/* aats_replay_frame takes the next message of a connection of the venue, its text as received; recv_ns is the recorder's stamp.
  *
- * Returns what it was, AATS_MSG_* (only DEPTH, TRADE and AGG are used, the rest is passed over); the parser's error, or AATS_E_SHAPE for a diff whose ids run backwards:
- * the books that it may have been for are suspect now; AATS_E_TOO_BIG for a symbol of AATS_SYMBOL_SZ bytes or more; AATS_E_NOMEM. */
-int aats_replay_frame(aats_replay_t *r, char const *text, size_t n, int64_t recv_ns);
+ * Returns what it was, AATS_MSG_* of the first message in it (books and trades are used, the rest is passed over); the parser's error, or AATS_E_SHAPE for
+ * a diff whose ids run backwards: the books that it may have been for are suspect now; AATS_E_TOO_BIG for a symbol of AATS_SYMBOL_SZ bytes or more;
+ * AATS_E_ARG for the connection; AATS_E_NOMEM. */
+int aats_replay_frame(aats_replay_t *r, uint32_t conn, char const *text, size_t n, int64_t recv_ns);
 
 /* aats_replay_snapshot takes a REST answer.  symbol (any case) says whose; NULL: the tape's only one.
  *

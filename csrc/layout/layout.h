@@ -130,6 +130,7 @@ enum {
     AATS_WHY_NONE = 0, AATS_WHY_SYNCING = 1, AATS_WHY_GAP = 2, AATS_WHY_CROSSED = 3, AATS_WHY_LINK_DOWN = 4, AATS_WHY_STALLED = 5,
     AATS_WHY_SUSPECT = 6, AATS_WHY_HALTED = 7, AATS_WHY_GONE = 8, AATS_WHY_HORIZON = 9, AATS_WHY_NUMBER = 10, AATS_WHY_LEVELS = 11,
     AATS_WHY_LOSS = 12, /* records of the network are missing (a receiver says so) */
+    AATS_WHY_CHECKSUM = 13, /* the venue's checksum is not that of the book */
     AATS_WHY_FEED_STALE = 32, AATS_WHY_FEED_DOWN = 33, AATS_WHY_VENUE_MUTE = 34, AATS_WHY_REPLACED = 35, AATS_WHY_NO_BOOK = 36
 };
 
@@ -194,8 +195,12 @@ typedef struct {
     int32_t px_exp;
     int32_t qty_exp;
     uint32_t level_num; /* levels published a side; may be changed while running */
-    uint32_t link;      /* connection that carries it */
-    uint64_t pad0[7];
+    uint32_t link;      /* connection that carries its book */
+    int32_t px_dec;     /* digits behind the point as the venue prints its prices, -1: not told */
+    int32_t qty_dec;
+    uint32_t trade_ids; /* AATS_IDS_*: what the numbers of its trades promise */
+    uint32_t pad1;
+    uint64_t pad0[5];
     uint64_t updates;   /* from here on counters, feed alone */
     uint64_t quotes;
     uint64_t ticks;
@@ -224,7 +229,12 @@ enum {
     AATS_MDC_GAPS = 7, AATS_MDC_TRADE_GAPS = 8, AATS_MDC_SYNCS = 9, AATS_MDC_CROSSED = 10, AATS_MDC_PARSE_ERRORS = 11, AATS_MDC_UNKNOWN = 12,
     AATS_MDC_PROTO_ERRORS = 13, AATS_MDC_CONNECTS = 14, AATS_MDC_DROPS = 15, AATS_MDC_SNAP_ASKED = 16, AATS_MDC_SNAP_FAILED = 17,
     AATS_MDC_STALLS = 18, AATS_MDC_NET_SENT = 19, AATS_MDC_NET_ERRORS = 20, AATS_MDC_VENUE_ERRORS = 21, AATS_MDC_REFUSED = 22, AATS_MDC_UTF8 = 23,
-    AATS_MDC_CNT = 24
+    AATS_MDC_CHECKSUMS = 24,    /* books whose checksum was not the venue's; also counted as gaps */
+    AATS_MDC_LINK_HOLES = 25,   /* holes in the numbers of a whole connection */
+    AATS_MDC_MARKS = 26, AATS_MDC_FUNDINGS = 27, AATS_MDC_LIQUIDATIONS = 28,
+    AATS_MDC_RESUBSCRIBED = 29, /* books had anew by giving up their stream and asking for it again */
+    AATS_MDC_ENDED = 30,        /* streams that the venue has ended */
+    AATS_MDC_CNT = 31
 };
 
 enum {
@@ -337,7 +347,7 @@ typedef struct {
     uint64_t dir_cnt; /* entries in use */
     uint64_t pad1[6];
 
-    uint64_t counters[24]; /* AATS_MDC_* */
+    uint64_t counters[32]; /* AATS_MDC_* */
     aats_link_t links[8];  /* of a receiver: one a path, by its index */
     uint64_t fan[16];      /* AATS_FAN_*; the fan-out thread alone */
     uint64_t path_cnt;     /* 0: this is a feed; else a receiver's segment, and so many paths lead to it */

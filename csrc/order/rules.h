@@ -33,6 +33,7 @@ typedef struct {
     uint32_t min_notional_market, max_notional_market; /* whether they hold for MARKET too */
     /* percent price, in 1e-8: price must lie in [reference * down, reference * up]; 0: off */
     int64_t bid_up_i, bid_down_i, ask_up_i, ask_down_i;
+    int64_t number;       /* of the instrument at its venue, where requests name it so; 0: it has none, or it is not known */
 } aats_rules_t;
 
 /* aats_given_t -- a number as a strategy gave it. */

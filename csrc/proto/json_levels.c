@@ -12,6 +12,17 @@
 
 #define STRANGERS 4 /* levels in a row that `wide` had to leave: then the rest of this array is left to `compact` */
 
+/* What OKX and its kin have behind price and quantity: "","0","12"]", a zero and the number of orders.  Returns the quote before the bracket, as it
+ * stands without them; NULL for anything else. */
+static inline char const *counted(char const *p, char const *end)
+{
+    uint64_t x;
+    if (end - p < 16 || memcmp(p, "\",\"0\",\"", 7)) return NULL;
+    int const digits = aats_swar_digits(aats_swar_load8(p + 7), &x);
+    p += 7 + digits;
+    return digits > 0 && digits < 8 && p[0] == '"' && p[1] == ']' ? p : NULL;
+}
+
 __attribute__((always_inline)) static inline size_t
 compact(aats_json_t *j, int px_exp, int qty_exp, aats_level_t *out, size_t cap)
 {
@@ -30,7 +41,8 @@ compact(aats_json_t *j, int px_exp, int qty_exp, aats_level_t *out, size_t cap)
         p = aats_num_fast(p + 2, end, px_exp, &px_digits, &px);
         if (p == NULL || px == 0 || end - p < 3 || p[0] != '"' || p[1] != ',' || p[2] != '"') break;
         p = aats_num_fast(p + 3, end, qty_exp, NULL, &qty);
-        if (p == NULL || end - p < 2 || p[0] != '"' || p[1] != ']') break;
+        if (p == NULL || end - p < 2 || p[0] != '"') break;
+        if (p[1] != ']' && (p = counted(p, end)) == NULL) break;
         out[n].px_i = px;
         out[n].qty_i = qty;
         j->p = p + 2;

@@ -6,7 +6,7 @@
 
 static int can_be(aats_md_view_t const *view, aats_rec_t const *rec)
 {
-    if (rec->kind < AATS_REC_QUOTE || rec->kind > AATS_REC_LINK) return 0;
+    if (rec->kind < AATS_REC_QUOTE || rec->kind > AATS_REC_LIQUIDATION) return 0;
     if (rec->kind == AATS_REC_LINK ? rec->sym != AATS_SYM_NONE : rec->sym >= view->dir_cap) return 0;
     uint32_t const cap = rec->kind == AATS_REC_QUOTE ? view->level_max : rec->kind == AATS_REC_BBO ? 1 : 0;
     return rec->bid_len <= cap && rec->ask_len <= cap;
@@ -27,6 +27,9 @@ static void count(aats_md_view_t const *view, aats_rec_t const *rec)
         break;
     case AATS_REC_BBO: aats_add_relaxed(&counters[AATS_MDC_BBOS], 1); break;
     case AATS_REC_L2:  aats_add_relaxed(&counters[AATS_MDC_L2S], 1); break;
+    case AATS_REC_MARK:        aats_add_relaxed(&counters[AATS_MDC_MARKS], 1); break;
+    case AATS_REC_FUNDING:     aats_add_relaxed(&counters[AATS_MDC_FUNDINGS], 1); break;
+    case AATS_REC_LIQUIDATION: aats_add_relaxed(&counters[AATS_MDC_LIQUIDATIONS], 1); break;
     default:           break;
     }
 }

@@ -87,6 +87,7 @@ char const *aats_why_name(int why)
     case AATS_WHY_NUMBER:     return "number";
     case AATS_WHY_LEVELS:     return "levels";
     case AATS_WHY_LOSS:       return "loss";
+    case AATS_WHY_CHECKSUM:   return "checksum";
     case AATS_WHY_FEED_STALE: return "feed_stale";
     case AATS_WHY_FEED_DOWN:  return "feed_down";
     case AATS_WHY_VENUE_MUTE: return "venue_mute";

@@ -272,7 +272,7 @@ static int market_path(char *out, size_t cap) { return path_of(out, cap, "/marke
 
 /* What both have alike. */
 #define FUTURES                                                                                                                                    \
-    .format = "json", .px_exp = BINANCE_EXP, .qty_exp = BINANCE_EXP, .streams = BOOK_STREAMS | MARKET_STREAMS, .seq = AATS_SEQ_PREV,                \
+    .format = "json", .px_exp = BINANCE_EXP, .qty_exp = BINANCE_EXP, .streams = BOOK_STREAMS | MARKET_STREAMS, .seq = AATS_SEQ_PREV, .fuses = 1,    \
     .snapshots = AATS_SNAP_REST, .trade_ids = AATS_IDS_COUNT, .parse = parse, .next = next, .subscribe = subscribe,                                 \
     .ping_ns = (int64_t)180 * 1000000000,             /* "server ping every 3 min" (1) */                                                           \
     .rotate_ns = (int64_t)23 * 3600 * 1000000000,     /* "lifetime 24 h": replaced at about 23 (1) */                                               \

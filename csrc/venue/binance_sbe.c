@@ -215,6 +215,7 @@ aats_venue_t const aats_venue_binance_sbe = {
     .px_exp          = BINANCE_EXP,
     .qty_exp         = BINANCE_EXP,
     .streams         = AATS_STREAM_DEPTH | AATS_STREAM_TRADE | AATS_STREAM_BBO, /* no aggregated trades */
+    .fuses           = 1,
     .parse           = parse,
     .parse_binary    = parse_binary,
     .path            = binance_path,

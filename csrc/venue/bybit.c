@@ -13,6 +13,7 @@
  *   V-08 the pong to {"op":"ping"} has op "ping" and ret_msg "pong" on public sockets, op "pong" on others (1).
  *   V-09 an answer says "success", spot with the word "subscribe", contracts with "", options by a list of topics (2).
  *   V-10 orderbook.rpi has a third number in each level and counts orders that take no part in this book: passed over, like orderbook.full (2).
+ *   V-11 options stream trades and tickers by the asset ("publicTrade.BTC"): such a row is its own symbol's (2).
  *
  * Not here: inverse contracts.  They have a socket of their own, and which one a symbol is on is not a matter of streams.
  */

@@ -29,6 +29,7 @@ int bybit_topic(aats_msg_t *m)
         if (at == m->stream_len || memchr(m->stream + at, '.', m->stream_len - at)) return OF_OTHER;
         m->sym = m->stream + at;
         m->sym_len = m->stream_len - at;
+        m->cursor2 = m->sym_len;
         m->kind = TOPICS[i].kind;
         aats_msg_scale(m, EXP, EXP);
         return TOPICS[i].of;
@@ -36,13 +37,20 @@ int bybit_topic(aats_msg_t *m)
     return OF_OTHER;
 }
 
-/* The payload's own symbol must be the topic's; if not, one of the two is wrong, so it may be anybody's. */
+/* The payload's own symbol must be the topic's (its last cursor2 bytes), or an option's of that asset (V-11); if not, one of the two is wrong, so it
+ * may be anybody's. */
 static int same_symbol(aats_json_t *j, uint32_t *seen, unsigned bit, aats_msg_t *m)
 {
     char const *s;
-    size_t n;
+    size_t n, len = (size_t)m->cursor2;
     if (take_str(j, seen, bit, &s, &n)) return j->err;
-    if (m->sym && n == m->sym_len && !memcmp(s, m->sym, n)) return AATS_OK;
+    int const same = n >= len && !memcmp(s, m->stream + m->stream_len - len, len);
+    if (same && n == len) return AATS_OK;
+    if (same && s[len] == '-') {
+        m->sym = s;
+        m->sym_len = n;
+        return AATS_OK;
+    }
     m->sym = NULL;
     return aats_json_fail(j, AATS_E_SHAPE);
 }

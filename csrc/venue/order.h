@@ -38,6 +38,8 @@ typedef struct {
     uint32_t recv_window_ms; /* 0: the venue's default */
     char passphrase[64];     /* where the venue wants one (OKX) */
     char token[256];         /* a listen key or token, from TOKEN; "" none.  A secret as well */
+    uint32_t sandbox;        /* 1: the venue's test network, where a request has to say so (OKX) */
+    uint32_t pad;
 } aats_oauth_t;
 
 /* aats_oreq_t -- one request. */

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "proto/json.h"
+#include "proto/num.h"
 
 /* Is the key that the cursor gave last (key, key_len) this literal? */
 #define IS(lit) AATS_JSON_IS(key, key_len, lit)
@@ -65,6 +66,32 @@ static inline uint64_t text_id64(char const *s, size_t n)
     }
     uint64_t const id = n && digits == n ? dec : n == 36 && hexes == 32 ? hex : hash;
     return id ? id : 1;
+}
+
+/* text_amount adds a decimal of any size to *sum, at 10^-8: a balance of a cheap asset exceeds 64 bits, and what is finer is cut off, for it is no reason to
+ * know nothing.  AATS_OK or what num.h says. */
+static inline int text_amount(char const *s, size_t n, __int128 *sum)
+{
+    int64_t high, low = 0;
+    int const minus = n > 0 && s[0] == '-';
+    int e = aats_num_parse(s, n, -8, &high);
+    if (e == AATS_OK) {
+        *sum += high;
+        return AATS_OK;
+    }
+    s += minus;
+    n -= (size_t)minus;
+    char const *const point = (char const *)memchr(s, '.', n);
+    size_t const head = point ? (size_t)(point - s) : n;
+    char tail[48] = "0";
+    if ((e != AATS_E_RANGE && e != AATS_E_INEXACT) || n - head >= sizeof tail - 1) return e;
+    memcpy(tail + 1, s + head, n - head);
+    e = aats_num_parse(s, head, 0, &high);
+    if (!e) e = aats_num_parse(tail, 1 + n - head, AATS_NUM_EXP_MIN, &low);
+    if (e) return e;
+    __int128 const v = (__int128)high * 100000000 + low / 10000000000; /* from 1e-18 to 1e-8 */
+    *sum += minus ? -v : v;
+    return AATS_OK;
 }
 
 #endif

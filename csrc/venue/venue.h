@@ -35,8 +35,9 @@ enum {
     AATS_MSG_TRADE = 4,    /* px_i, qty_i, side, id */
     AATS_MSG_AGG = 5,      /* an aggregate of trades: id, first_id..last_id */
     AATS_MSG_BBO = 6,      /* bids[0], asks[0], last_id */
-    AATS_MSG_ACK = 7,      /* the request `id` was taken */
-    AATS_MSG_ERROR = 8,    /* the request `id` was refused, or the session complains: code, text */
+    AATS_MSG_ACK = 7,      /* the request `id` was taken; with a symbol: what was asked for its `streams` (0: all), code 1: they were given up;
+                            * with neither: the oldest request that no word has come of */
+    AATS_MSG_ERROR = 8,    /* the request `id`, or the `streams` (0: all) of a symbol, were refused; or the session complains: code, text */
     AATS_MSG_SHUTDOWN = 9, /* the venue is about to close this connection */
     AATS_MSG_MARK = 10,    /* px_i: mark price, 0: not told; index_px_i: index price, 0: not told */
     AATS_MSG_FUNDING = 11, /* rate_i at AATS_RATE_EXP, next_ns: when it falls due, 0: not told */
@@ -54,9 +55,9 @@ enum {
 #define AATS_HAS_LINK_SEQ 4 /* link_seq */
 #define AATS_HAS_RESET    8 /* DEPTH: the venue counts anew from here on: ids may go back (its maintenance) */
 
-#define AATS_RATE_EXP 12 /* digits behind the point of a funding rate */
+#define AATS_RATE_EXP 18 /* digits behind the point of a funding rate */
 
-#define AATS_MSG_LEVELS 10240 /* levels a side that one message may hold */
+#define AATS_MSG_LEVELS 65536 /* levels a side that one message may hold */
 
 /* One parsed message.  Texts point into the frame.  The level arrays are the caller's, AATS_MSG_LEVELS each. */
 typedef struct {
@@ -83,7 +84,7 @@ typedef struct {
     aats_level_t *bids;
     aats_level_t *asks;
     uint32_t has;      /* AATS_HAS_* */
-    uint32_t streams;  /* ACK, ENDED with a symbol: AATS_STREAM_* that it speaks of */
+    uint32_t streams;  /* ACK, ERROR, ENDED with a symbol: AATS_STREAM_* that it speaks of */
     uint32_t check;    /* the venue's checksum of the book after this message */
     int32_t px_exp;    /* scale of this message's numbers: the venue's, or what aats_msg_scale found */
     int32_t qty_exp;
@@ -98,9 +99,10 @@ typedef struct {
     size_t cursor;     /* private to the venue between parse and next */
     uint64_t cursor2;
     /* The caller's: how a symbol's numbers are scaled.  NULL: by the venue's own exponents.  Fills *px_exp and *qty_exp (and px_dec, qty_dec) of m for
-     * the symbol m->sym, and leaves them as they are if it knows nothing of it. */
+     * the symbol m->sym (NULL: the one whose snapshot was asked for), and leaves them as they are if it knows nothing of it. */
     void (*scale)(void *arg, void *m);
     void *scale_arg;
+    char room[48];     /* private to the venue: a symbol that the frame does not spell out; sym may point into it */
 } aats_msg_t;
 /* cdef-end */
 
@@ -127,7 +129,7 @@ static inline void aats_msg_scale(aats_msg_t *m, int32_t px_exp, int32_t qty_exp
     m->px_exp = px_exp;
     m->qty_exp = qty_exp;
     m->px_dec = m->qty_dec = -1;
-    if (m->scale && m->sym) m->scale(m->scale_arg, m);
+    if (m->scale) m->scale(m->scale_arg, m);
 }
 
 /* Streams of a symbol, as bits. */
@@ -161,6 +163,7 @@ typedef struct {
     int seq;            /* AATS_SEQ_* */
     int snapshots;      /* AATS_SNAP_* */
     int trade_ids;      /* AATS_IDS_* */
+    int fuses;          /* 1: last_id of the best bid/ask and of the book count the same, so that the newer one may be laid over the other */
     int subscribe_one;  /* 1: a request names one stream alone: subscribe is called with one bit at a time */
     uint32_t depth_max; /* levels a side that the subscribed book has: what lies behind is forgotten after each diff; 0: it is whole, or the venue says what goes */
     uint32_t check_levels; /* levels a side that `check` wants to see */
@@ -207,11 +210,15 @@ typedef struct {
 
 extern aats_venue_t const aats_venue_binance;     /* binance.c, spot */
 extern aats_venue_t const aats_venue_binance_sbe; /* binance_sbe.c, the same market in binary frames */
+extern aats_venue_t const aats_venue_coinbase;       /* coinbase.c: Advanced Trade */
+extern aats_venue_t const aats_venue_kraken;         /* kraken.c: spot, WebSocket v2 */
 extern aats_venue_t const aats_venue_binanceus;     /* binance.c */
 extern aats_venue_t const aats_venue_binance_swap;  /* binance_futures.c */
 extern aats_venue_t const aats_venue_binance_coinm; /* binance_futures.c */
 extern aats_venue_t const aats_venue_bybit;           /* bybit.c: spot */
 extern aats_venue_t const aats_venue_bybit_swap;      /* bybit.c: linear perpetuals */
+extern aats_venue_t const aats_venue_okx;             /* okx.c: spot */
+extern aats_venue_t const aats_venue_okx_swap;        /* okx.c: perpetuals */
 
 /* cdef-begin */
 /* aats_venue_parse runs the parser of a venue by name over one message; for tools, tests and `aats tape check`.

@@ -11,7 +11,7 @@ static aats_replay_t *fresh(void)
     return r;
 }
 
-static int frame(aats_replay_t *r, char const *text) { return aats_replay_frame(r, text, strlen(text), 1); }
+static int frame(aats_replay_t *r, char const *text) { return aats_replay_frame(r, 0, text, strlen(text), 1); }
 
 /* A diff U..u of a symbol that sets one bid. */
 static int diff(aats_replay_t *r, char const *sym, int first, int last, char const *px, char const *qty)

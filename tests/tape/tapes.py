@@ -19,14 +19,45 @@ from aats.tape.replay import Replay
 
 GOLDEN = "_golden/golden_books.json.gz"
 
-#: Tapes by their key in the golden file.
+#: Tapes by their key in the golden file; behind the first two, those with their own addresses.
 HFT = "binance-spot/hftbacktest/btcusdt_20240808.gz+binance-spot/hftbacktest/btcusdt_20240809.gz"
 SPOT = tuple(f"binance-spot/cryptofeed/binance_spot_{day}.jsonl.gz" for day in ("2021-04-05", "2021-08-14", "2021-10-12"))
 US = tuple(f"binance-us/cryptofeed/binance_us_{day}.jsonl.gz" for day in ("2021-04-05", "2021-10-12"))
-ALL = (HFT, *SPOT, *US)
+USDM_HFT = (
+    "binance-usdm/hftbacktest/btcusdt_20240808.gz",
+    "binance-usdm/hftbacktest/btcusdt_20240718.gz+binance-usdm/hftbacktest/btcusdt_20240719.gz",
+    "binance-usdm/hftbacktest/ethusdt_20240718.gz+binance-usdm/hftbacktest/ethusdt_20240719.gz",
+)
+COINM_HFT = "binance-coinm/hftbacktest/btcusd_perp_20240808.gz+binance-coinm/hftbacktest/btcusd_perp_20240809.gz"
+USDM = tuple(f"binance-usdm/cryptofeed/binance_usdm_{day}.jsonl.gz" for day in ("2021-04-05", "2021-07-22"))
+COINM = "binance-coinm/cryptofeed/binance_coinm_2021-07-22.jsonl.gz"
+OKX = "okx/cryptofeed/okx_v5_2022-02-27.jsonl.gz"
+BYBIT = ("bybit/cryptofeed/bybit_v5_2025-08-16.jsonl.gz", "bybit/cryptofeed/bybit_v5_2026-08-09_a.jsonl.gz")
+COINBASE = "coinbase/cryptofeed/coinbase_advanced_2026-08-09_first60pct.jsonl.gz"
+KRAKEN = "kraken/depthcharge/kraken_v2_btcusd_d10_20260816_head.ndjson"
+GATE = ("gate/cryptofeed/gate_v4_2021-04-22_a.jsonl.gz", "gate/cryptofeed/gate_futures_v4_2023-05-24_a.jsonl.gz")
+KUCOIN = "kucoin/cryptofeed/kucoin_2021-04-25_a.jsonl.gz"
+DERIBIT = tuple(f"deribit/cryptofeed/deribit_{day}.jsonl.gz" for day in ("2021-04-17", "2021-07-22"))
+
+#: What --venue says of the tapes that name no address.
+VENUE_OF = {HFT: "BINANCE", **dict.fromkeys(USDM_HFT, "BINANCE_SWAP"), COINM_HFT: "BINANCE_COINM"}
+ALL = (*VENUE_OF, *SPOT, *US, *USDM, COINM, OKX, *BYBIT, COINBASE, KRAKEN, *GATE, KUCOIN, *DERIBIT)
+#: Tapes of the golden file in protocols that are no longer spoken, or of venues that are not built in.
+NOT_OURS = ("bitfinex/", "bitget/", "bitmex/", "bitstamp/", "gemini/", "okcoin/", "coinbase/cryptofeed/coinbase_exchange", "gate/cryptofeed/gate_v3")
+NOT_OURS += ("kraken/cryptofeed/kraken_v1", "kraken/cryptofeed/kraken_futures")
 
 SHORT = (SPOT[2], US[1])
 LONG = (HFT, SPOT[0], SPOT[1], US[0])
+
+
+def venues(tape: str) -> list[str]:
+    """Return what --venue is given for a tape."""
+    return [VENUE_OF[tape]] if tape in VENUE_OF else []
+
+
+def ident(tape: str) -> str:
+    """Return a tape's short name, for test ids."""
+    return tape.split("+")[0].rpartition("/")[2].partition(".")[0]
 
 
 class Event(NamedTuple):
@@ -37,6 +68,7 @@ class Event(NamedTuple):
     diff: bool
     snapshot: bool
     last: int
+    venue: str = "BINANCE"
 
 
 @functools.cache
@@ -51,9 +83,10 @@ def events(data: Path, tape: str) -> tuple[Event, ...]:
     """Return a recorded tape."""
     found = []
     for part in tape.split("+"):
-        for row in read_rows(data / part, "BINANCE", lambda _: None):
+        for row in read_rows(data / part, VENUE_OF.get(tape), lambda _: None):
             assert row.text is not None
-            found.append(_event(row.text, row.snapshot, row.symbol))
+            if not row.begins:
+                found.append(_event(row.text, row.snapshot, row.symbol)._replace(venue=row.venue))
     symbols = {event.symbol for event in found if event.diff}
     if len(symbols) == 1:
         found = [event if event.symbol else event._replace(symbol=min(symbols)) for event in found]
@@ -76,10 +109,12 @@ def _event(payload: bytes, snapshot: bool, symbol: str | None) -> Event:
 
 
 def run(tape: Iterable[Event]) -> Replay:
-    """Run a tape through the C replayer."""
-    replay = Replay("BINANCE")
+    """Run a tape of one of Binance's venues through the C replayer."""
+    replay = None
     for event in tape:
+        replay = replay or Replay(event.venue)
         assert replay.snapshot(event.symbol, event.payload) if event.snapshot else replay.frame(event.payload)
+    assert replay is not None
     return replay
 
 

@@ -116,12 +116,8 @@ def sampled(rows: Sequence[int], tape: str) -> list[int]:
     return sorted(random.Random(f"{SEED}{tape}").sample(list(rows), min(SAMPLE, len(rows))))
 
 
-def ident(tape: str) -> str:
-    return tape.split("+")[0].rpartition("/")[2].partition(".")[0]
-
-
 def judges(tape_names: Sequence[str]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    return pytest.mark.parametrize("tape", tape_names, ids=ident)
+    return pytest.mark.parametrize("tape", tape_names, ids=tapes.ident)
 
 
 @judges(tapes.SHORT)

@@ -52,7 +52,7 @@ def test_no_file_at_all() -> None:
 @pytest.mark.parametrize(
     "content", [b"not gzip at all", b"\x7fELF\x02\x01\x01" + bytes(100), b"\x1f", b"\x1f\x8b", b"\x1f\x8b\x08garbage...."]
 )
-def test_what_is_not_gzip(tmp_path: Path, content: bytes) -> None:
+def test_what_is_neither_gzip_nor_text_of_a_known_form(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "t.gz"
     path.write_bytes(content)
     with pytest.raises(TapeError, match=r"t\.gz: .*line"):
@@ -122,20 +122,21 @@ def test_line_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize(
     ("row", "host"),
     [
-        ({"t": "connect", "addr": "wss://fstream.binance.com/stream"}, "fstream.binance.com"),
+        ({"t": "connect", "addr": "wss://vstream.binance.com/stream"}, "vstream.binance.com"),
         ({"t": "connect", "addr": "wss://ws.kraken.com"}, "ws.kraken.com"),
         ({"t": "connect", "addr": "wss://stream.binance.com.evil.example/ws"}, "stream.binance.com.evil.example"),
-        ({"t": "http", "url": "https://fapi.binance.com/fapi/v1/depth?symbol=ABUSDT", "data": "{}"}, "fapi.binance.com"),
+        ({"t": "connect", "addr": "wss://ws.gate.io/v3/"}, "ws.gate.io"),
+        ({"t": "http", "url": "https://vapi.binance.com/vapi/v1/depth?symbol=ABUSDT", "data": "{}"}, "vapi.binance.com"),
     ],
 )
 def test_address_of_another_venue_lists_the_known_ones_even_if_a_venue_is_given(tmp_path: Path, row: dict[str, object], host: str) -> None:
     path = tapes.write_cryptofeed(tmp_path / "t.gz", [row])
-    with pytest.raises(TapeError, match=f"line 1: .* {host}, which is none of the known venues: BINANCE, BINANCEUS"):
+    with pytest.raises(TapeError, match=f"line 1: .* {host}, which is none of the known venues: BINANCE, BINANCE_SWAP, "):
         check([path], venue=["BINANCE"])
 
 
 def test_file_without_addresses_needs_a_venue(tmp_path: Path) -> None:
-    with pytest.raises(TapeError, match=r"t\.gz: line 1: .* give --venue V; known: BINANCE, BINANCEUS"):
+    with pytest.raises(TapeError, match=r"t\.gz: line 1: .* give --venue V; known: BINANCE, BINANCE_SWAP, "):
         check([tapes.write_hft(tmp_path / "t.gz", GOOD)])
 
 
@@ -146,16 +147,22 @@ def test_connection_without_an_address_needs_a_venue(tmp_path: Path) -> None:
     assert check([path], venue=["BINANCE"]).frames == 2
 
 
-@pytest.mark.parametrize("venue", ["KRAKEN", "binance spot", ""])
+@pytest.mark.parametrize("venue", ["KRAKENS", "binance spot", ""])
 def test_unknown_venue(tmp_path: Path, venue: str) -> None:
-    with pytest.raises(TapeError, match="is not known; known: BINANCE, BINANCEUS"):
+    with pytest.raises(TapeError, match="is not known; known: BINANCE, BINANCE_SWAP, "):
         check([tapes.write_hft(tmp_path / "t.gz", GOOD)], venue=[venue])
 
 
-def test_venues_that_do_not_fit_the_files(tmp_path: Path) -> None:
+def test_more_venues_than_files(tmp_path: Path) -> None:
     path = tapes.write_hft(tmp_path / "t.gz", GOOD)
-    with pytest.raises(TapeError, match="2 venues for 3 files"):
-        check([path, path, path], venue=["BINANCE", "BINANCEUS"])
+    with pytest.raises(TapeError, match="2 venues for 1 files: the n-th --venue is for the n-th file, the last one for the rest"):
+        check([path], venue=["BINANCE", "BINANCEUS"])
+
+
+def test_the_last_venue_is_for_the_rest_of_the_files(tmp_path: Path) -> None:
+    path = tapes.write_hft(tmp_path / "t.gz", GOOD)
+    report = check([path, path, path], venue=["BINANCE", "BINANCEUS"])
+    assert {name: one["snapshots"] for name, one in report.instruments.items()} == {"ABUSDT.BINANCE": 1, "ABUSDT.BINANCEUS": 2}
 
 
 def test_snapshot_of_nobody_knows_whom(tmp_path: Path) -> None:
@@ -167,12 +174,40 @@ def test_snapshot_of_nobody_knows_whom(tmp_path: Path) -> None:
 # -- what is read
 
 
+ADDRESSES = {
+    "wss://fstream.binance.com/stream?streams=x": "BINANCE_SWAP",
+    "wss://fstream.binance.com/market/stream": "BINANCE_SWAP",
+    "https://testnet.binancefuture.com/fapi/v1/depth": "BINANCE_SWAP",
+    "https://testnet.binancefuture.com/dapi/v1/depth": "BINANCE_COINM",
+    "wss://dstream.binance.com": "BINANCE_COINM",
+    "wss://ws.okx.com:8443/ws/v5/public": "OKX",
+    "wss://wspap.okx.com:8443/ws/v5/business": "OKX",
+    "wss://stream.bybit.com/v5/public/spot": "BYBIT",
+    "wss://stream.bybit.com/v5/public/linear": "BYBIT_SWAP",
+    "wss://stream-testnet.bybit.com/v5/public/inverse": "BYBIT_SWAP",
+    "wss://stream.bybit.com/v5/private": "BYBIT",
+    "wss://stream.bybit.com/realtime": None,
+    "wss://advanced-trade-ws.coinbase.com": "COINBASE",
+    "wss://ws-feed.exchange.coinbase.com": None,
+    "wss://ws.kraken.com/v2": "KRAKEN",
+    "wss://ws.kraken.com": None,
+    "wss://futures.kraken.com/ws/v1": None,
+    "wss://api.gateio.ws/ws/v4/": "GATE",
+    "wss://fx-ws.gateio.ws/v4/ws/usdt": "GATE_SWAP",
+    "https://api.gateio.ws/api/v4/futures/usdt/order_book": "GATE_SWAP",
+    "https://api.gateio.ws/api/v4/spot/order_book": "GATE",
+    "wss://ws-api-spot.kucoin.com/?token=x": "KUCOIN",
+    "wss://www.deribit.com/ws/api/v2": "DERIBIT",
+}
+
+
 def test_venue_of_hosts() -> None:
     assert venue_of("wss://stream.binance.com:9443/stream")[0] == "BINANCE"
     assert venue_of("https://WWW.Binance.com/api/v1/depth")[0] == "BINANCE"
     assert venue_of("wss://data-stream.binance.vision/ws")[0] == "BINANCE"
     assert venue_of("wss://stream.binance.us:9443")[0] == "BINANCEUS"
-    assert venue_of("wss://dstream.binance.com")[0] is None
+    for address, venue in ADDRESSES.items():
+        assert venue_of(address)[0] == venue, address
     assert venue_of("wss://[bad")[0] is None
     for nowhere in ("ws://127.0.0.1:9000/stream", "ws://localhost:1", "ws://[::1]:9", "nonsense"):
         assert venue_of(nowhere)[0] == ""
