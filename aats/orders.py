@@ -100,6 +100,7 @@ def rules_of(instrument: Instrument, name: str) -> Rules:
         setattr(out, field, raw)
     out.px_exp, out.qty_exp, out.fee_exp = px_exp, qty_exp, _FEE_EXP
     out.halted = not instrument.trading
+    out.number = instrument.number
     out.tick_i = scaled(instrument.tick, px_exp, f"tick size of {what}")
     out.lot_i = scaled(instrument.lot, qty_exp, f"lot size of {what}")
     for field, value, exponent in (

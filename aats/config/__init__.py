@@ -11,7 +11,7 @@ known only to the venue, and is said by the feed.  Every mistake is a `ConfigErr
     level_num = 5                       netcard   = "eth0"
 
 The environment wins over the file, the file over the default: ``AATS_MODE``, ``AATS_FORMAT``, ``AATS_CAFILE``,
-``AATS_ENDPOINT_<VENUE>_<MODE>_<REST|STREAM|WSAPI>``.
+``AATS_ENDPOINT_<VENUE>_<MODE>_<REST|STREAM|STREAM2|STREAM3|WSAPI|PRIVATE>``.
 The jitter guard of a trade process has a table of its own, ``[guard]`` (``guard.py``), so have limits of hops, ``[latency]`` (``latency.py``).
 """
 

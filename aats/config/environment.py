@@ -9,7 +9,7 @@ from typing import Any
 from aats.config.guard import guard_options
 from aats.config.latency import slow_limits
 from aats.config.model import FORMATS, MODES
-from aats.config.rules import ENDPOINT_KEYS, Rule, apply, choice, file, name, text
+from aats.config.rules import ENDPOINT_KEYS, ENDPOINT_KINDS, Rule, apply, choice, file, name, text
 from aats.errors import ConfigError
 
 
@@ -51,7 +51,7 @@ def environment() -> dict[str, tuple[Any, str]]:
     for variable, (rule, default) in _VARIABLES.items():
         value = os.environ.get(variable)
         out[variable] = (apply(rule, value, f"environment: {variable}"), "env") if value else (default, "default")
-    kinds = "|".join(key.upper() for key in ("rest", "stream", "wsapi"))
+    kinds = "|".join(key.upper() for key in ENDPOINT_KINDS)
     form = re.compile(rf"AATS_ENDPOINT_([A-Z0-9_]+)_({'|'.join(MODES).upper()})_({kinds})\Z")
     for variable in sorted(os.environ):
         if variable.startswith("AATS_ENDPOINT_"):

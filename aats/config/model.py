@@ -88,11 +88,22 @@ class Limits:
 
 @dataclass(frozen=True)
 class Endpoints:
-    """Hosts that replace the venue's own, "" where they do not; and the CA file that is trusted instead of the system's."""
+    """Hosts that replace the venue's own, "" where they do not; and the CA file that is trusted instead of the system's.
+
+    Attributes
+    ----------
+    stream2, stream3 : str
+        Where a venue's market data comes by several ways: the second and third; "": as `stream`.
+    wsapi, private : str
+        Orders, and their events where those have an address of their own.
+    """
 
     rest: str = ""
     stream: str = ""
+    stream2: str = ""
+    stream3: str = ""
     wsapi: str = ""
+    private: str = ""
     cafile: str = ""
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from aats.config import rules
 from aats.config.model import Endpoints, FeedConfig, Limits, Net, SymbolLevel
 from aats.config.network import check_table
-from aats.config.rules import ENDPOINT_KEYS, FEED_KEYS, SECTIONS, Rule, apply, near
+from aats.config.rules import ENDPOINT_KEYS, ENDPOINT_KINDS, FEED_KEYS, SECTIONS, Rule, apply, near
 from aats.errors import ConfigError
 
 if sys.version_info >= (3, 11):
@@ -65,7 +65,7 @@ def feed_config(data: Mapping[str, Any], *, where: str = "feed config") -> FeedC
         _take(feed, "feed", key, f"AATS_{key.upper()}", FEED_KEYS[key][0], origins)
     feed["symbols"] = _symbols(feed, where)
     prefix = f"AATS_ENDPOINT_{feed['venue']}_{feed['mode'].upper()}_"
-    for key in ("rest", "stream", "wsapi"):
+    for key in ENDPOINT_KINDS:
         _take(tables["endpoints"], "endpoints", key, prefix + key.upper(), ENDPOINT_KEYS[key][0], origins)
     _take(tables["endpoints"], "endpoints", "cafile", "AATS_CAFILE", ENDPOINT_KEYS["cafile"][0], origins)
     check_table(tables["net"], [one.symbol for one in feed["symbols"]], where)

@@ -171,9 +171,14 @@ LIMIT_KEYS: dict[str, tuple[Rule, Any]] = {key: (number(1, 600_000), value) for 
 ENDPOINT_KEYS: dict[str, tuple[Rule, Any]] = {
     "rest": (url("https", "http"), ""),
     "stream": (url("wss", "ws"), ""),
+    "stream2": (url("wss", "ws"), ""),
+    "stream3": (url("wss", "ws"), ""),
     "wsapi": (url("wss", "ws"), ""),
+    "private": (url("wss", "ws"), ""),
     "cafile": (file, ""),
 }
+#: What `AATS_ENDPOINT_<VENUE>_<MODE>_<KIND>` may end with.
+ENDPOINT_KINDS = tuple(key for key in ENDPOINT_KEYS if key != "cafile")
 SECTIONS = {"feed": FEED_KEYS, "net": NET_KEYS, "limits": LIMIT_KEYS, "endpoints": ENDPOINT_KEYS}
 
 

@@ -9,19 +9,20 @@ What a connection may expect follows the venue's documents; the numbers stand in
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote
 
 from websockets.http11 import Request
 
 from aats.sim import control
-from aats.sim.accounts import Ledger
+from aats.sim.accounts import Account, Ledger
 from aats.sim.amounts import E16
 from aats.sim.answer import error_body
 from aats.sim.auth import DEFAULT_KEY, Keyring
 from aats.sim.connection import Connection, HttpRequest, Limits
 from aats.sim.faults import Faults
 from aats.sim.frames import text_frame
+from aats.sim.generator import Generator
 from aats.sim.host import Host
 from aats.sim.hub import Hub
 from aats.sim.limits import Refusal, Weights
@@ -31,8 +32,12 @@ from aats.sim.orders import Desk
 from aats.sim.reports import shown
 from aats.sim.rest import TIME_UNIT_MSG, Rest, strip_host
 from aats.sim.rest_orders import RestOrders
+from aats.sim.tape import TapeMarket
 from aats.sim.user_data import UserData
 from aats.sim.ws_api import WsApi
+
+if TYPE_CHECKING:
+    from aats.sim.dialects import Options
 
 __all__ = ["Exchange"]
 
@@ -115,6 +120,34 @@ class Exchange(Host):
             close=lambda conn: self._close(conn, 1008, "disconnected"),
             cut=lambda conn: self._begin_end(conn, 0),
         )
+
+    @classmethod
+    def make(cls, venue: str, options: Options) -> Exchange:
+        """Return an exchange of this dialect as the command line describes it."""
+        given = {
+            "connects_per_5min": options.connects,
+            "weight_per_min": options.weight,
+            "out_bytes": options.out_bytes,
+            "orders_10s": options.orders_limit,
+        }
+        market: Market
+        if options.tape:
+            market = TapeMarket(**options.tape)
+        else:
+            market = Generator(options.seed, options.symbols or ("BTCUSDT", "ETHUSDT"), depth=options.depth or 1000, rate=options.rate)
+        return cls(
+            market,
+            faults=options.faults,
+            limits=Limits(**{name: value for name, value in given.items() if value is not None}),
+            flat_errors=options.flat_errors,
+            keys=options.keys or None,
+            deposits=options.deposits,
+            fees=options.fees or FEES,
+        )
+
+    def account_of(self, key: str) -> Account:
+        """Return the account behind a key."""
+        return self.keyring.find(key).account
 
     # -- what the host asks of a dialect -------------------------------------------------------------------------------
 

@@ -14,27 +14,34 @@ import json
 import signal
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aats.errors import AatsError, ConfigError
 from aats.sim import certs
 from aats.sim.amounts import E8, e8, is_decimal
 from aats.sim.auth import DEFAULT_KEY, parse_keys
-from aats.sim.binance import Exchange
 from aats.sim.connection import Limits
+from aats.sim.dialects import DIALECTS, Options, make
 from aats.sim.faults import KINDS, Faults
-from aats.sim.generator import Generator
-from aats.sim.market import Market
-from aats.sim.server import SimServer
-from aats.sim.tape import TapeMarket
+from aats.sim.host import Host
+from aats.sim.many import Several, prefix
+from aats.sim.server import Clock, SimServer
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the argument parser; `aats sim` shows its help."""
     p = argparse.ArgumentParser(
         prog="aats sim",
-        description="A simulated exchange that speaks the Binance Spot dialect on localhost, with TLS: market data, orders, accounts.",
+        description="A simulated exchange on localhost, with TLS: market data, orders, accounts, in the dialect of a venue.",
+    )
+    p.add_argument(
+        "--venue",
+        action="append",
+        default=[],
+        type=str.upper,
+        metavar="NAME",
+        help=f"whose dialect it speaks; repeat for several on one port (default BINANCE; there are {', '.join(DIALECTS)})",
     )
     p.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
     p.add_argument("--port", type=int, default=0, help="port to listen on (default: a free one)")
@@ -43,15 +50,22 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--once", action="store_true", help="stand still at the tape's end instead of beginning again")
     p.add_argument("--recorded-times", action="store_true", help="keep the tape's own event times")
     p.add_argument("--no-hold", action="store_true", help="start the tape at once, not at the first subscription")
-    p.add_argument("--symbols", default="BTCUSDT,ETHUSDT", metavar="A,B", help="generator: symbols, each NAME or NAME:RATE")
+    p.add_argument(
+        "--symbols",
+        action="append",
+        default=[],
+        metavar="A,B",
+        help="generator: symbols, each NAME or NAME:RATE; the n-th for the n-th venue (default: BTCUSDT,ETHUSDT, or what a venue's dialect lists)",
+    )
     p.add_argument("--seed", type=int, default=1, help="generator: seed (default %(default)s)")
     p.add_argument("--rate", type=int, default=40, help="generator: order events a second and symbol (default %(default)s)")
-    p.add_argument("--depth", type=int, default=1000, help="generator: levels a side (default %(default)s)")
+    p.add_argument("--depth", type=int, help="generator: levels a side (default 1000, or the dialect's own)")
     p.add_argument("--fault", action="append", default=[], metavar="KIND=N", help=f"make every N-th go wrong: {', '.join(KINDS)}")
     p.add_argument("--flat-errors", action="store_true", help="stream errors in the documented flat shape")
-    p.add_argument("--connects", type=int, default=Limits.connects_per_5min, help="connections allowed in 5 minutes (%(default)s)")
-    p.add_argument("--weight", type=int, default=Limits.weight_per_min, help="REST weight allowed in a minute (%(default)s)")
-    p.add_argument("--out-bytes", type=int, default=Limits.out_bytes, help="a client that leaves more unread is cut off (%(default)s)")
+    p.add_argument("--clock-off", type=float, default=0.0, metavar="S", help="seconds that the exchange's clock is wrong")
+    p.add_argument("--connects", type=int, help=f"connections allowed in 5 minutes ({Limits.connects_per_5min}, or the dialect's own)")
+    p.add_argument("--weight", type=int, help=f"Binance: REST weight allowed in a minute ({Limits.weight_per_min})")
+    p.add_argument("--out-bytes", type=int, help=f"a client that leaves more unread is cut off ({Limits.out_bytes})")
     p.add_argument("--plain", action="store_true", help="no TLS")
     p.add_argument(
         "--certs", metavar="DIR", help="folder for the certificates; those of an earlier start are served again (default: a temporary one)"
@@ -65,14 +79,15 @@ def parser() -> argparse.ArgumentParser:
         help=f"an account's API key; SECRET may be @FILE: a PEM file with an Ed25519 key, or a file with the secret; or env:NAME, a "
         f"variable with all that; repeat for more accounts (default: {DEFAULT_KEY}:{DEFAULT_KEY})",
     )
+    p.add_argument("--readonly", action="append", default=[], metavar="KEY:SECRET", help="a key that may not trade, on the first account")
+    p.add_argument("--passphrase", default="", help=f"of every key, where the venue wants one (default {DEFAULT_KEY})")
     p.add_argument("--balance", action="append", default=[], metavar="ASSET=AMOUNT", help="what every account begins with; repeatable")
-    p.add_argument("--fees", default="0.001,0.001", metavar="MAKER,TAKER", help="parts of the notional (default %(default)s)")
+    p.add_argument("--fees", metavar="MAKER,TAKER", help="parts of the notional (default 0.001,0.001, or the dialect's own)")
     p.add_argument(
         "--orders-limit",
         type=int,
-        default=Limits.orders_10s,
         metavar="N",
-        help="unfilled orders of an account in 10 s (default %(default)s)",
+        help=f"Binance: unfilled orders of an account in 10 s (default {Limits.orders_10s})",
     )
     p.add_argument("--mode", choices=("sim", "sandbox"), default="sim", help="whose variables are printed (default %(default)s)")
     p.add_argument("--seconds", type=float, default=0, help="end after this time (default: never)")
@@ -81,18 +96,48 @@ def parser() -> argparse.ArgumentParser:
     return p
 
 
-def make_market(args: argparse.Namespace) -> Market:
-    """Return the market that the arguments describe."""
+def tape_of(args: argparse.Namespace) -> dict[str, Any]:
+    """Return what the arguments say of a tape, {} without one."""
     if not args.tape:
-        return Generator(args.seed, args.symbols.split(","), depth=args.depth, rate=args.rate)
-    if args.speed == "max":
-        speed: Any = "max"
-    else:
+        return {}
+    speed: Any = "max"
+    if args.speed != "max":
         try:
             speed = float(args.speed)
         except ValueError:
             raise ConfigError(f"--speed {args.speed!r}: expected a factor above 0, or max") from None
-    return TapeMarket(args.tape, speed=speed, loop=not args.once, retime=not args.recorded_times, hold=not args.no_hold)
+    return {"files": args.tape, "speed": speed, "loop": not args.once, "retime": not args.recorded_times, "hold": not args.no_hold}
+
+
+def make_exchanges(args: argparse.Namespace) -> dict[str, Host]:
+    """Return the exchanges that the arguments describe, by their venues' names."""
+    venues = args.venue or ["BINANCE"]
+    if len(set(venues)) != len(venues) or len(args.symbols) > len(venues):
+        raise ConfigError("--venue: each venue once, and at most one --symbols for each")
+    if args.tape and len(venues) > 1:
+        raise ConfigError("--tape: a recorded market is for one venue alone")
+    out = {}
+    for at, venue in enumerate(venues):
+        options = Options(
+            symbols=tuple(name for name in args.symbols[at].split(",") if name) if at < len(args.symbols) else (),
+            seed=args.seed,
+            rate=args.rate,
+            depth=args.depth,
+            faults=Faults.parse(args.fault),
+            keys=parse_keys(args.key),
+            readonly=parse_keys(args.readonly),
+            passphrase=args.passphrase,
+            deposits=parse_deposits(args.balance),
+            fees=parse_fees(args.fees) if args.fees else None,
+            connects=args.connects,
+            weight=args.weight,
+            orders_limit=args.orders_limit,
+            out_bytes=args.out_bytes,
+            flat_errors=args.flat_errors,
+            tape=tape_of(args),
+        )
+        out[venue] = make(venue, options)
+    return out
 
 
 def parse_deposits(texts: Sequence[str]) -> dict[str, int]:
@@ -125,12 +170,15 @@ def parse_fees(text: str) -> tuple[int, int]:
     return maker, taker
 
 
-def endpoints(server: SimServer, ca: str, *, plain: bool, mode: str = "sim") -> dict[str, Any]:
+def endpoints(server: SimServer, exchanges: Mapping[str, Host], ca: str, *, plain: bool, mode: str = "sim") -> dict[str, Any]:
     """Return what a client needs to find this server: the content of the ready line."""
     where = f"localhost:{server.port}"
     rest, stream = (f"http://{where}", f"ws://{where}") if plain else (f"https://{where}", f"wss://{where}")
-    word = f"AATS_ENDPOINT_BINANCE_{mode.upper()}"
-    env = {"AATS_MODE": mode, f"{word}_REST": rest, f"{word}_STREAM": stream, f"{word}_WSAPI": stream}
+    env = {"AATS_MODE": mode}
+    for venue, exchange in exchanges.items():
+        tail = f"/{prefix(venue)}" if len(exchanges) > 1 else ""
+        for kind, address in exchange.addresses(venue, rest + tail, stream + tail).items():
+            env[f"AATS_ENDPOINT_{venue}_{mode.upper()}_{kind}"] = address
     if not plain:
         env["AATS_CAFILE"] = ca
     symbols = list(server.exchange.market.symbols)
@@ -142,6 +190,7 @@ def endpoints(server: SimServer, ca: str, *, plain: bool, mode: str = "sim") -> 
         "wsapi": stream,
         "ca": ca,
         "symbols": symbols,
+        "venues": {venue: list(exchange.market.symbols) for venue, exchange in exchanges.items()},
         "env": env,
     }
 
@@ -159,24 +208,10 @@ def print_ready(ready: dict[str, Any], *, as_json: bool) -> None:
 
 async def serve(args: argparse.Namespace, folder: str) -> None:
     """Serve until a signal, --seconds or the parent's end."""
-    market = make_market(args)
-    limits = Limits(
-        connects_per_5min=args.connects,
-        weight_per_min=args.weight,
-        out_bytes=args.out_bytes,
-        orders_10s=args.orders_limit,
-    )
-    exchange = Exchange(
-        market,
-        faults=Faults.parse(args.fault),
-        limits=limits,
-        flat_errors=args.flat_errors,
-        keys=parse_keys(args.key),
-        deposits=parse_deposits(args.balance),
-        fees=parse_fees(args.fees),
-    )
+    exchanges = make_exchanges(args)
+    exchange = Several(exchanges) if len(exchanges) > 1 else next(iter(exchanges.values()))
     files = None if args.plain else (None if args.wrong_cert else certs.kept(folder)) or certs.make(folder, wrong=args.wrong_cert)
-    server = SimServer(exchange, files.server_context() if files else None, parent_pid=args.parent_pid)
+    server = SimServer(exchange, files.server_context() if files else None, clock=Clock(args.clock_off), parent_pid=args.parent_pid)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, server.stop)
@@ -185,9 +220,10 @@ async def serve(args: argparse.Namespace, folder: str) -> None:
     except (OSError, OverflowError) as error:
         why = getattr(error, "strerror", None) or error
         raise ConfigError(f"cannot listen on {args.host} port {args.port}: {why}") from None
-    for note in getattr(market, "notes", []):
+    for note in getattr(exchange.market, "notes", []):
         print(f"aats sim: tape: {note}", file=sys.stderr)
-    print_ready(endpoints(server, str(files.ca) if files else "", plain=args.plain, mode=args.mode), as_json=args.json)
+    ready = endpoints(server, exchanges, str(files.ca) if files else "", plain=args.plain, mode=args.mode)
+    print_ready(ready, as_json=args.json)
     if args.seconds > 0:
         loop.call_later(args.seconds, server.stop)
     await server.run()

@@ -19,7 +19,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import h11
 from websockets.frames import Frame, Opcode
@@ -30,6 +30,9 @@ from websockets.server import ServerProtocol
 from aats.sim.connection import MESSAGE_MAX, SECOND_NS, Connection, HttpRequest, Limits
 from aats.sim.faults import Faults
 from aats.sim.market import Market
+
+if TYPE_CHECKING:
+    from aats.sim.dialects import Options
 
 __all__ = ["Host"]
 
@@ -48,6 +51,8 @@ class Host(ABC):
         The moment the exchange opens.
     """
 
+    HOSTS: ClassVar[tuple[str, ...]] = ()  # the venue's own host names, by which a path may begin
+
     def __init__(self, market: Market, now_ns: int, faults: Faults, limits: Limits) -> None:
         self.market = market
         self.faults = faults
@@ -56,6 +61,16 @@ class Host(ABC):
         self.counters: dict[str, int] = dict.fromkeys(_COUNTERS + _CUTS, 0)
         self._conns: dict[int, Connection] = {}
         self._connects: deque[int] = deque()
+
+    @classmethod
+    @abstractmethod
+    def make(cls, venue: str, options: Options) -> Host:
+        """Return an exchange of this dialect as the command line describes it."""
+
+    @classmethod
+    def addresses(cls, venue: str, http: str, ws: str) -> dict[str, str]:
+        """Return what the environment's endpoint variables are to hold: suffix to address."""
+        return {"REST": http, "STREAM": ws, "WSAPI": ws}
 
     # -- what a dialect says of itself ---------------------------------------------------------------------------------
 

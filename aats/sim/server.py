@@ -1,7 +1,7 @@
 """The simulated exchange on a real port: asyncio, TLS, the clock.
 
 This is the only file of the package with sockets and a clock.  It owns the listening socket and the transports; what is
-said on them is the exchange's (binance.py).  One pump moves time; bytes that arrive are answered at once.
+said on them is the exchange's (host.py and the dialects over it, or many.py for several venues).  One pump moves time; bytes that arrive are answered at once.
 
 A slow client: its transport says so (pause_writing), its bytes then stay in the exchange, which cuts it off beyond
 `Limits.out_bytes`.  At speed "max" the pump asks for the next batch only when every client has taken the last one.
@@ -17,7 +17,8 @@ import ssl
 import time
 from typing import cast
 
-from aats.sim.binance import Exchange
+from aats.sim.host import Host
+from aats.sim.many import Several
 
 log = logging.getLogger("aats.sim")
 
@@ -28,10 +29,10 @@ _PARENT_S = 0.5  # how often a given parent is looked after
 
 
 class Clock:
-    """Epoch nanoseconds that never go back: the wall clock's at the start, the monotonic clock's from then on."""
+    """Epoch nanoseconds that never go back: the wall clock's at the start, `off_s` seconds wrong, the monotonic clock's from then on."""
 
-    def __init__(self) -> None:
-        self._base_ns = time.time_ns() - time.monotonic_ns()
+    def __init__(self, off_s: float = 0.0) -> None:
+        self._base_ns = time.time_ns() - time.monotonic_ns() + round(off_s * 1e9)
 
     def now_ns(self) -> int:
         return self._base_ns + time.monotonic_ns()
@@ -90,7 +91,7 @@ class SimServer:
 
     def __init__(
         self,
-        exchange: Exchange,
+        exchange: Host | Several,
         context: ssl.SSLContext | None = None,
         *,
         clock: Clock | None = None,

@@ -20,7 +20,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qsl, unquote
 
 import orjson
@@ -44,6 +44,9 @@ from aats.sim.rest import strip_host
 from aats.sim.topics import Private, Topics
 from aats.sim.trading import Fill, Order, Position, Trading, Wish
 from aats.sim.views import View
+
+if TYPE_CHECKING:
+    from aats.sim.dialects import Options
 
 __all__ = [
     "Answer",
@@ -169,7 +172,6 @@ class VenueExchange(Host):
     """
 
     LISTINGS: ClassVar[Mapping[str, tuple[Listing, ...]]] = {}
-    HOSTS: ClassVar[tuple[str, ...]] = ()  # the venue's own host names, by which a path may begin
     FEES: ClassVar[tuple[int, int]] = FEES
     FEE_IN: ClassVar[str] = "received"  # or "quote"
     POST_ONLY: ClassVar[str] = "refuse"  # or "cancel"
@@ -300,9 +302,29 @@ class VenueExchange(Host):
         return {DEFAULT_KEY: DEFAULT_KEY}
 
     @classmethod
-    def addresses(cls, venue: str, http: str, ws: str) -> dict[str, str]:
-        """Return what the environment's endpoint variables are to hold: suffix to address."""
-        return {"REST": http, "STREAM": ws, "WSAPI": ws}
+    def make(cls, venue: str, options: Options) -> VenueExchange:
+        """Return an exchange of this dialect as the command line describes it."""
+        if options.tape:
+            raise ConfigError(f"{venue}: the simulated exchange has no recorded market, only a generated one")
+        limits = cls.LIMITS
+        if options.connects is not None:
+            limits = replace(limits, connects_per_5min=options.connects)
+        if options.out_bytes is not None:
+            limits = replace(limits, out_bytes=options.out_bytes)
+        return cls(
+            venue,
+            symbols=options.symbols or None,
+            seed=options.seed,
+            depth=options.depth,
+            rate=options.rate,
+            faults=options.faults,
+            limits=limits,
+            keys=options.keys or None,
+            readonly=options.readonly,
+            passphrase=options.passphrase or DEFAULT_KEY,
+            deposits=options.deposits,
+            fees=options.fees,
+        )
 
     # -- sending -------------------------------------------------------------------------------------------------------
 

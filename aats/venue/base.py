@@ -107,6 +107,8 @@ class Instrument:
         A contract is worth so much of the quote asset, and settles in the base asset.
     px_decimals, qty_decimals : int
         Digits behind the point as the venue prints them for its checksum; -1 where it has none.
+    number : int
+        The venue's number of the instrument, where its requests name it so; 0 where it has none.
     """
 
     symbol: str
@@ -125,6 +127,7 @@ class Instrument:
     inverse: bool = False
     px_decimals: int = -1
     qty_decimals: int = -1
+    number: int = 0
 
 
 def our_name(venue: str, base: str, quote: str, kind: str = "spot", tail: str = "") -> str:

@@ -33,7 +33,7 @@ void aats_conn_open(aats_conn_t *c, aats_conn_to_t const *to)
     if (e == AATS_OK) return;
     char const *why = aats_tcp_error(&c->tcp);
     c->face->closed(c->self, c->link, why[0] ? why : "no memory for TLS");
-    c->face->forget_address(c->self);
+    c->face->forget_address(c->self, c->link);
     aats_conn_close(c);
 }
 
@@ -46,7 +46,7 @@ static void end(aats_conn_t *c, char const *why)
     snprintf(text, sizeof text, "%s", why && why[0] ? why : "closed");
     aats_conn_close(c);
     c->face->closed(c->self, c->link, text);
-    if (never) c->face->forget_address(c->self);
+    if (never) c->face->forget_address(c->self, c->link);
 }
 
 /* Steps 1 and 2: what the socket has, stamped, decrypted straight into the step function's buffer, one complete message after the other.  A read that
@@ -151,7 +151,7 @@ int aats_conn_waits(aats_conn_t *c, aats_tcp_wait_t *out)
     return 1;
 }
 
-int aats_addr_have(aats_addr_t *a, char const *known, int64_t since_mono_ns, int64_t mono_ns, aats_mailbox_t *out, char const *host)
+int aats_addr_have(aats_addr_t *a, char const *known, int64_t since_mono_ns, int64_t mono_ns, aats_mailbox_t *out, uint32_t way, char const *host)
 {
     if (known && mono_ns - since_mono_ns < FRESH_NS) {
         snprintf(a->ip, sizeof a->ip, "%s", known);
@@ -160,6 +160,6 @@ int aats_addr_have(aats_addr_t *a, char const *known, int64_t since_mono_ns, int
     }
     if (a->asked_mono_ns && mono_ns - a->asked_mono_ns <= ASK_NS) return 0;
     a->asked_mono_ns = mono_ns;
-    aats_mailbox_put(out, AATS_MAIL_RESOLVE, 0, 0, host, strlen(host));
+    aats_mailbox_put(out, AATS_MAIL_RESOLVE, way, 0, host, strlen(host));
     return 0;
 }

@@ -27,7 +27,7 @@ typedef struct {
     int    (*received)(void *self, int link, size_t n, int64_t recv_ns);
     size_t (*output)(void *self, int link, uint8_t const **at);
     void   (*sent)(void *self, int link, size_t n);
-    void   (*forget_address)(void *self); /* it did not work: have it resolved anew */
+    void   (*forget_address)(void *self, int link); /* it did not work: have it resolved anew */
 } aats_conn_face_t;
 
 typedef struct {
@@ -76,7 +76,7 @@ typedef struct {
 } aats_addr_t;
 
 /* aats_addr_have returns 1 when a->ip can be connected to: `known` (NULL: none) came at since_mono_ns and is fresh.  Else it asks for
- * one by RESOLVE, every 5 s. */
-int aats_addr_have(aats_addr_t *a, char const *known, int64_t since_mono_ns, int64_t mono_ns, aats_mailbox_t *out, char const *host);
+ * one by RESOLVE for the way, every 5 s. */
+int aats_addr_have(aats_addr_t *a, char const *known, int64_t since_mono_ns, int64_t mono_ns, aats_mailbox_t *out, uint32_t way, char const *host);
 
 #endif

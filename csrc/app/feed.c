@@ -16,7 +16,6 @@ void aats_feed_defaults(aats_feed_opts_t *o)
 {
     *o = (aats_feed_opts_t){
         .venue            = "BINANCE",
-        .streams          = AATS_STREAM_DEPTH | AATS_STREAM_TRADE | AATS_STREAM_BBO,
         .snapshot_limit   = 1000,
         .book_window      = AATS_BOOK_WINDOW,
         .stale_ns         = 500000000,
@@ -57,6 +56,35 @@ int64_t feed_jitter(aats_feed_t *f, int64_t ns) { return ns / 2 + (int64_t)(feed
 
 /* ---- life ---- */
 
+/* What comes by each way, and which of them carries the book. */
+static void set_ways(aats_feed_t *f)
+{
+    aats_venue_t const *v = f->venue;
+    f->in_band = v->snapshots == AATS_SNAP_STREAM;
+    f->way_cnt = v->way_cnt ? (int)v->way_cnt : 1;
+    for (int w = 0; w < f->way_cnt; w++) f->way_streams[w] = f->opts.streams & (v->way_cnt ? v->ways[w].streams : ~0u);
+    while (f->book_way < f->way_cnt - 1 && !(f->way_streams[f->book_way] & AATS_STREAM_DEPTH)) f->book_way++;
+    for (int w = 0; !(f->way_streams[f->book_way]) && w < f->way_cnt; w++) /* no depth at all: the first that is used */
+        if (f->way_streams[w]) f->book_way = w;
+}
+
+/* The exponents of a symbol, for parsers that ask.  It is found here once for the whole message. */
+static void scale(void *arg, void *msg)
+{
+    aats_feed_t *f = arg;
+    aats_msg_t *m = msg;
+    sym_t const *s = f->asked;
+    if (m->sym) {
+        f->found_at = m->sym;
+        s = f->found = feed_find(f, m->sym, m->sym_len);
+    }
+    if (!s) return;
+    m->px_exp = s->info.px_exp;
+    m->qty_exp = s->info.qty_exp;
+    m->px_dec = s->info.px_dec;
+    m->qty_dec = s->info.qty_dec;
+}
+
 static int set_up(aats_feed_t *f)
 {
     uint32_t cap = 16;
@@ -66,6 +94,8 @@ static int set_up(aats_feed_t *f)
     f->syms = calloc(f->view.dir_cap, sizeof *f->syms);
     f->msg.bids = calloc(AATS_MSG_LEVELS, sizeof(aats_level_t));
     f->msg.asks = calloc(AATS_MSG_LEVELS, sizeof(aats_level_t));
+    f->msg.scale = f->venue->scales ? scale : NULL;
+    f->msg.scale_arg = f;
     int ok = f->names && f->syms && f->msg.bids && f->msg.asks;
     for (int side = 0; side < 2; side++) ok &= (f->top[side] = calloc(f->view.level_max, sizeof(aats_level_t))) != NULL;
     for (int i = 0; i < AATS_LINK_MAX; i++) ok &= link_init(f, &f->links[i], i);
@@ -85,13 +115,18 @@ aats_feed_t *aats_feed_new(aats_feed_opts_t const *opts, void *mem, size_t size,
         snprintf(why, why_sz, "%s has not all of the streams asked for in format %s", opts->venue, venue->format);
         return NULL;
     }
+    if (opts->fuse_bbo && !venue->fuses) {
+        snprintf(why, why_sz, "fuse_bbo: %s numbers its best bid/ask apart from its book: which of them is newer cannot be told", opts->venue);
+        return NULL;
+    }
     aats_feed_t *f = calloc(1, sizeof *f);
     if (!f) return NULL;
     f->opts = *opts;
     f->venue = venue;
     f->slot = slot;
     f->rng = opts->seed;
-    if (!f->opts.streams) f->opts.streams = AATS_STREAM_DEPTH | AATS_STREAM_TRADE | AATS_STREAM_BBO;
+    if (!f->opts.streams) f->opts.streams = (AATS_STREAM_DEPTH | AATS_STREAM_TRADE | AATS_STREAM_BBO) & venue->streams;
+    set_ways(f);
     if (!f->opts.book_window) f->opts.book_window = AATS_BOOK_WINDOW;
     if (!aats_book_footprint(f->opts.book_window)) {
         snprintf(why, why_sz, "book_window %u: a power of two from %d to %d is needed", opts->book_window, AATS_BOOK_WINDOW_MIN,
@@ -158,13 +193,16 @@ void aats_feed_set_sink(aats_feed_t *f, aats_feed_sink_t sink, void *arg)
     f->sink_arg = arg;
 }
 
-char const *aats_feed_address(aats_feed_t const *f, int64_t *since_mono_ns)
+int aats_feed_way(aats_feed_t const *f, int link) { return f->way_of[link / 2]; }
+
+char const *aats_feed_address(aats_feed_t const *f, int link, int64_t *since_mono_ns)
 {
-    *since_mono_ns = f->address_mono_ns;
-    return f->address[0] ? f->address : NULL;
+    int way = aats_feed_way(f, link);
+    *since_mono_ns = f->address_mono_ns[way];
+    return f->address[way][0] ? f->address[way] : NULL;
 }
 
-void aats_feed_forget_address(aats_feed_t *f) { f->address[0] = 0; }
+void aats_feed_forget_address(aats_feed_t *f, int link) { f->address[aats_feed_way(f, link)][0] = 0; }
 aats_md_view_t const *aats_feed_view(aats_feed_t const *f) { return &f->view; }
 aats_slot_t const *aats_feed_slot(aats_feed_t const *f) { return f->slot; }
 
@@ -218,6 +256,7 @@ int64_t aats_feed_next_mono_ns(aats_feed_t const *f)
     for (int i = 0; i < AATS_LINK_MAX; i++) {
         link_t const *l = &f->links[i];
         if (l->phase != LINK_IDLE && l->phase != LINK_OPEN && l->at_mono_ns < next) next = l->at_mono_ns;
+        if (l->phase == LINK_OPEN && f->venue->ping && f->venue->ping_every_ns > 0 && l->ping_mono_ns < next) next = l->ping_mono_ns;
         if (l->successor && l->phase == LINK_OPEN && f->mono_ns + 10000000 < next) next = f->mono_ns + 10000000;
     }
     for (sym_t const *s = f->syms; s < f->syms + f->sym_cnt; s++)

@@ -3,14 +3,17 @@
  * No socket, no clock, no TLS inside: host.h gives it those in a process, tests/world gives it pipes and virtual time.  It reads
  * top-down in the order of the walk:
  *
- *   received bytes --ws frame--> venue parse --> sequence and book (sync) --> latest slot, ring record --> sink (network)
- *        feed.c                  venue (one file)  feed_book.c                  feed_pub.c
+ *   received bytes --ws frame--> venue parse --> sequence and book (follow) --> latest slot, ring record --> sink (network)
+ *        feed_ws.c               feed_msg.c        feed_book.c                   feed_pub.c
  *
  * The control plane (Python) talks to it through two mailboxes: in: symbols, snapshots, options; out: snapshots wanted, notices for
  * the log. One thread steps a feed; it is the only writer of its segment.
  *
+ * A venue may have several ways (hosts or paths, venue/venue.h); each connection belongs to one, and a symbol has one connection a way.  Its
+ * book hangs on the one by which its depth comes, its trades on theirs.
+ *
  * When is a book called good?
- *   - synchronised by the venue's rule, and not crossed at the end of a message;
+ *   - synchronised by the venue's rule (app/follow.h), checksum included, and not crossed at the end of a message;
  *   - not suspect: after a pause of this thread (SIGSTOP), or a frame that could not be read, each book is invalid until a diff that
  *     continues its sequence has come - after a pause also behind the pong to a ping sent since, so that what had queued up is through -
  *     or a fresh snapshot has replaced it;
@@ -40,13 +43,13 @@ enum {
     AATS_MAIL_SNAPSHOT = 4,    /* sym, num: the request's number, bytes: the REST answer */
     AATS_MAIL_SNAP_FAILED = 5, /* sym, num: ns to wait before asking again, at most 3 days, 0: back off */
     AATS_MAIL_OPEN_L2 = 6,     /* publish level changes from now on */
-    AATS_MAIL_ADDRESS = 7,     /* bytes: IP text of the venue's host, for the host */
-    AATS_MAIL_NO_ADDRESS = 8,  /* the name could not be resolved; bytes: why */
+    AATS_MAIL_ADDRESS = 7,     /* sym: the way; bytes: IP text of the venue's host, for the host, and behind a space a path with a token in it, if the way wants one */
+    AATS_MAIL_NO_ADDRESS = 8,  /* sym: the way; the name could not be resolved, or no token be had; bytes: why */
     AATS_MAIL_RECONNECT = 9,   /* replace the connections now, without a hole */
     AATS_MAIL_HALT = 10,       /* sym, num 1: the venue halted it, 0: it trades again */
     /* out, to the control plane */
     AATS_MAIL_ASK = 32,        /* sym, num: request number: a snapshot is wanted */
-    AATS_MAIL_RESOLVE = 33,    /* the host wants an address */
+    AATS_MAIL_RESOLVE = 33,    /* sym: the way; the host wants an address */
     AATS_MAIL_NOTICE = 34,     /* num: 0 info, 1 warning, 2 error; bytes: one line for the log */
     AATS_MAIL_ADDED = 35       /* sym: directory index given, num: 0 or an error; bytes: the symbol */
 };
@@ -59,14 +62,21 @@ typedef struct {
     int64_t lot_i;
     uint32_t level_num;
     uint32_t pad;
+    int32_t px_exp;  /* where the venue scales by symbol; both 0: the venue's own */
+    int32_t qty_exp;
+    int32_t px_dec;  /* digits behind the point as the venue prints them for its checksum, -1: not known */
+    int32_t qty_dec;
 } aats_feed_symbol_t;
 
 typedef struct {
     char venue[32];
     char format[16];        /* how its market data comes: "" or "json", "sbe" */
     char host[128];         /* of the Host field: "stream.binance.com:9443" */
-    char path[128];         /* "" for the venue's own; a prefix before it if it ends in "/" is the caller's business */
-    uint32_t streams;       /* AATS_STREAM_*, 0: the venue's default: depth, trade, best bid/ask */
+    char path[128];         /* "" for the venue's own, which differs by way */
+    char prefix[128];       /* what stands before the venue's own path, "" for nothing */
+    char way_host[3][128];  /* AATS_VENUE_WAYS; "": host */
+    char way_prefix[3][128]; /* where way_host is set */
+    uint32_t streams;       /* AATS_STREAM_*, 0: of depth, trade, best bid/ask what the venue has */
     uint32_t snapshot_limit; /* levels a side that ASK means; a snapshot with so many is taken as cut */
     uint32_t open_l2;
     uint32_t fuse_bbo;
@@ -133,9 +143,11 @@ void aats_feed_stop(aats_feed_t *f);
 int aats_feed_stopped(aats_feed_t const *f);
 /* cdef-end */
 
-/* What the control plane answered to RESOLVE: an IP text and when it came, or NULL; an address that did not work is forgotten. */
-char const *aats_feed_address(aats_feed_t const *f, int64_t *since_mono_ns);
-void aats_feed_forget_address(aats_feed_t *f);
+/* What the control plane answered to RESOLVE for the way of a connection: an IP text and when it came, or NULL; an address that did not work is forgotten. */
+char const *aats_feed_address(aats_feed_t const *f, int link, int64_t *since_mono_ns);
+void aats_feed_forget_address(aats_feed_t *f, int link);
+/* aats_feed_way says which way of its venue a connection takes, from 0. */
+int aats_feed_way(aats_feed_t const *f, int link);
 
 /* The feed's own view of its segment, and its slot in the control table (NULL: none). */
 aats_md_view_t const *aats_feed_view(aats_feed_t const *f);

@@ -1,10 +1,11 @@
-/* feed_book.c -- what a message does to a symbol: steps 3 and 4 of the walk, and how trust in a book is lost and won back. */
+/* feed_book.c -- what a diff or snapshot does to a book: step 4 of the walk, and how trust in a book is lost and won back. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "app/feed_state.h"
 #include "shm/directory.h"
 
+#define STEADY_NS ((int64_t)30000000000) /* a book of the stream that lived so long may be had anew at once */
 #define VERIFY_NS 1000000000 /* a suspect book that no diff has cleared by then gets a new snapshot */
 #define ASK_MIN_NS ((int64_t)500000000) /* 64 bits wide: it is shifted */
 #define ASK_MAX_NS ((int64_t)8000000000)
@@ -31,7 +32,19 @@ static void ask_again(aats_feed_t *f, sym_t *s)
 static int subscribed(aats_feed_t *f, sym_t *s)
 {
     link_t *l = feed_carrier(f, s);
-    return l && l->phase == LINK_OPEN && l->subs[feed_index(f, s)].state == SUB_ACKED;
+    return l && l->phase == LINK_OPEN && l->subs[feed_index(f, s)].live & AATS_STREAM_DEPTH;
+}
+
+/* The book of a stream is had anew by giving the stream up and asking for it again, this symbol's alone. */
+static void renew(aats_feed_t *f, sym_t *s)
+{
+    if (s->sync.live) s->lost_why = s->suspect ? s->suspect : AATS_WHY_SYNCING;
+    aats_sync_lost(&s->sync);
+    s->suspect = 0;
+    s->suspect_barrier = 0;
+    if (!sub_renew(f, s)) return;
+    s->asked_mono_ns = s->last_ask_mono_ns = f->mono_ns;
+    pub_judge(f, s, 0, f->now_ns);
 }
 
 /* The request leaves only once the stream is live: then no update can fall between snapshot and stream. */
@@ -39,6 +52,10 @@ static void ask(aats_feed_t *f, sym_t *s)
 {
     s->ask_mono_ns = INT64_MAX;
     if (!subscribed(f, s)) return;
+    if (f->in_band) {
+        renew(f, s);
+        return;
+    }
     aats_sync_keep(&s->sync);
     uint64_t no = ++f->ask_no;
     if (aats_mailbox_put(&f->out, AATS_MAIL_ASK, feed_index(f, s), no, NULL, 0) != AATS_OK) {
@@ -52,7 +69,7 @@ static void ask(aats_feed_t *f, sym_t *s)
 
 void book_tick(aats_feed_t *f, sym_t *s)
 {
-    if (s->asked_mono_ns && f->mono_ns - s->asked_mono_ns > ASK_NS) {
+    if (s->asked_mono_ns && f->mono_ns - s->asked_mono_ns > (f->in_band ? SNAP_NS : ASK_NS)) {
         s->asked_mono_ns = 0;
         ask_again(f, s);
     }
@@ -71,14 +88,75 @@ void book_snapshot_failed(aats_feed_t *f, sym_t *s, int64_t wait_ns)
 
 /* ---- trust ---- */
 
-static void gap(aats_feed_t *f, sym_t *s, int64_t recv_ns)
+/* A book of the stream that is lost soon after it was had waits longer each time: the next may be lost for the same reason. */
+static void want_anew(aats_feed_t *f, sym_t *s)
 {
-    s->lost_why = AATS_WHY_GAP;
+    if (!f->in_band) {
+        book_want_snapshot(f, s, s->ask_tries ? feed_jitter(f, ASK_MIN_NS) : 0);
+        return;
+    }
+    if (f->mono_ns - s->last_ask_mono_ns > STEADY_NS) s->ask_tries = 0;
+    if (s->ask_tries) ask_again(f, s);
+    else s->ask_tries++, book_want_snapshot(f, s, 0);
+}
+
+static void gap(aats_feed_t *f, sym_t *s, uint8_t why, int64_t recv_ns)
+{
+    s->lost_why = why;
     feed_count(f, AATS_MDC_GAPS, 1);
+    if (why == AATS_WHY_CHECKSUM) feed_count(f, AATS_MDC_CHECKSUMS, 1);
     aats_add_relaxed(&dir_of(f, s)->gaps, 1);
-    feed_notice(f, 1, "%s: gap in the venue's sequence; asking for a new snapshot", s->info.symbol);
+    feed_notice(f, 1, "%s: %s; asking for a new snapshot", s->info.symbol,
+                why == AATS_WHY_CHECKSUM ? "the venue's checksum is not that of the book" :
+                why == AATS_WHY_GAP ? "gap in the venue's sequence" : "a change of the book cannot be read");
     pub_judge(f, s, 0, recv_ns);
-    book_want_snapshot(f, s, s->ask_tries ? feed_jitter(f, ASK_MIN_NS) : 0);
+    want_anew(f, s);
+}
+
+/* One judgement; a book that turns out crossed is lost. */
+static void settle(aats_feed_t *f, sym_t *s, int64_t exch_ns, int64_t recv_ns)
+{
+    pub_judge(f, s, exch_ns, recv_ns);
+    if (f->quiet || s->why != AATS_WHY_CROSSED || !s->sync.live) return;
+    aats_sync_lost(&s->sync);
+    s->lost_why = AATS_WHY_CROSSED;
+    feed_notice(f, 1, "%s: the book is crossed; asking for a new snapshot", s->info.symbol);
+    if (f->in_band) want_anew(f, s);
+    else if (s->reloaded) ask_again(f, s); /* the snapshot itself */
+    else book_want_snapshot(f, s, 0);
+}
+
+void book_settle(aats_feed_t *f, sym_t *s)
+{
+    if (s->sync.live) settle(f, s, 0, f->now_ns);
+}
+
+void book_bad_diff(aats_feed_t *f, sym_t *s, uint8_t why, int64_t recv_ns)
+{
+    if (s->gone) return;
+    int vouched = f->venue->seq != AATS_SEQ_NONE || f->venue->check; /* the next diff shows whether this one was of the book */
+    if (vouched || !s->sync.live) {
+        book_suspect(f, s, why, 0);
+        return;
+    }
+    aats_sync_lost(&s->sync);
+    gap(f, s, why, recv_ns);
+}
+
+void book_hole(aats_feed_t *f, link_t *l, int64_t recv_ns)
+{
+    feed_count(f, AATS_MDC_LINK_HOLES, 1);
+    feed_notice(f, 1, "link %d: messages of the venue are missing; all its books are had anew", l->index);
+    for (sym_t *s = f->syms; s < f->syms + f->sym_cnt; s++) {
+        if (s->gone || feed_carrier(f, s) != l) continue;
+        s->asked_mono_ns = 0; /* a snapshot that was on its way may have been among them */
+        if (!s->sync.live) {
+            want_anew(f, s);
+            continue;
+        }
+        aats_sync_reset(&s->sync);
+        gap(f, s, AATS_WHY_GAP, recv_ns);
+    }
 }
 
 void book_suspect(aats_feed_t *f, sym_t *s, uint8_t why, int barrier)
@@ -111,8 +189,9 @@ static void clear_suspect(sym_t *s)
 }
 
 /* A diff continued the sequence: nothing of this symbol was missed before it. */
-static void continued(sym_t *s)
+static void continued(aats_feed_t *f, sym_t *s, aats_msg_t const *m)
 {
+    if (f->venue->seq == AATS_SEQ_NONE && f->venue->check && !(m->has & AATS_HAS_CHECK)) return;
     s->continued = 1;
     s->behind = 0;
     if (s->suspect && !s->suspect_barrier) clear_suspect(s);
@@ -140,20 +219,27 @@ void book_stream_lost(aats_feed_t *f, sym_t *s, int anew)
     s->ask_mono_ns = INT64_MAX;
     s->ask_tries = 0;
     s->behind = s->reloaded = 0;
-    s->bbo_id = 0;
-    if (anew) s->restarted = AATS_STREAM_TRADE | AATS_STREAM_AGG;
+    if (f->way_streams[f->book_way] & AATS_STREAM_BBO) s->bbo_id = 0;
+    if (anew) s->restarted |= f->way_streams[f->book_way] & TRADES;
     pub_judge(f, s, 0, f->now_ns);
 }
 
 void book_stream_live(aats_feed_t *f, sym_t *s)
 {
     pub_judge(f, s, 0, f->now_ns); /* from "link down" to "syncing" */
-    if (!s->sync.live) book_want_snapshot(f, s, 0);
+    if (s->sync.live || !(f->opts.streams & AATS_STREAM_DEPTH)) return;
+    if (!f->in_band) book_want_snapshot(f, s, 0);
+    else if (subscribed(f, s)) s->asked_mono_ns = s->last_ask_mono_ns = f->mono_ns; /* it comes by itself */
 }
 
 /* The books of a link that died lived on its bytes alone: what the new one brings may lie behind a hole that no diff has shown yet. */
 void book_carried(aats_feed_t *f, sym_t *s, int proven)
 {
+    if (f->in_band && !proven) { /* its snapshot is still to come */
+        book_stream_lost(f, s, 0);
+        book_stream_live(f, s);
+        return;
+    }
     if (!proven && s->sync.live) book_suspect(f, s, AATS_WHY_SUSPECT, 0);
     if (!s->sync.live) book_want_snapshot(f, s, 0);
     pub_carrier(f, s);
@@ -171,7 +257,7 @@ static void replay(aats_feed_t *f, sym_t *s, int64_t recv_ns)
     while ((e = aats_sync_replay(&s->sync, &d)) == 1) exch_ns = d.exch_ns;
     if (e < 0) {
         s->ask_tries++;
-        gap(f, s, recv_ns);
+        gap(f, s, AATS_WHY_GAP, recv_ns);
         return;
     }
     if (s->suspect && s->suspect_ask == s->ask_no) book_want_snapshot(f, s, feed_jitter(f, VERIFY_NS));
@@ -179,23 +265,20 @@ static void replay(aats_feed_t *f, sym_t *s, int64_t recv_ns)
     s->ask_tries = 0;
     s->behind = 0;
     s->reloaded = 1;
-    pub_judge(f, s, exch_ns, recv_ns);
-    if (s->why == AATS_WHY_CROSSED) {
-        aats_sync_lost(&s->sync);
-        s->lost_why = AATS_WHY_CROSSED;
-        ask_again(f, s);
-    }
+    settle(f, s, exch_ns, recv_ns);
 }
 
 static void take_snapshot(aats_feed_t *f, sym_t *s, uint64_t ask_no, char const *text, size_t n, int64_t recv_ns)
 {
-    if (s->gone || !s->asked_mono_ns || ask_no != s->ask_no) return; /* an answer to a question that nobody asks any more */
+    if (s->gone || f->in_band || !s->asked_mono_ns || ask_no != s->ask_no) return; /* an answer to a question that nobody asks any more */
     s->asked_mono_ns = 0;
     aats_msg_t *m = &f->msg;
-    int e = f->venue->parse(text, n, m);
+    f->asked = s;
+    int e = feed_parse(f, text, n, 0, 0);
+    f->asked = NULL;
     if (!e && m->kind != AATS_MSG_SNAPSHOT) e = AATS_E_SHAPE;
     f->parsed_ns = feed_stamp(f);
-    if (!e) e = aats_sync_snapshot(&s->sync, m->last_id, m->bids, m->bid_cnt, m->asks, m->ask_cnt, f->opts.snapshot_limit);
+    if (!e) e = aats_follow_snapshot(f->venue, &s->sync, m, f->opts.snapshot_limit);
     if (e) {
         feed_count(f, AATS_MDC_SNAP_FAILED, 1);
         if (e == AATS_E_NOMEM) s->lost_why = AATS_WHY_LEVELS;
@@ -222,165 +305,60 @@ static void behind(aats_feed_t *f, sym_t *s, int64_t recv_ns)
     if (++s->behind < BEHIND_MAX) return;
     s->behind = 0;
     aats_sync_reset(&s->sync);
-    gap(f, s, recv_ns);
+    gap(f, s, AATS_WHY_GAP, recv_ns);
 }
 
-static void take_depth(aats_feed_t *f, sym_t *s, aats_msg_t const *m, int64_t recv_ns)
+/* A snapshot of the stream is newer than all that came before it, so it ends suspicion; but not that of a stop, in which it may have waited
+ * with what was queued. */
+void book_in_band(aats_feed_t *f, link_t *l, sym_t *s, aats_msg_t const *m, int64_t recv_ns)
 {
-    aats_diff_t d = {.first_id = m->first_id, .last_id = m->last_id, .exch_ns = m->exch_ns, .recv_ns = recv_ns,
-                     .bids = m->bids, .asks = m->asks, .bid_cnt = m->bid_cnt, .ask_cnt = m->ask_cnt};
-    int e = aats_sync_diff(&s->sync, &d);
-    if (e == AATS_SYNC_OLD) {
-        behind(f, s, recv_ns);
-    } else if (e == AATS_SYNC_APPLIED) {
-        aats_add_relaxed(&dir_of(f, s)->updates, 1);
-        continued(s);
-        if (f->opts.open_l2 && s->valid) pub_changes(f, s, &d);
+    if (!f->in_band || !sub_has(f, l, s, AATS_STREAM_DEPTH)) return; /* of the stream that is being given up */
+    int e = aats_follow_snapshot(f->venue, &s->sync, m, 0);
+    s->behind = 0;
+    if (e == AATS_E_CHECKSUM) {
+        s->asked_mono_ns = 0;
+        gap(f, s, AATS_WHY_CHECKSUM, recv_ns);
+    } else if (e) {
+        s->asked_mono_ns = 0;
+        s->lost_why = e == AATS_E_NOMEM ? AATS_WHY_LEVELS : AATS_WHY_SYNCING;
+        feed_count(f, AATS_MDC_SNAP_FAILED, 1);
+        feed_notice(f, 1, "%s: the snapshot cannot be used (%s); asking again", s->info.symbol, aats_err_name(e));
         pub_judge(f, s, m->exch_ns, recv_ns);
-        if (s->why == AATS_WHY_CROSSED && s->sync.live) {
-            aats_sync_lost(&s->sync);
-            s->lost_why = AATS_WHY_CROSSED;
-            feed_notice(f, 1, "%s: the book is crossed after an update; asking for a new snapshot", s->info.symbol);
-            book_want_snapshot(f, s, 0);
-        }
-    } else if (e == AATS_E_GAP) {
-        gap(f, s, recv_ns);
-    } else if (e == AATS_E_SHAPE) { /* U > u: it cannot be applied, nor passed over */
+        ask_again(f, s);
+    } else {
+        s->asked_mono_ns = 0;
+        s->ask_mono_ns = INT64_MAX;
+        s->continued = 1;
+        if (!s->suspect_barrier) clear_suspect(s);
+        s->reloaded = 1;
+        settle(f, s, m->exch_ns, recv_ns);
+    }
+}
+
+void book_depth(aats_feed_t *f, sym_t *s, aats_msg_t const *m, int64_t recv_ns)
+{
+    aats_diff_t d;
+    int e = aats_follow_diff(f->venue, &s->sync, m, recv_ns, &d);
+    switch (e) {
+    case AATS_SYNC_APPLIED:
+        aats_add_relaxed(&dir_of(f, s)->updates, 1);
+        continued(f, s, m);
+        if (f->opts.open_l2 && s->valid && !f->quiet) pub_changes(f, s, &d);
+        settle(f, s, m->exch_ns, recv_ns);
+        break;
+    case AATS_SYNC_KEPT:
+    case AATS_SYNC_EARLY: break;
+    case AATS_SYNC_OLD: behind(f, s, recv_ns); break;
+    case AATS_E_GAP: gap(f, s, AATS_WHY_GAP, recv_ns); break;
+    case AATS_E_CHECKSUM: gap(f, s, AATS_WHY_CHECKSUM, recv_ns); break;
+    case AATS_E_SHAPE: /* U > u: it cannot be applied, nor passed over */
         feed_count(f, AATS_MDC_PARSE_ERRORS, 1);
         aats_add_relaxed(&dir_of(f, s)->bad_frames, 1);
-        book_suspect(f, s, AATS_WHY_SUSPECT, 0);
-    } else if (e < 0) {
+        book_bad_diff(f, s, AATS_WHY_SUSPECT, recv_ns);
+        break;
+    default:
         s->lost_why = AATS_WHY_LEVELS;
         pub_judge(f, s, m->exch_ns, recv_ns);
         ask_again(f, s);
     }
-}
-
-/* Ids that must be consecutive.  After a new connection they may have begun anew; else what is not newer was seen already, unless that does
- * not end.  Returns 1 for a new one. */
-static int new_id(aats_feed_t *f, sym_t *s, uint64_t *last, uint64_t id, unsigned stream)
-{
-    if (*last && id <= *last && !(s->restarted & stream) && ++s->trades_behind < BEHIND_MAX) return 0;
-    if (*last && id > *last + 1) {
-        feed_count(f, AATS_MDC_TRADE_GAPS, 1);
-        aats_add_relaxed(&dir_of(f, s)->trade_gaps, 1);
-    }
-    *last = id;
-    s->restarted &= ~stream;
-    s->trades_behind = 0;
-    return 1;
-}
-
-static void take_bbo(aats_feed_t *f, sym_t *s, aats_msg_t const *m, int64_t recv_ns)
-{
-    if (m->last_id <= s->bbo_id) return; /* after a new connection bbo_id is 0 */
-    s->bbo_id = m->last_id;
-    s->bbo[AATS_BID] = m->bids[0];
-    s->bbo[AATS_ASK] = m->asks[0];
-    pub_bbo(f, s, m, recv_ns);
-    if (f->opts.fuse_bbo && s->valid) pub_judge(f, s, m->exch_ns, recv_ns);
-}
-
-/* A message that could not be read may have been anybody's: every book of the connection is suspect, or the one symbol it named. */
-static void unreadable(aats_feed_t *f, link_t *l, int code)
-{
-    aats_msg_t const *m = &f->msg;
-    feed_count(f, AATS_MDC_PARSE_ERRORS, 1);
-    uint64_t times = f->view.md->counters[AATS_MDC_PARSE_ERRORS];
-    if (times <= 5 || (times & (times - 1)) == 0)
-        feed_notice(f, 1, "link %d: a message cannot be read: %s at byte %zu, stream %.*s (%llu so far)", l->index, aats_err_name(code),
-                    m->offset, (int)(m->stream ? m->stream_len : 1), m->stream ? m->stream : "?", (unsigned long long)times);
-    int number = code == AATS_E_RANGE || code == AATS_E_INEXACT;
-    uint8_t why = number ? AATS_WHY_NUMBER : code == AATS_E_TOO_BIG ? AATS_WHY_LEVELS : AATS_WHY_SUSPECT;
-    sym_t *named = m->sym && m->kind ? feed_find(f, m->sym, m->sym_len) : NULL;
-    if (named) {
-        aats_add_relaxed(&dir_of(f, named)->bad_frames, 1);
-        if (m->kind == AATS_MSG_DEPTH) book_suspect(f, named, why, 0);
-        return;
-    }
-    for (sym_t *s = f->syms; s < f->syms + f->sym_cnt; s++)
-        if (feed_carrier(f, s) == l) book_suspect(f, s, AATS_WHY_SUSPECT, 0);
-}
-
-static void acked(aats_feed_t *f, link_t *l, uint64_t id)
-{
-    for (uint32_t i = 0; i < f->sym_cnt; i++) {
-        sub_t *sub = &l->subs[i];
-        if (sub->state != SUB_SENT || sub->id != id) continue;
-        sub->state = SUB_ACKED;
-        f->syms[i].part = 0;
-        sub->acked_mono_ns = f->mono_ns;
-        if (feed_carrier(f, &f->syms[i]) == l) book_stream_live(f, &f->syms[i]);
-    }
-}
-
-/* A refused request of many symbols is repeated in two halves, so that the culprit is found; a refused symbol is given up.  The halves are
- * the symbols' own, not the connection's: the venue may end that with its refusal. */
-static void refused(aats_feed_t *f, link_t *l, aats_msg_t const *m)
-{
-    uint32_t hit = 0;
-    for (uint32_t i = 0; i < f->sym_cnt; i++) hit += l->subs[i].state == SUB_SENT && l->subs[i].id == m->id && m->id;
-    feed_count(f, AATS_MDC_VENUE_ERRORS, 1);
-    feed_notice(f, 2, "link %d: the venue refuses request %llu: code %lld %.*s", l->index, (unsigned long long)m->id, (long long)m->code,
-                (int)(m->text_len < 200 ? m->text_len : 200), m->text ? m->text : "");
-    uint32_t left = hit / 2, halves[2] = {0, 0};
-    if (hit > 1) halves[0] = ++f->parts, halves[1] = ++f->parts;
-    for (uint32_t i = 0; i < f->sym_cnt; i++) {
-        sub_t *sub = &l->subs[i];
-        if (sub->state != SUB_SENT || sub->id != m->id || !m->id) continue;
-        sym_t *s = &f->syms[i];
-        if (hit > 1) {
-            sub->state = SUB_WANTED;
-            s->part = left ? halves[0] : halves[1];
-            left -= left > 0;
-            continue;
-        }
-        sub->state = SUB_NONE;
-        s->gone = 1;
-        feed_count(f, AATS_MDC_REFUSED, 1);
-        feed_notice(f, 2, "%s: the venue refuses to stream it", s->info.symbol);
-        pub_judge(f, s, 0, f->now_ns);
-    }
-}
-
-static void message(aats_feed_t *f, link_t *l, char const *text, size_t n, int64_t recv_ns, int binary)
-{
-    aats_msg_t *m = &f->msg;
-    int e = feed_parse(f, text, n, binary, 0);
-    f->parsed_ns = feed_stamp(f);
-    if (e) {
-        unreadable(f, l, e);
-        return;
-    }
-    switch (m->kind) {
-    case AATS_MSG_ACK:      acked(f, l, m->id); return;
-    case AATS_MSG_ERROR:    refused(f, l, m); return;
-    case AATS_MSG_SHUTDOWN: link_rotate(f, l, "the venue is about to close it"); return;
-    case AATS_MSG_DEPTH: case AATS_MSG_TRADE: case AATS_MSG_AGG: case AATS_MSG_BBO: break;
-    default: feed_count(f, AATS_MDC_UNKNOWN, 1); return;
-    }
-    sym_t *s = feed_find(f, m->sym, m->sym_len);
-    if (!s || s->gone) {
-        feed_count(f, AATS_MDC_UNKNOWN, 1);
-        return;
-    }
-    if (feed_carrier(f, s) != l) return; /* it is another link's by now; what comes here is on its way out */
-    l->subs[feed_index(f, s)].heard = 1;
-    switch (m->kind) {
-    case AATS_MSG_DEPTH: take_depth(f, s, m, recv_ns); break;
-    case AATS_MSG_BBO:   take_bbo(f, s, m, recv_ns); break;
-    case AATS_MSG_TRADE:
-        for (uint32_t part = 1;; part++) {
-            if (new_id(f, s, &s->trade_id, m->id, AATS_STREAM_TRADE)) pub_trade(f, s, m, recv_ns);
-            if (part >= m->parts || feed_parse(f, text, n, binary, part)) break;
-        }
-        break;
-    case AATS_MSG_AGG:   if (new_id(f, s, &s->agg_id, m->id, AATS_STREAM_AGG)) pub_trade(f, s, m, recv_ns); break;
-    }
-}
-
-void book_message(aats_feed_t *f, link_t *l, char const *text, size_t n, int64_t recv_ns, int binary)
-{
-    message(f, l, text, n, recv_ns, binary);
-    f->parsed_ns = 0;
 }

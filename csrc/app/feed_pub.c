@@ -22,13 +22,14 @@ static void publish(aats_feed_t *f, aats_rec_t *r, aats_level_t const *bids, aat
     if (f->sink) f->sink(f->sink_arg, r, bids, asks);
 }
 
-static aats_rec_t head_of(aats_feed_t *f, sym_t const *s, int kind, int64_t exch_ns, int64_t recv_ns)
+/* l: the connection that brought it, NULL: the one that carries the book. */
+static aats_rec_t head_of(aats_feed_t *f, sym_t const *s, link_t const *l, int kind, int64_t exch_ns, int64_t recv_ns)
 {
-    link_t const *l = feed_carrier(f, s);
+    if (!l) l = feed_carrier(f, s);
     return (aats_rec_t){ /* every field: the compiler clears a whole struct with an instruction that takes longer than all of this */
         .stamp = 0, .exch_ns = exch_ns, .recv_ns = recv_ns, .pub_ns = 0, .seq = 0, .rec = 0, .sym = (uint16_t)feed_index(f, s), .kind = (uint8_t)kind,
         .flags = s->valid ? AATS_F_VALID : 0, .bid_len = 0, .ask_len = 0, .epoch = s->epoch, .why = s->valid ? 0 : s->why, .side = 0,
-        .link = (uint8_t)(l ? l->index : 2 * s->group), .pad0 = 0, .px_i = 0, .qty_i = 0, .aux = 0, .parsed_ns = f->parsed_ns,
+        .link = (uint8_t)(l ? l->index : 2 * s->group[f->book_way]), .pad0 = 0, .px_i = 0, .qty_i = 0, .aux = 0, .parsed_ns = f->parsed_ns,
     };
 }
 
@@ -127,7 +128,7 @@ static void tell_state(aats_feed_t *f, sym_t *s, uint8_t why, int64_t exch_ns, i
 {
     s->valid = 0;
     s->why = why;
-    aats_rec_t r = head_of(f, s, AATS_REC_STATE, exch_ns, recv_ns);
+    aats_rec_t r = head_of(f, s, NULL, AATS_REC_STATE, exch_ns, recv_ns);
     r.seq = s->sync.id;
     publish(f, &r, NULL, NULL);
     uint64_t state = why == AATS_WHY_GONE ? AATS_DIR_GONE : why == AATS_WHY_HALTED ? AATS_DIR_HALTED : AATS_DIR_SYNCING;
@@ -143,6 +144,7 @@ static void judge(aats_feed_t *f, sym_t *s, int64_t exch_ns, int64_t recv_ns, in
     uint8_t why = verdict(f, s);
     size_t cnt[2] = {0, 0};
     int fused = 0;
+    if (f->quiet) return;
     int was_valid = s->valid, first = !was_valid || s->reloaded;
     if (!why) {
         int was_fused = (s->told_flags & AATS_F_FUSED) != 0;
@@ -168,7 +170,7 @@ static void judge(aats_feed_t *f, sym_t *s, int64_t exch_ns, int64_t recv_ns, in
         s->told[side] = now;
         s->told_cnt[side] = cnt[side];
     }
-    aats_rec_t r = head_of(f, s, AATS_REC_QUOTE, exch_ns, recv_ns);
+    aats_rec_t r = head_of(f, s, NULL, AATS_REC_QUOTE, exch_ns, recv_ns);
     r.seq = fused ? s->bbo_id : s->sync.id;
     r.flags |= (fused ? AATS_F_FUSED : 0) | (first ? AATS_F_SNAPSHOT : 0);
     r.bid_len = (uint16_t)cnt[AATS_BID];
@@ -186,10 +188,10 @@ static void judge(aats_feed_t *f, sym_t *s, int64_t exch_ns, int64_t recv_ns, in
 void pub_judge(aats_feed_t *f, sym_t *s, int64_t exch_ns, int64_t recv_ns) { judge(f, s, exch_ns, recv_ns, 0); }
 void pub_judge_again(aats_feed_t *f, sym_t *s) { judge(f, s, 0, f->now_ns, 1); }
 
-void pub_trade(aats_feed_t *f, sym_t *s, aats_msg_t const *m, int64_t recv_ns)
+void pub_trade(aats_feed_t *f, link_t const *l, sym_t *s, aats_msg_t const *m, uint64_t id, int64_t recv_ns)
 {
-    aats_rec_t r = head_of(f, s, AATS_REC_TICK, m->exch_ns, recv_ns);
-    r.seq = m->id;
+    aats_rec_t r = head_of(f, s, l, AATS_REC_TICK, m->exch_ns, recv_ns);
+    r.seq = id;
     r.px_i = m->px_i;
     r.qty_i = m->qty_i;
     r.aux = m->last_id - m->first_id + 1;
@@ -197,10 +199,27 @@ void pub_trade(aats_feed_t *f, sym_t *s, aats_msg_t const *m, int64_t recv_ns)
     publish(f, &r, NULL, NULL);
 }
 
-void pub_bbo(aats_feed_t *f, sym_t *s, aats_msg_t const *m, int64_t recv_ns)
+void pub_other(aats_feed_t *f, link_t const *l, sym_t *s, aats_msg_t const *m, int64_t recv_ns)
 {
-    aats_rec_t r = head_of(f, s, AATS_REC_BBO, m->exch_ns, recv_ns);
-    r.seq = m->last_id;
+    static struct { int kind; unsigned stream; } const OF[] = {
+        [AATS_MSG_MARK]        = {AATS_REC_MARK, AATS_STREAM_MARK},
+        [AATS_MSG_FUNDING]     = {AATS_REC_FUNDING, AATS_STREAM_FUNDING},
+        [AATS_MSG_LIQUIDATION] = {AATS_REC_LIQUIDATION, AATS_STREAM_LIQUIDATION},
+    };
+    if (!(f->opts.streams & OF[m->kind].stream)) return; /* it came with another that was asked for */
+    aats_rec_t r = head_of(f, s, l, OF[m->kind].kind, m->exch_ns, recv_ns);
+    r.seq = m->id;
+    r.px_i = m->kind == AATS_MSG_FUNDING ? m->rate_i : m->px_i;
+    r.qty_i = m->kind == AATS_MSG_MARK ? m->index_px_i : m->kind == AATS_MSG_LIQUIDATION ? m->qty_i : 0;
+    r.aux = m->kind == AATS_MSG_FUNDING && m->next_ns > 0 ? (uint64_t)m->next_ns : 0;
+    if (m->kind == AATS_MSG_LIQUIDATION && m->side > 0) r.flags |= AATS_F_BUYER;
+    publish(f, &r, NULL, NULL);
+}
+
+void pub_bbo(aats_feed_t *f, link_t const *l, sym_t *s, aats_msg_t const *m, uint64_t seq, int64_t recv_ns)
+{
+    aats_rec_t r = head_of(f, s, l, AATS_REC_BBO, m->exch_ns, recv_ns);
+    r.seq = seq;
     r.bid_len = m->bids[0].px_i > 0;
     r.ask_len = m->asks[0].px_i > 0;
     publish(f, &r, m->bids, m->asks);
@@ -213,7 +232,7 @@ void pub_changes(aats_feed_t *f, sym_t *s, aats_diff_t const *d)
         aats_level_t const *levels = side == AATS_BID ? d->bids : d->asks;
         size_t cnt = side == AATS_BID ? d->bid_cnt : d->ask_cnt;
         for (size_t i = 0; i < cnt; i++) {
-            aats_rec_t r = head_of(f, s, AATS_REC_L2, d->exch_ns, d->recv_ns);
+            aats_rec_t r = head_of(f, s, NULL, AATS_REC_L2, d->exch_ns, d->recv_ns);
             r.seq = d->last_id;
             r.side = (uint8_t)side;
             r.px_i = levels[i].px_i;
@@ -238,7 +257,7 @@ void pub_link(aats_feed_t *f, link_t *l, int up)
  * those of told_seq; a book that has moved on since without a change among them is as good by its own id. */
 void pub_carrier(aats_feed_t *f, sym_t *s)
 {
-    aats_rec_t r = head_of(f, s, AATS_REC_STATE, 0, 0);
+    aats_rec_t r = head_of(f, s, NULL, AATS_REC_STATE, 0, 0);
     if (s->valid) r.flags |= s->told_flags;
     r.seq = s->valid && s->told_flags ? s->told_seq : s->sync.id;
     publish(f, &r, NULL, NULL);

@@ -3,6 +3,7 @@
 #define AATS_APP_FEED_STATE_H
 
 #include "app/feed.h"
+#include "app/follow.h"
 #include "base/atomics.h"
 #include "book/sync.h"
 #include "proto/ws.h"
@@ -10,16 +11,20 @@
 #include "venue/venue.h"
 
 #define RX_START   ((size_t)256 << 10)
-#define FRAME_MAX  ((size_t)4 << 20)   /* a longer message ends the connection */
+#define FRAME_MAX  ((size_t)16 << 20)  /* a longer message ends the connection */
 #define TX_MAX     ((size_t)1 << 20)
-#define STASH_MAX  ((size_t)16 << 20)  /* messages of a successor kept until it takes over */
-#define SENDS      8                   /* send times remembered for the venue's message limit */
+#define STASH_MAX  ((size_t)64 << 20)  /* messages of a successor kept until it takes over */
+#define SENDS      32                  /* send times remembered for the venue's message limit */
 #define ASK_NS     60000000000         /* the control plane answers every ASK; this is for one that died */
+#define SNAP_NS    10000000000         /* a stream's own snapshot that has not come by then is asked for anew */
 #define ASK_EVERY_NS 500000000         /* a symbol asks no more often, whatever its book does */
 #define WAIT_MAX_NS ((int64_t)3 * 86400 * 1000000000) /* longest ban a venue speaks of: no wait is longer */
-#define BEHIND_MAX 100                 /* diffs in a row that a book has already: more, and its id is not to be trusted */
+#define BEHIND_MAX 100                 /* diffs, trades or best bids in a row that were there already: more, and the number is not to be trusted */
 #define KEY_MAX    128
 #define NONE       (-1)
+#define WAYS       AATS_VENUE_WAYS
+#define STREAMS    8                   /* kinds of streams: bits of AATS_STREAM_* */
+#define TRADES     (AATS_STREAM_TRADE | AATS_STREAM_AGG)
 
 /* One symbol. */
 typedef struct {
@@ -28,7 +33,8 @@ typedef struct {
     int unanswered;    /* the control plane does not know yet that it was added: the mailbox was full */
     uint32_t part;     /* it was in a refused request: asked for anew only with those of the same number; 0: with any */
     int halted;
-    int group;         /* links 2*group and 2*group + 1 may carry it */
+    int8_t group[WAYS]; /* by way: links 2*group and 2*group + 1 may carry it; NONE: nothing of it comes by that way */
+    unsigned refused;  /* AATS_STREAM_* that the venue does not give, or has ended */
     int valid;         /* what readers were last told */
     uint8_t why;
     uint8_t lost_why;  /* why the book is not live */
@@ -49,8 +55,11 @@ typedef struct {
     int ask_tries;
 
     uint64_t trade_id, agg_id, bbo_id; /* newest seen, 0: none */
+    uint64_t bbo_seq;   /* what readers are told where the venue does not number it */
+    int64_t trade_ns;   /* the venue's time of the newest trade, where trades have no numbers */
     unsigned restarted; /* AATS_STREAM_*: the stream began anew, its ids may have, too */
     int trades_behind;  /* trades in a row that were seen already */
+    int bbo_behind;
     aats_level_t bbo[2];
     aats_level_t *told[2]; /* levels as last published, level_max a side; changes places with the feed's `top` */
     size_t told_cnt[2];
@@ -59,15 +68,25 @@ typedef struct {
     uint8_t told_flags;
 } sym_t;
 
-/* A symbol's subscription on one link. */
-enum { SUB_NONE = 0, SUB_WANTED = 1, SUB_SENT = 2, SUB_ACKED = 3, SUB_DROP = 4 };
+/* A symbol's subscription on one link, stream by stream; each field of bits is of AATS_STREAM_*.
+ *
+ *   want -> sent -> live            asked for, and acknowledged
+ *   drop -> (gone)                  given up
+ *   drop, renew -> leaving -> want  given up so that its snapshot comes anew */
 typedef struct {
-    uint8_t state;
-    uint8_t heard; /* a message of it has come */
-    uint8_t told;  /* the log knows that none has */
-    uint32_t id;
-    int64_t acked_mono_ns; /* SENT: when it was sent */
-    uint64_t aside_id;     /* successor: U of the first diff put aside, 0: none yet */
+    uint8_t known;   /* its streams have been entered here */
+    uint8_t heard;   /* a message of it has come */
+    uint8_t told;    /* the log knows that none has */
+    uint8_t want;
+    uint8_t sent;
+    uint8_t live;
+    uint8_t drop;
+    uint8_t renew;
+    uint8_t leaving;
+    uint8_t aside_snap; /* successor: a snapshot of the stream was put aside */
+    uint32_t id[STREAMS]; /* of the newest request, by stream */
+    int64_t sent_mono_ns; /* when the newest request was sent, or acknowledged */
+    uint64_t aside_id;    /* successor: U of the first diff put aside, 0: none yet */
 } sub_t;
 
 enum { LINK_IDLE = 0, LINK_WAIT = 1, LINK_CONNECTING = 2, LINK_UPGRADING = 3, LINK_OPEN = 4, LINK_CLOSING = 5 };
@@ -95,6 +114,11 @@ typedef struct {
     uint32_t next_id;
     uint64_t barrier;      /* number of the last ping sent as a barrier; 0: none is out */
     uint64_t passed;       /* number of the last barrier whose pong has come */
+    uint64_t pings, pongs; /* texts of the venue's own kind: sent, answered */
+    uint64_t barrier_ping; /* the one that is the barrier */
+    int64_t ping_mono_ns;  /* when the next one is due */
+    uint64_t link_no;      /* number of the newest frame, where the venue counts them */
+    uint32_t answered;     /* requests that a word has come of, the oldest first */
     uint64_t proof;        /* successor: the barrier that the other link must pass before this one may carry on; 0: none sent */
     int64_t proof_mono_ns; /* when it was sent */
     uint8_t *stash;        /* successor: texts of data messages, each behind {len, recv_ns} */
@@ -127,8 +151,9 @@ struct aats_feed {
     int64_t parsed_ns;       /* when the message that is being applied had been read; 0: nothing of the venue's is */
     int64_t last_mono_ns;    /* of the pass before, 0: none */
     int64_t tick_mono_ns;    /* when timers are looked at next */
-    char address[64];        /* of the venue, as resolved */
-    int64_t address_mono_ns;
+    char address[WAYS][64];  /* of the venue, as resolved */
+    char token_path[WAYS][512]; /* "": the path is the venue's own */
+    int64_t address_mono_ns[WAYS];
     int stopping;
     uint64_t rng, barriers, ask_no;
     uint32_t parts;
@@ -136,11 +161,21 @@ struct aats_feed {
     aats_mailbox_t in, out;
     link_t links[AATS_LINK_MAX];
     int carrier[AATS_LINK_MAX / 2]; /* link that carries a group, NONE */
+    int way_of[AATS_LINK_MAX / 2];  /* of a group, once it has a carrier */
+    unsigned way_streams[WAYS];     /* what comes by each way, of those asked for */
+    int way_cnt;
+    int book_way;                   /* the one that carries depth */
+    int in_band;                    /* snapshots are messages of the stream */
+    int draining;                   /* put-aside messages are gone through */
+    int quiet;                      /* ... and books are told once, at their end */
     sym_t *syms;
     uint32_t sym_cnt;
     name_key_t *names;    /* open hash of native names */
     uint32_t names_mask;
     aats_msg_t msg;
+    sym_t *asked;         /* whose answer is being read */
+    sym_t *found;         /* the symbol that found_at names, found while its message was read */
+    char const *found_at;
     aats_level_t *top[2]; /* level_max each: the book about to be published */
 };
 
@@ -159,18 +194,41 @@ static inline int feed_parse(aats_feed_t *f, char const *text, size_t n, int bin
     return binary ? f->venue->parse_binary((uint8_t const *)text, n, part, &f->msg) : f->venue->parse(text, n, &f->msg);
 }
 
+/* Messages of the connection itself: a successor deals with them at once, and puts all others aside. */
+static inline int msg_at_once(int kind)
+{
+    return kind == AATS_MSG_ACK || kind == AATS_MSG_ERROR || kind == AATS_MSG_PONG || kind == AATS_MSG_PING || kind == AATS_MSG_BEAT;
+}
+
 /* feed_mail.c */
 void feed_take(aats_feed_t *f, aats_mail_t const *m);
 void feed_answer(aats_feed_t *f, sym_t *s); /* tell the control plane that a symbol is there */
 sym_t *feed_find(aats_feed_t *f, char const *native, size_t n);
 static inline uint32_t feed_index(aats_feed_t const *f, sym_t const *s) { return (uint32_t)(s - f->syms); }
-static inline link_t *feed_carrier(aats_feed_t *f, sym_t const *s)
+static inline int link_way(aats_feed_t const *f, link_t const *l) { return f->way_of[l->index / 2]; }
+static inline char const *link_host(aats_feed_t const *f, link_t const *l)
 {
-    int at = f->carrier[s->group];
-    return at == NONE ? NULL : &f->links[at];
+    char const *own = f->opts.way_host[link_way(f, l)];
+    return own[0] ? own : f->opts.host;
 }
 
-/* feed_link.c: a connection's life; feed_ws.c: its bytes */
+/* feed_carrier returns the link that carries a symbol's book, feed_carries whether a link carries what comes of it by the link's way. */
+static inline link_t *feed_carrier(aats_feed_t *f, sym_t const *s)
+{
+    int group = s->group[f->book_way], at = group == NONE ? NONE : f->carrier[group];
+    return at == NONE ? NULL : &f->links[at];
+}
+static inline int feed_mine(aats_feed_t const *f, link_t const *l, sym_t const *s)
+{
+    return !s->gone && s->group[link_way(f, l)] == l->index / 2;
+}
+static inline int feed_carries(aats_feed_t const *f, link_t const *l, sym_t const *s)
+{
+    int group = s->group[link_way(f, l)];
+    return group == l->index / 2 && f->carrier[group] == l->index;
+}
+
+/* feed_link.c: a connection's life; feed_ws.c: its bytes; feed_aside.c: how a successor takes over */
 int link_init(aats_feed_t *f, link_t *l, int index);
 void link_fini(link_t *l);
 void link_tick(aats_feed_t *f, link_t *l);
@@ -185,9 +243,33 @@ void link_rotate(aats_feed_t *f, link_t *l, char const *why);
 void link_message(aats_feed_t *f, link_t *l, char const *text, size_t n, int64_t recv_ns, int binary);
 void link_lost(aats_feed_t *f, link_t *l, char const *why);
 int link_process(aats_feed_t *f, link_t *l, int64_t recv_ns);
+void link_text_ping(aats_feed_t *f, link_t *l);               /* the venue's own kind of ping */
+void link_text_pong(aats_feed_t *f, link_t *l, uint64_t id);  /* id 0: of the oldest ping that none has come of */
+int aside_ready(aats_feed_t *f, link_t *l);                   /* a successor has all that it needs */
+void aside_take_over(aats_feed_t *f, link_t *l);
+void aside_drop(link_t *l);
 
-/* feed_book.c: what a message does to a book */
+/* feed_sub.c: what is asked of the venue, and what it answers */
+void sub_send(aats_feed_t *f, link_t *l);
+void sub_watch(aats_feed_t *f, link_t *l);
+void sub_stalled(aats_feed_t *f, link_t *l);
+int sub_ready(aats_feed_t const *f, link_t const *l, sym_t const *s); /* all its streams are acknowledged */
+int sub_has(aats_feed_t const *f, link_t const *l, sym_t const *s, unsigned streams); /* they have been asked for, and not given up since */
+void sub_acked(aats_feed_t *f, link_t *l, aats_msg_t const *m);
+void sub_refused(aats_feed_t *f, link_t *l, aats_msg_t const *m);
+void sub_ended(aats_feed_t *f, link_t *l, aats_msg_t const *m);
+void sub_drop(aats_feed_t *f, sym_t *s);  /* give up all of a symbol */
+int sub_renew(aats_feed_t *f, sym_t *s);  /* have its book anew; 0: it cannot be now */
+
+/* feed_msg.c: what a message is */
 void book_message(aats_feed_t *f, link_t *l, char const *text, size_t n, int64_t recv_ns, int binary);
+
+/* feed_book.c: what it does to a book */
+void book_depth(aats_feed_t *f, sym_t *s, aats_msg_t const *m, int64_t recv_ns);
+void book_in_band(aats_feed_t *f, link_t *l, sym_t *s, aats_msg_t const *m, int64_t recv_ns); /* a snapshot of the stream */
+void book_settle(aats_feed_t *f, sym_t *s); /* tell what has become of it while the feed was quiet */
+void book_hole(aats_feed_t *f, link_t *l, int64_t recv_ns); /* frames of a numbered connection are missing */
+void book_bad_diff(aats_feed_t *f, sym_t *s, uint8_t why, int64_t recv_ns); /* a diff of it could not be read, or used */
 void book_snapshot(aats_feed_t *f, sym_t *s, uint64_t ask_no, char const *text, size_t n, int64_t recv_ns);
 void book_snapshot_failed(aats_feed_t *f, sym_t *s, int64_t wait_ns);
 void book_tick(aats_feed_t *f, sym_t *s);
@@ -201,8 +283,9 @@ void book_want_snapshot(aats_feed_t *f, sym_t *s, int64_t in_ns);
 
 /* feed_pub.c: what readers are told */
 void pub_judge(aats_feed_t *f, sym_t *s, int64_t exch_ns, int64_t recv_ns);
-void pub_trade(aats_feed_t *f, sym_t *s, aats_msg_t const *m, int64_t recv_ns);
-void pub_bbo(aats_feed_t *f, sym_t *s, aats_msg_t const *m, int64_t recv_ns);
+void pub_trade(aats_feed_t *f, link_t const *l, sym_t *s, aats_msg_t const *m, uint64_t id, int64_t recv_ns);
+void pub_bbo(aats_feed_t *f, link_t const *l, sym_t *s, aats_msg_t const *m, uint64_t seq, int64_t recv_ns);
+void pub_other(aats_feed_t *f, link_t const *l, sym_t *s, aats_msg_t const *m, int64_t recv_ns); /* MARK, FUNDING, LIQUIDATION */
 void pub_changes(aats_feed_t *f, sym_t *s, aats_diff_t const *d);
 void pub_link(aats_feed_t *f, link_t *l, int up);
 void pub_judge_again(aats_feed_t *f, sym_t *s); /* even if nothing in the book has moved */

@@ -28,7 +28,7 @@ int link_may_send(aats_feed_t *f, link_t *l)
 {
     uint32_t recent = 0;
     for (int i = 0; i < SENDS; i++) recent += l->sends[i] && f->mono_ns - l->sends[i] < SECOND;
-    return recent < f->venue->sends_per_s;
+    return recent < (f->venue->sends_per_s < SENDS ? f->venue->sends_per_s : SENDS);
 }
 
 void link_send(aats_feed_t *f, link_t *l, int opcode, void const *data, size_t n)
@@ -54,22 +54,33 @@ void link_leave(aats_feed_t *f, link_t *l, int close_code)
     l->at_mono_ns = f->mono_ns + SECOND;
 }
 
+/* The request's target: what the control plane had from the venue, else the venue's own for this way. */
+static void target(aats_feed_t const *f, link_t const *l, char *out, size_t cap)
+{
+    int way = link_way(f, l);
+    char const *prefix = f->opts.way_host[way][0] ? f->opts.way_prefix[way] : f->opts.prefix;
+    int (*path)(char *, size_t) = f->venue->way_cnt ? f->venue->ways[way].path : f->venue->path;
+    size_t at = (size_t)snprintf(out, cap, "%s", prefix);
+    if (f->opts.path[0]) snprintf(out, cap, "%s", f->opts.path);
+    else if (f->token_path[way][0]) snprintf(out + at, cap - at, "%s", f->token_path[way]);
+    else if (path(out + at, cap - at) < 0) out[0] = 0;
+}
+
 static void send_upgrade(aats_feed_t *f, link_t *l)
 {
-    char path[256], fields[KEY_MAX + 80] = "User-Agent: aats\r\n";
+    char path[768], fields[KEY_MAX + 80] = "User-Agent: aats\r\n";
     size_t at = strlen(fields);
     for (int i = 0; i < 16; i += 8) {
         uint64_t r = feed_random(f);
         memcpy(l->key16 + i, &r, 8);
     }
-    if (f->opts.path[0]) snprintf(path, sizeof path, "%s", f->opts.path);
-    else if (f->venue->path(path, sizeof path) < 0) path[0] = 0;
+    target(f, l, path, sizeof path);
     if (!room_out(l, 2048)) {
         link_fail(f, l, 0, "no memory for the upgrade");
         return;
     }
     if (f->venue->key_field && f->key[0]) snprintf(fields + at, sizeof fields - at, "%s: %s\r\n", f->venue->key_field, f->key);
-    int n = aats_ws_request((char *)l->tx, l->tx_cap, f->opts.host, path, l->key16, fields);
+    int n = aats_ws_request((char *)l->tx, l->tx_cap, link_host(f, l), path, l->key16, fields);
     explicit_bzero(fields, sizeof fields);
     if (n < 0) link_fail(f, l, 0, "host or path cannot stand in a request");
     else l->tx_len = (size_t)n;

@@ -25,7 +25,7 @@ struct aats_host {
     aats_host_opts_t opts;
     aats_tls_ctx_t *tls_ctx;
     aats_conn_t conns[AATS_LINK_MAX];
-    aats_addr_t addr;
+    aats_addr_t addr[AATS_HOST_WAYS];
     uint64_t stop;           /* any thread stores 1 */
     uint64_t wait;
     int64_t idle_since_mono_ns;
@@ -46,7 +46,7 @@ static size_t f_room(void *f, int link, uint8_t **at) { return aats_feed_room(f,
 static int    f_received(void *f, int link, size_t n, int64_t recv_ns) { return aats_feed_received(f, link, n, recv_ns); }
 static size_t f_output(void *f, int link, uint8_t const **at) { return aats_feed_output(f, link, at); }
 static void   f_sent(void *f, int link, size_t n) { aats_feed_sent(f, link, n); }
-static void   f_forget(void *f) { aats_feed_forget_address(f); }
+static void   f_forget(void *f, int link) { aats_feed_forget_address(f, link); }
 
 static aats_conn_face_t const FACE = {f_want, f_connecting, f_opened, f_closed, f_room, f_received, f_output, f_sent, f_forget};
 
@@ -110,7 +110,9 @@ aats_host_t *aats_host_new(aats_feed_t *feed, aats_host_opts_t const *opts, char
     h->udp.fd = -1;
     for (int i = 0; i < AATS_LINK_MAX; i++) h->conns[i] = (aats_conn_t){.face = &FACE, .self = feed, .link = i};
     aats_feed_set_clock(feed, aats_now_ns);
-    if (!opts->plain && aats_tls_ctx_open(&h->tls_ctx, opts->ca_file, why, why_sz) != AATS_OK) {
+    int plain = opts->plain != 0;
+    for (int w = 0; w < AATS_HOST_WAYS; w++) plain &= !opts->way_host[w][0] || opts->way_plain[w];
+    if (!plain && aats_tls_ctx_open(&h->tls_ctx, opts->ca_file, why, why_sz) != AATS_OK) {
         aats_host_free(h);
         return NULL;
     }
@@ -143,10 +145,12 @@ static int step_conn(aats_host_t *h, int i)
     aats_conn_t *c = &h->conns[i];
     int64_t since;
     if (aats_conn_idle(c)) {
-        char const *known = aats_feed_address(h->feed, &since);
-        if (aats_addr_have(&h->addr, known, since, h->mono_ns, aats_feed_out(h->feed), h->opts.host)) {
-            aats_conn_to_t to = {.ip = h->addr.ip, .host = h->opts.host, .port = (uint16_t)h->opts.port,
-                                 .busy_poll_us = h->opts.busy_poll_us, .tls = h->tls_ctx};
+        char const *known = aats_feed_address(h->feed, i, &since);
+        int way = aats_feed_way(h->feed, i), own = h->opts.way_host[way][0] != 0;
+        char const *host = own ? h->opts.way_host[way] : h->opts.host;
+        if (aats_addr_have(&h->addr[way], known, since, h->mono_ns, aats_feed_out(h->feed), (uint32_t)way, host)) {
+            aats_conn_to_t to = {.ip = h->addr[way].ip, .host = host, .port = (uint16_t)(own ? h->opts.way_port[way] : h->opts.port),
+                                 .busy_poll_us = h->opts.busy_poll_us, .tls = (own ? h->opts.way_plain[way] : h->opts.plain) ? NULL : h->tls_ctx};
             aats_conn_open(c, &to);
         }
     }

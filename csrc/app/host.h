@@ -10,6 +10,8 @@
 #include "app/feed.h"
 
 /* cdef-begin */
+#define AATS_HOST_WAYS 3 /* as AATS_VENUE_WAYS */
+
 typedef struct aats_host aats_host_t;
 
 typedef struct {
@@ -18,6 +20,9 @@ typedef struct {
     uint32_t port;
     uint32_t plain;     /* 1: ws://, no TLS */
     uint32_t busy_poll_us;
+    char way_host[3][128]; /* ways of the venue that have an address of their own; "": host, port, plain */
+    uint32_t way_port[3];
+    uint32_t way_plain[3];
     uint32_t wait;      /* AATS_WAIT_*; NONE: adaptive, by what aats_host_set_wait says */
     /* datagrams (app/out.h) after the shared-memory write; addr "" = none */
     uint32_t net_kind;    /* AATS_UDP_MULTICAST (also 0) or AATS_UDP_BROADCAST */

@@ -44,7 +44,7 @@ static size_t f_room(void *r, int path, uint8_t **at) { return aats_recv_room(r,
 static int    f_received(void *r, int path, size_t n, int64_t recv_ns) { return aats_recv_received(r, path, n, recv_ns); }
 static size_t f_output(void *r, int path, uint8_t const **at) { return aats_recv_output(r, path, at); }
 static void   f_sent(void *r, int path, size_t n) { aats_recv_sent(r, path, n); }
-static void   f_forget(void *r) { (void)r; } /* addresses are numbers, of the options or the beats */
+static void   f_forget(void *r, int link) { (void)r, (void)link; } /* addresses are numbers, of the options or the beats */
 
 static aats_conn_face_t const FACE = {f_want, f_connecting, f_opened, f_closed, f_room, f_received, f_output, f_sent, f_forget};
 

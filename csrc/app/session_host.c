@@ -26,7 +26,7 @@ static size_t s_room(void *s, int link, uint8_t **at) { (void)link; return aats_
 static int    s_received(void *s, int link, size_t n, int64_t recv_ns) { (void)link; return aats_session_received(s, n, recv_ns); }
 static size_t s_output(void *s, int link, uint8_t const **at) { (void)link; return aats_session_output(s, at); }
 static void   s_sent(void *s, int link, size_t n) { (void)link; aats_session_sent(s, n); }
-static void   s_forget(void *s) { aats_session_forget_address(s); }
+static void   s_forget(void *s, int link) { (void)link; aats_session_forget_address(s); }
 
 static aats_conn_face_t const FACE = {s_want, s_connecting, s_opened, s_closed, s_room, s_received, s_output, s_sent, s_forget};
 
@@ -39,7 +39,7 @@ static int pass(void *arg, int64_t now_ns, int64_t mono_ns)
     (void)now_ns;
     if (aats_conn_idle(&h->conn)) {
         char const *known = aats_session_address(h->session, &since);
-        if (aats_addr_have(&h->addr, known, since, mono_ns, aats_session_out(h->session), h->opts.host)) {
+        if (aats_addr_have(&h->addr, known, since, mono_ns, aats_session_out(h->session), 0, h->opts.host)) {
             aats_conn_to_t to = {.ip = h->addr.ip, .host = h->opts.host, .port = (uint16_t)h->opts.port, .tls = h->tls_ctx};
             aats_conn_open(&h->conn, &to);
         }

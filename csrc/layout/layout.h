@@ -153,7 +153,7 @@ typedef struct {
     uint8_t side;     /* L2: AATS_BID or AATS_ASK */
     uint8_t link;     /* index of the venue connection */
     uint8_t pad0;
-    int64_t px_i;     /* TICK, L2, LIQUIDATION; MARK: the mark price, 0: not told; FUNDING: the rate at 1e-12 */
+    int64_t px_i;     /* TICK, L2, LIQUIDATION; MARK: the mark price, 0: not told; FUNDING: the rate at AATS_RATE_EXP (venue.h) */
     int64_t qty_i;    /* TICK, L2 (0: level gone), LIQUIDATION; MARK: the index price at px_exp, 0: not told */
     uint64_t aux;     /* TICK: number of trades in it (1, or more for an aggregate); FUNDING: when it falls due, epoch ns, 0: not told */
     int64_t parsed_ns; /* the venue's message had been read; 0: it came of none */

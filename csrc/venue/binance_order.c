@@ -20,114 +20,14 @@
  */
 #include "venue/binance_order.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "order/client_id.h"
-#include "proto/num.h"
-#include "proto/utf8.h"
-
-#define PARAM_CNT 12 /* most that one request has: a signed LIMIT order */
-#define PARAM_SZ 144
-#define PAYLOAD_SZ 1024
-
-/* ---- parameters: collected, sorted by name, then written twice, as the text that is signed and as JSON ---- */
-
-typedef struct {
-    char const *name;
-    int bare; /* a JSON number: no quotes */
-    char text[PARAM_SZ];
-} param_t;
-
-typedef struct {
-    param_t at[PARAM_CNT];      /* as they were added */
-    uint8_t by_name[PARAM_CNT]; /* their indices, sorted by name */
-    int cnt;
-    int err;                    /* the first error sticks */
-} params_t;
-
-/* The text for one more parameter; NULL after an error. */
-static char *slot(params_t *ps, char const *name, int bare)
-{
-    if (ps->err) return NULL;
-    if (ps->cnt == PARAM_CNT) {
-        ps->err = AATS_E_FULL;
-        return NULL;
-    }
-    int i = ps->cnt++;
-    param_t *p = &ps->at[i];
-    for (; i > 0 && strcmp(ps->at[ps->by_name[i - 1]].name, name) > 0; i--) ps->by_name[i] = ps->by_name[i - 1];
-    ps->by_name[i] = (uint8_t)(p - ps->at);
-    p->name = name;
-    p->bare = bare;
-    return p->text;
-}
-
-/* Neither JSON nor the signed text can be led astray: no quotes, no backslash, no control characters, no "&" or "="; and it is UTF-8. */
-static int harmless(char const *s, size_t n)
-{
-    if (!aats_utf8_ok(s, n)) return 0;
-    for (size_t i = 0; i < n; i++)
-        if ((unsigned char)s[i] <= ' ' || s[i] == 0x7f || strchr("\"\\&=", s[i])) return 0;
-    return n > 0;
-}
-
-/* s ends with a zero byte or after cap bytes. */
-static void add_text(params_t *ps, char const *name, char const *s, size_t cap)
-{
-    size_t n = strnlen(s, cap);
-    char *to = slot(ps, name, 0);
-    if (!to) return;
-    if (n >= PARAM_SZ || !harmless(s, n)) {
-        ps->err = AATS_E_ARG;
-        return;
-    }
-    memcpy(to, s, n);
-    to[n] = 0;
-}
-
-#define ADD_LIT(ps, name, lit) add_text(ps, name, lit, PARAM_SZ)
-
-static void add_int(params_t *ps, char const *name, int64_t v)
-{
-    char *to = slot(ps, name, 1);
-    if (to) aats_num_format(v, 0, to, PARAM_SZ);
-}
-
-static void add_decimal(params_t *ps, char const *name, int64_t v, int exp)
-{
-    char *to = slot(ps, name, 0);
-    if (!to) return;
-    int n = v > 0 ? aats_num_format(v, exp, to, PARAM_SZ) : AATS_E_ARG;
-    if (n < 0) ps->err = n;
-}
-
-static void add_symbol(params_t *ps, aats_oreq_t const *req)
-{
-    if (req->rules) add_text(ps, "symbol", req->rules->native, sizeof req->rules->native);
-    else ps->err = AATS_E_ARG;
-}
-
-static void add_client_id(params_t *ps, char const *name, aats_order_t const *o)
-{
-    char *to = slot(ps, name, 0);
-    if (to) aats_client_id_format(o->instance, aats_order_client_no(o), to);
-}
-
-/* orderId is a number in JSON; what we hold is the text that the venue's number became. */
-static void add_remote(params_t *ps, aats_order_t const *o)
-{
-    size_t n = strnlen(o->remote_id, sizeof o->remote_id);
-    char *to = slot(ps, "orderId", 1);
-    uint64_t v;
-    if (!to) return;
-    if (n == sizeof o->remote_id || aats_num_u64(o->remote_id, n, &v)) ps->err = AATS_E_ARG;
-    else memcpy(to, o->remote_id, n + 1);
-}
+#include "venue/binance_params.h"
 
 /* ---- what each request asks with ---- */
 
-static void place(params_t *ps, aats_oreq_t const *req)
+static void place(binance_params_t *ps, aats_oreq_t const *req)
 {
     static struct { char const *type, *tif; } const HOW[] = {
         [AATS_TIF_IOC] = {"LIMIT", "IOC"}, [AATS_TIF_POS] = {"LIMIT_MAKER", NULL}, [AATS_TIF_GTC]    = {"LIMIT", "GTC"},
@@ -139,20 +39,20 @@ static void place(params_t *ps, aats_oreq_t const *req)
         ps->err = AATS_E_ARG;
         return;
     }
-    add_symbol(ps, req);
-    ADD_LIT(ps, "side", o->side == AATS_SIDE_BUY ? "BUY" : "SELL");
-    ADD_LIT(ps, "type", HOW[o->tif].type);
-    if (HOW[o->tif].tif) ADD_LIT(ps, "timeInForce", HOW[o->tif].tif); /* must not be sent with the others: -1106 (5.2) */
-    if (o->tif != AATS_TIF_MARKET) add_decimal(ps, "price", o->px_i, o->px_exp);
-    add_decimal(ps, "quantity", o->qty_i, o->qty_exp);
-    add_client_id(ps, "newClientOrderId", o);
-    ADD_LIT(ps, "newOrderRespType", "FULL"); /* V-18 */
+    binance_param_symbol(ps, req);
+    BINANCE_PARAM_LIT(ps, "side", o->side == AATS_SIDE_BUY ? "BUY" : "SELL");
+    BINANCE_PARAM_LIT(ps, "type", HOW[o->tif].type);
+    if (HOW[o->tif].tif) BINANCE_PARAM_LIT(ps, "timeInForce", HOW[o->tif].tif); /* must not be sent with the others: -1106 (5.2) */
+    if (o->tif != AATS_TIF_MARKET) binance_param_decimal(ps, "price", o->px_i, o->px_exp);
+    binance_param_decimal(ps, "quantity", o->qty_i, o->qty_exp);
+    binance_param_client_id(ps, "newClientOrderId", o);
+    BINANCE_PARAM_LIT(ps, "newOrderRespType", "FULL"); /* V-18 */
 }
 
 /* The id that a cancel of ours leaves behind on its order (V-13). */
-static void add_cancel_id(params_t *ps, char const *name, aats_order_t const *o)
+static void add_cancel_id(binance_params_t *ps, char const *name, aats_order_t const *o)
 {
-    char *to = slot(ps, name, 0);
+    char *to = binance_param_slot(ps, name, 0);
     if (!to) return;
     memcpy(to, "c-", 2);
     aats_client_id_format(o->instance, aats_order_client_no(o), to + 2);
@@ -161,15 +61,15 @@ static void add_cancel_id(params_t *ps, char const *name, aats_order_t const *o)
 /* CANCEL and QUERY name the order by the venue's own number as soon as that is known, else by our id; never by both.  The number is what
  * the venue finds most quickly.  With both it demands that the order still carries our id, and an order may have lost that: a cancel
  * replaces it (V-13), so does an amendment made elsewhere.  We know a number only from messages that carried our id. */
-static void named(params_t *ps, aats_oreq_t const *req)
+static void named(binance_params_t *ps, aats_oreq_t const *req)
 {
-    add_symbol(ps, req);
-    if (req->order->remote_id[0]) add_remote(ps, req->order);
+    binance_param_symbol(ps, req);
+    if (req->order->remote_id[0]) binance_param_remote(ps, req->order);
     else if (req->renamed) add_cancel_id(ps, "origClientOrderId", req->order);
-    else add_client_id(ps, "origClientOrderId", req->order);
+    else binance_param_client_id(ps, "origClientOrderId", req->order);
 }
 
-static void cancel(params_t *ps, aats_oreq_t const *req)
+static void cancel(binance_params_t *ps, aats_oreq_t const *req)
 {
     named(ps, req);
     if (!req->order->remote_id[0]) add_cancel_id(ps, "newClientOrderId", req->order);
@@ -177,24 +77,24 @@ static void cancel(params_t *ps, aats_oreq_t const *req)
 
 /* Oldest first: without fromId the latest come, and a page that is full would hide the first ones.  Of a symbol nobody wants the first:
  * without an id to begin at, its latest. */
-static void fills(params_t *ps, aats_oreq_t const *req)
+static void fills(binance_params_t *ps, aats_oreq_t const *req)
 {
-    add_symbol(ps, req);
-    if (req->order) add_remote(ps, req->order);
-    if (req->order || req->from_id) add_int(ps, "fromId", (int64_t)req->from_id);
-    add_int(ps, "limit", FILLS_LIMIT);
+    binance_param_symbol(ps, req);
+    if (req->order) binance_param_remote(ps, req->order);
+    if (req->order || req->from_id) binance_param_int(ps, "fromId", (int64_t)req->from_id);
+    binance_param_int(ps, "limit", FILLS_LIMIT);
 }
 
-static void account(params_t *ps, aats_oreq_t const *req)
+static void account(binance_params_t *ps, aats_oreq_t const *req)
 {
     (void)req;
-    char *to = slot(ps, "omitZeroBalances", 1);
+    char *to = binance_param_slot(ps, "omitZeroBalances", 1);
     if (to) memcpy(to, "true", 5);
 }
 
-static void open_orders(params_t *ps, aats_oreq_t const *req)
+static void open_orders(binance_params_t *ps, aats_oreq_t const *req)
 {
-    if (req->rules) add_symbol(ps, req); /* without one: of all symbols, at 80 instead of 6 of the weight (7) */
+    if (req->rules) binance_param_symbol(ps, req); /* without one: of all symbols, at 80 instead of 6 of the weight (7) */
 }
 
 /* PUBLIC: neither stamp nor key.  ALWAYS: key and signature on a logged-on connection too. */
@@ -203,7 +103,7 @@ enum { PUBLIC = 1, ALWAYS = 2, OF_ORDER = 4 };
 static struct {
     char const *method;
     unsigned how;
-    void (*fill)(params_t *ps, aats_oreq_t const *req);
+    void (*fill)(binance_params_t *ps, aats_oreq_t const *req);
 } const REQUESTS[AATS_OR_CNT] = {
     [AATS_OR_TIME]       = {"time", PUBLIC, NULL},
     [AATS_OR_LOGON]      = {"session.logon", ALWAYS, NULL},
@@ -212,78 +112,15 @@ static struct {
     [AATS_OR_OPEN]       = {"openOrders.status", 0, open_orders},
     [AATS_OR_PLACE]      = {"order.place", OF_ORDER, place},
     [AATS_OR_CANCEL]     = {"order.cancel", OF_ORDER, cancel},
-    [AATS_OR_CANCEL_ALL] = {"openOrders.cancelAll", 0, add_symbol},
+    [AATS_OR_CANCEL_ALL] = {"openOrders.cancelAll", 0, binance_param_symbol},
     [AATS_OR_QUERY]      = {"order.status", OF_ORDER, named},
     [AATS_OR_FILLS]      = {"myTrades", 0, fills},
 };
 
-/* ---- writing ---- */
-
-/* Appends texts; keeps room for a final zero, and remembers when there was none. */
-typedef struct {
-    char *at, *end;
-    int full;
-} text_t;
-
-static void put(text_t *t, char const *s)
-{
-    size_t n = strlen(s);
-    if (t->full || (size_t)(t->end - t->at) <= n) {
-        t->full = 1;
-        return;
-    }
-    memcpy(t->at, s, n + 1);
-    t->at += n;
-}
-
-/* apiKey and signature: over all other parameters, "name=value" joined with "&", values as they stand in the JSON (6). */
-static void sign(params_t *ps, aats_oauth_t *auth)
-{
-    char payload[PAYLOAD_SZ], signature[AATS_SIGN_SZ];
-    text_t t = {payload, payload + sizeof payload, 0};
-    if (!auth->signer && !ps->err) ps->err = AATS_E_ARG;
-    add_text(ps, "apiKey", auth->key, sizeof auth->key);
-    if (ps->err) return;
-    for (int i = 0; i < ps->cnt; i++) {
-        param_t const *p = &ps->at[ps->by_name[i]];
-        put(&t, i ? "&" : "");
-        put(&t, p->name);
-        put(&t, "=");
-        put(&t, p->text);
-    }
-    int n = t.full ? AATS_E_FULL : aats_sign(auth->signer, payload, (size_t)(t.at - payload), signature, sizeof signature);
-    char *to = n < 0 ? NULL : slot(ps, "signature", 0);
-    if (n < 0) ps->err = n;
-    if (to) memcpy(to, signature, (size_t)n + 1);
-}
-
-/* {"id":7,"method":"order.place","params":{"newClientOrderId":"0123..cdef","price":"64200.01",...,"timestamp":1785312000301}} */
-static int write_json(params_t const *ps, uint64_t id, char const *method, char *out, size_t cap)
-{
-    char number[24];
-    text_t t = {out, out + cap, 0};
-    snprintf(number, sizeof number, "%llu", (unsigned long long)id);
-    put(&t, "{\"id\":");
-    put(&t, number);
-    put(&t, ",\"method\":\"");
-    put(&t, method);
-    put(&t, ps->cnt ? "\",\"params\":{" : "\"}");
-    for (int i = 0; i < ps->cnt; i++) {
-        param_t const *p = &ps->at[ps->by_name[i]];
-        put(&t, i ? ",\"" : "\"");
-        put(&t, p->name);
-        put(&t, p->bare ? "\":" : "\":\"");
-        put(&t, p->text);
-        put(&t, p->bare ? "" : "\"");
-    }
-    put(&t, ps->cnt ? "}}" : "");
-    return t.full ? AATS_E_FULL : (int)(t.at - out);
-}
-
 int binance_order_encode_plain(aats_oreq_t const *req, aats_oauth_t *auth, char *out, size_t cap)
 {
-    params_t ps;
-    ps.cnt = ps.err = 0;
+    binance_params_t ps;
+    binance_params_init(&ps);
     if (req->kind <= AATS_OR_NONE || req->kind >= AATS_OR_CNT || req->id == 0) return AATS_E_ARG;
     if (!REQUESTS[req->kind].method) return 0; /* DEADMAN: there is none, in any of its documents (5.3) */
     unsigned how = REQUESTS[req->kind].how;
@@ -296,11 +133,11 @@ int binance_order_encode_plain(aats_oreq_t const *req, aats_oauth_t *auth, char 
     }
     if (REQUESTS[req->kind].fill) REQUESTS[req->kind].fill(&ps, req);
     if (!(how & PUBLIC)) {
-        if (auth->recv_window_ms) add_int(&ps, "recvWindow", auth->recv_window_ms);
-        add_int(&ps, "timestamp", req->time_ms);
-        if (!auth->logged_on || (how & ALWAYS)) sign(&ps, auth);
+        if (auth->recv_window_ms) binance_param_int(&ps, "recvWindow", auth->recv_window_ms);
+        binance_param_int(&ps, "timestamp", req->time_ms);
+        if (!auth->logged_on || (how & ALWAYS)) binance_params_sign(&ps, auth);
     }
-    return ps.err ? ps.err : write_json(&ps, req->id, method, out, cap);
+    return ps.err ? ps.err : binance_params_json(&ps, req->id, method, out, cap);
 }
 
 static int binance_order_encode(aats_oreq_t const *req, aats_oauth_t *auth, char *out, size_t cap)

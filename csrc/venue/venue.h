@@ -164,6 +164,7 @@ typedef struct {
     int snapshots;      /* AATS_SNAP_* */
     int trade_ids;      /* AATS_IDS_* */
     int fuses;          /* 1: last_id of the best bid/ask and of the book count the same, so that the newer one may be laid over the other */
+    int answers_in_order; /* 1: neither acknowledgements nor refusals name their request: they come in the order of the requests */
     int subscribe_one;  /* 1: a request names one stream alone: subscribe is called with one bit at a time */
     uint32_t depth_max; /* levels a side that the subscribed book has: what lies behind is forgotten after each diff; 0: it is whole, or the venue says what goes */
     uint32_t check_levels; /* levels a side that `check` wants to see */
@@ -176,6 +177,10 @@ typedef struct {
 
     /* next reads the next message of a text frame, when m->more was set.  parse has judged the whole frame: next finds nothing wrong in it. */
     int (*next)(char const *text, size_t n, aats_msg_t *m);
+
+    /* hello writes the text that is sent right behind the upgrade, before anything is subscribed to; NULL or a length of 0: none.  It counts as a
+     * request where answers come in order. */
+    int (*hello)(char *out, size_t cap);
 
     /* ping writes the text that keeps a connection alive, every ping_every_ns; what comes back is a PONG.  NULL: WebSocket pings do.
      * barrier_text 1: the pong to it comes in the order of the stream, and WebSocket pings are answered by somebody before it.

@@ -43,7 +43,7 @@ static int s_received(void *s, int link, size_t n, int64_t recv_ns)
 }
 static size_t s_output(void *s, int link, uint8_t const **at) { (void)s, (void)link, (void)at; return 0; }
 static void   s_sent(void *s, int link, size_t n) { (void)s, (void)link, (void)n; }
-static void   s_forget(void *s) { (void)s; }
+static void   s_forget(void *s, int link) { (void)s, (void)link; }
 
 static aats_conn_face_t const FACE = {s_want, s_connecting, s_opened, s_closed, s_room, s_received, s_output, s_sent, s_forget};
 

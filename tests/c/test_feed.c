@@ -424,10 +424,10 @@ TEST(stream_means_the_same_in_whatever_pieces_it_comes)
     }
 }
 
-TEST(message_of_four_megabytes_is_taken_and_a_longer_one_ends_the_connection)
+TEST(message_of_sixteen_megabytes_is_taken_and_a_longer_one_ends_the_connection)
 {
     for (int more = 0; more < 2; more++) {
-        size_t n = ((size_t)4 << 20) + (size_t)more;
+        size_t n = ((size_t)16 << 20) + (size_t)more;
         uint8_t *frame = malloc(n + AATS_WS_HEAD_MAX), *payload = malloc(n);
         memset(payload, ' ', n);
         memcpy(payload, "{}", 2);

@@ -10,6 +10,7 @@ import pytest
 from aats.errors import ConfigError
 from aats.sim.amounts import e8
 from aats.sim.faults import Faults
+from aats.sim.many import Several
 from aats.sim.trading import Order
 from aats.sim.venue import hmac_hex
 from tests.sim.toy import ToyExchange
@@ -387,3 +388,32 @@ def test_a_silent_client_is_cut_where_the_venue_wants_pings() -> None:
     assert not client.closed
     world.run(2)
     assert client.close_code == 1008
+
+
+# --------------------------------------------------------------------------------------------------- several venues
+
+
+def several() -> World:
+    world = World(ToyExchange("TOY", T0))
+    world.exchange = Several({"TOY": ToyExchange("TOY", T0, depth=100), "TOY_SWAP": ToyExchange("TOY_SWAP", T0, depth=100)})  # type: ignore[assignment]
+    return world
+
+
+def test_a_connection_goes_to_the_venue_that_its_path_names() -> None:
+    world = several()
+    world.http("/toy.sim/sim/halt/BTC-USD", method="POST")
+    assert world.http("/toy-swap.sim/sim/state").json["venue"] == "TOY_SWAP"
+    assert world.http("/toy.sim/sim/state").json["statuses"]["BTC-USD"] == "halted"
+    assert world.http("/api.toy.example/sim/state").json["venue"] == "TOY", "of two with one host the first is meant"
+    client = world.ws("/toy-swap.sim/public")
+    client.text(json.dumps({"op": "marks", "sym": "BTC-USDT-SWAP"}))
+    world.run(2)
+    assert len(client.messages) == 2
+
+
+def test_a_path_without_a_venue_is_refused_and_told_which_there_are() -> None:
+    world = several()
+    reply = world.http("/time")
+    assert reply.status == 404 and "toy-swap.sim" in reply.json["error"]
+    assert set(world.http("/sim/state").json) == {"TOY", "TOY_SWAP"}
+    assert world.ws("/public").status == 404
