@@ -21,7 +21,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from aats import budget, control, cpus, instrument_store, keys, venue
@@ -37,7 +37,8 @@ __all__ = ["Feed", "endpoints", "main"]
 
 log = logging.getLogger("aats.feed")
 
-_STREAM_BITS = {"depth": 1, "trade": 2, "bookTicker": 4, "aggTrade": 8}
+_STREAM_BITS = {"depth": 1, "trade": 2, "bookTicker": 4, "aggTrade": 8, "mark": 16, "funding": 32, "liquidation": 64}
+_STATUS_BIT = 128
 _LEVELS = (logging.INFO, logging.WARNING, logging.ERROR)
 _PASS_S = 0.002
 _SNAPSHOTS_AT_ONCE = 4
@@ -55,7 +56,25 @@ def endpoints(config: FeedConfig) -> Endpoints:
         )
         hint = "; `aats sim` prints the lines to export" if config.mode == "sim" else ""
         raise ConfigError(f"{config.where}: mode {config.mode!r} of {config.venue} has no address of its own: set {missing}{hint}")
-    return Endpoints(rest, stream)
+    given = (config.endpoints.stream2, config.endpoints.stream3)
+    owns = own.ways if own and not config.endpoints.stream else ()  # a given address serves every way that has none of its own
+    ways = tuple(one or (owns[i] if i < len(owns) else "") for i, one in enumerate(given))
+    return Endpoints(rest, stream, ways=ways if any(ways) else ())
+
+
+def _stream_bits(config: FeedConfig) -> int:
+    """Return what to ask of the venue: the streams that were named; if none were, of all that its symbols can tell what the venue has."""
+    bits = sum(_STREAM_BITS[one] for one in config.streams)
+    has = lib.aats_venue_streams(config.venue.encode(), config.format.encode())
+    if has < 0:
+        return bits  # the C core says it in its own words
+    if config.origins.get("feed.streams", "default") == "default":
+        bits = (bits | _STREAM_BITS["mark"] | _STREAM_BITS["funding"] | _STREAM_BITS["liquidation"]) & has
+    return int(bits | (_STATUS_BIT & has))
+
+
+def _host_field(tls: bool, host: str, port: int) -> bytes:
+    return (host if port == (443 if tls else 80) else f"{host}:{port}").encode()
 
 
 def _api_key(config: FeedConfig) -> str:
@@ -176,16 +195,19 @@ class Feed:
         why = ffi.new("char[]", 1024)
         opts = ffi.new("aats_feed_opts_t *")
         lib.aats_feed_defaults(opts)
-        default_port = 443 if tls else 80
         opts.venue, opts.format = config.venue.encode(), config.format.encode()
-        opts.host = (host if port == default_port else f"{host}:{port}").encode()
-        opts.path = f"{prefix}/stream".encode() if prefix else b""
-        opts.streams = sum(_STREAM_BITS[one] for one in config.streams)
+        opts.host, opts.prefix = _host_field(tls, host, port), prefix.encode()
+        opts.streams = _stream_bits(config)
         opts.snapshot_limit = self.client.snapshot_limit
         opts.open_l2, opts.fuse_bbo = config.open_l2, config.fuse_bbo
         opts.stale_ns = limits.feed_stale_ms * 1_000_000
         opts.connect_ns = limits.connect_ms * 1_000_000
         opts.first_message_ns = limits.first_message_ms * 1_000_000
+        outside = ffi.new("aats_host_opts_t *")
+        outside.host, outside.port, outside.plain = host.encode(), port, not tls
+        for index, (tls, host, port, prefix) in self._ways().items():
+            opts.way_host[index], opts.way_prefix[index] = _host_field(tls, host, port), prefix.encode()
+            outside.way_host[index], outside.way_port[index], outside.way_plain[index] = host.encode(), port, not tls
         base = self.segment._base
         feed = lib.aats_feed_new(opts, base, self.segment.size, self.member.slot, why, len(why))
         if feed == ffi.NULL:
@@ -193,8 +215,6 @@ class Feed:
         if key and lib.aats_feed_set_key(feed, key.encode()) != 0:
             lib.aats_feed_free(feed)
             raise ConfigError(f"{config.where}: the API key is none: 1 to 128 letters, digits, '-' or '_' are expected")
-        outside = ffi.new("aats_host_opts_t *")
-        outside.host, outside.port, outside.plain = host.encode(), port, not tls
         outside.ca_file = config.endpoints.cafile.encode()
         if self.net is not None:
             self.net.tell(outside)
@@ -225,6 +245,10 @@ class Feed:
             self._thread = threading.Thread(target=self._run_host, name="aats-io")
             self._thread.start()
         self.member.ready(self._about())
+
+    def _ways(self) -> dict[int, tuple[bool, str, int, str]]:
+        """Return the parts of the addresses of ways that have one of their own, by way."""
+        return {i: replace(self.endpoints, stream=one).stream_parts() for i, one in enumerate(self.endpoints.ways, start=1) if one}
 
     def _run_host(self) -> None:
         """Be the I/O thread."""
@@ -332,7 +356,7 @@ class Feed:
         elif mail.kind == lib.AATS_MAIL_ASK:
             self._pool.submit(self._fetch, int(mail.sym), int(mail.num))
         elif mail.kind == lib.AATS_MAIL_RESOLVE:
-            self._pool.submit(self._resolve)
+            self._pool.submit(self._resolve, int(mail.sym))
         elif mail.kind == lib.AATS_MAIL_ADDED:
             self._note_added(body.decode("utf-8", "replace"), int(mail.sym), int(ffi.cast("int64_t", mail.num)))
 
@@ -371,14 +395,15 @@ class Feed:
         else:
             self._put(lib.AATS_MAIL_SNAPSHOT, index, number, body)
 
-    def _resolve(self) -> None:
-        _, host, port, _ = self.endpoints.stream_parts()
+    def _resolve(self, way: int) -> None:
+        """Have the address of a way's host, and a token for its path where the venue wants one; on a pool thread."""
+        _, host, port, _ = self._ways().get(way) or self.endpoints.stream_parts()
         try:
-            address = venue.resolve(host, port)
-        except OSError as exc:
-            self._put(lib.AATS_MAIL_NO_ADDRESS, 0, 0, str(exc).encode())
+            address, path = venue.resolve(host, port), self.client.token_path(way)
+        except (OSError, SnapshotRefused) as exc:
+            self._put(lib.AATS_MAIL_NO_ADDRESS, way, 0, str(exc).encode())
             return
-        self._put(lib.AATS_MAIL_ADDRESS, 0, 0, address.encode())
+        self._put(lib.AATS_MAIL_ADDRESS, way, 0, f"{address} {path}".rstrip().encode())
 
     # ------------------------------------------------------------------------------------------------------ commands
 

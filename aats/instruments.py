@@ -62,4 +62,6 @@ def feed_symbol(instrument: Instrument, venue: str, level_num: int) -> Any:
     out.tick_i = scaled(instrument.tick, px_exp, f"tick size of {instrument.symbol}")
     out.lot_i = scaled(instrument.lot, qty_exp, f"lot size of {instrument.symbol}")
     out.level_num = level_num
+    out.px_exp, out.qty_exp = px_exp, qty_exp
+    out.px_dec, out.qty_dec = instrument.px_decimals, instrument.qty_decimals
     return out

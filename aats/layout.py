@@ -269,6 +269,9 @@ class RecKind(IntEnum):
     L2 = lib.AATS_REC_L2
     STATE = lib.AATS_REC_STATE
     LINK = lib.AATS_REC_LINK
+    MARK = lib.AATS_REC_MARK
+    FUNDING = lib.AATS_REC_FUNDING
+    LIQUIDATION = lib.AATS_REC_LIQUIDATION
 
 
 class Flag(IntFlag):

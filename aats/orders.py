@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
+from urllib.parse import urlsplit
 
 from aats import budget, config, instrument_store, venue
 from aats._ffi import ffi, lib, text
@@ -16,7 +17,7 @@ from aats.errors import AatsError, ConfigError
 from aats.instruments import exponents, scaled
 from aats.venue import Endpoints, Instrument
 
-__all__ = ["Rules", "cafile", "fetch_rules", "new_paper", "new_session", "order_endpoints", "rules_of"]
+__all__ = ["Outlet", "Rules", "cafile", "fetch_rules", "new_paper", "new_session", "order_endpoints", "outlets", "rules_of"]
 
 #: Fees are told to so many digits behind the point.
 _FEE_EXP = -8
@@ -38,8 +39,9 @@ def order_endpoints(name: str, mode: str) -> Endpoints:
     environment = config.environment()
     prefix = f"AATS_ENDPOINT_{name}_{mode.upper()}_"
     own = venue.client_class(name).endpoints_of(mode) or Endpoints("", "")
-    rest, wsapi = (environment.get(prefix + kind, ("",))[0] for kind in ("REST", "WSAPI"))
-    found = Endpoints(rest or own.rest, own.stream, wsapi or own.wsapi)
+    rest, wsapi, private = (environment.get(prefix + kind, ("",))[0] for kind in ("REST", "WSAPI", "PRIVATE"))
+    # whoever sends orders elsewhere wants to hear of them from there
+    found = Endpoints(rest or own.rest, own.stream, wsapi or own.wsapi, private or ("" if wsapi else own.private))
     missing = " and ".join(prefix + kind for kind, have in (("REST", found.rest), ("WSAPI", found.wsapi)) if not have)
     if missing:
         hint = "; `aats sim` prints the lines to export" if mode == "sim" else ""
@@ -155,6 +157,49 @@ def fetch_rules(name: str, endpoints: Endpoints, ports: Sequence[str], *, mode: 
 # ---------------------------------------------------------------------------------------------------------- gateways
 
 
+@dataclass(frozen=True)
+class Outlet:
+    """Where one way of an order session goes (csrc/venue/order.h)."""
+
+    tls: bool
+    host: str
+    port: int
+    path: str
+
+    @property
+    def field(self) -> bytes:
+        """What stands in a Host field."""
+        usual = 443 if self.tls else 80
+        return (self.host if self.port == usual else f"{self.host}:{self.port}").encode()
+
+
+def outlets(name: str, endpoints: Endpoints) -> list[Outlet]:
+    """Return where each way of a venue's order session goes, in the order of the ways.
+
+    Raises
+    ------
+    ConfigError
+        There is no such venue, or an address is none.
+    """
+    kind, at = ffi.new("int *"), ffi.new("int *")
+    found: list[Outlet] = []
+    while lib.aats_order_way(name.encode(), len(found), kind, at) == lib.AATS_OK:
+        http = kind[0] == lib.AATS_OWAY_HTTP
+        private = endpoints.private if at[0] == lib.AATS_OAT_PRIVATE else ""
+        found.append(_outlet(endpoints.rest if http else private or endpoints.wsapi, ("https", "http") if http else ("wss", "ws")))
+    if not found:
+        raise ConfigError(f"no orders can be sent to {name}: its order session is not built in")
+    return found
+
+
+def _outlet(address: str, schemes: tuple[str, str]) -> Outlet:
+    parts = urlsplit(address)
+    if parts.scheme not in schemes or not parts.hostname:
+        raise ConfigError(f"order endpoint {address!r} must look like {schemes[0]}://HOST:PORT or {schemes[1]}://HOST:PORT")
+    tls = parts.scheme == schemes[0]
+    return Outlet(tls, parts.hostname, parts.port or (443 if tls else 80), parts.path.rstrip("/"))
+
+
 def new_session(
     name: str,
     endpoints: Endpoints,
@@ -162,6 +207,8 @@ def new_session(
     secret: Any,
     *,
     instance: int,
+    passphrase: Any = "",
+    sandbox: bool = False,
     earlier: Iterable[int] = (),
     rules: Iterable[Rules] = (),
     ca_file: str | None = None,
@@ -170,10 +217,12 @@ def new_session(
 
     Parameters
     ----------
-    key, secret : str, or cffi ``char *``
+    key, secret, passphrase : str, or cffi ``char *``
         The latter from memory that Python makes no copies of.
     instance : int
         Of this run's client ids.
+    sandbox : bool
+        It is the venue's test network: some want to be told so in each request.
     earlier : iterable of int
         Instances of earlier runs, whose open orders are canceled.
     rules : iterable of Rules
@@ -181,14 +230,15 @@ def new_session(
     ca_file : str, optional
         CA file to trust; default: the environment's.
     """
-    tls, host, port, path = endpoints.wsapi_parts()
+    ways = outlets(name, endpoints)
     limits = config.limits()
     why = ffi.new("char[]", 1024)
     opts = ffi.new("aats_session_opts_t *")
     lib.aats_session_defaults(opts)
     opts.venue = name.encode()
-    opts.host = (host if port == (443 if tls else 80) else f"{host}:{port}").encode()
-    opts.path = path.encode()
+    opts.host, opts.path, opts.sandbox = ways[0].field, ways[0].path.encode(), sandbox
+    for way, place in zip(ways[1:], opts.more):
+        place.host, place.path = way.field, way.path.encode()
     opts.answer_ns = limits.order_answer_ms * 1_000_000
     opts.connect_ns = limits.connect_ms * 1_000_000
     instances = list(earlier)
@@ -199,17 +249,25 @@ def new_session(
         raise ConfigError(f"{name}: {text(why)}")
     try:
         lib.aats_session_own(session, instance)
+        _done(lib.aats_session_passphrase(session, _chars(passphrase)), f"{name}: the passphrase is too long")
         for one in rules:
             _done(lib.aats_session_symbol(session, one.raw), f"{one.port} cannot be traded on one more order session")
-        outside = ffi.new("aats_session_host_opts_t *")
-        outside.host, outside.port, outside.plain = host.encode(), port, not tls
-        outside.ca_file = (cafile() if ca_file is None else ca_file).encode()
-        if lib.aats_session_host_open(session, outside, why, len(why)) != lib.AATS_OK:
-            raise ConfigError(f"{name}: {text(why)}")
+        _open_host(session, ways, cafile() if ca_file is None else ca_file, name)
     except BaseException:
         lib.aats_session_free(session)
         raise
     return session
+
+
+def _open_host(session: Any, ways: Sequence[Outlet], ca_file: str, name: str) -> None:
+    why = ffi.new("char[]", 1024)
+    outside = ffi.new("aats_session_host_opts_t *")
+    outside.host, outside.port, outside.plain = ways[0].host.encode(), ways[0].port, not ways[0].tls
+    for way, place in zip(ways[1:], outside.more):
+        place.host, place.port, place.plain = way.host.encode(), way.port, not way.tls
+    outside.ca_file = ca_file.encode()
+    if lib.aats_session_host_open(session, outside, why, len(why)) != lib.AATS_OK:
+        raise ConfigError(f"{name}: {text(why)}")
 
 
 def _chars(secret: Any) -> Any:

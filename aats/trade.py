@@ -46,10 +46,11 @@ log = logging.getLogger("aats.trade")
 #: What the loop calls, in its order (csrc/py/loop.c).
 CALLBACKS = (
     *("onQuote", "onTick", "onNotify", "onBbo", "onL2", "onTimer", "onBookInvalid", "onLap", "onFeedDown", "onFeedUp"),
+    *("onMark", "onFunding", "onLiquidation"),
     *ORDER_CALLBACKS,
 )
 
-_TAKE = {"TICK": 1, "BBO": 2, "L2": 4}
+_TAKE = {"TICK": 1, "BBO": 2, "L2": 4, "MARK": 8, "FUNDING": 16, "LIQUIDATION": 32}
 _WHY_SZ = 400
 _FORCED = ("kill_server", "SIGTERM")  # who asks so kills later
 

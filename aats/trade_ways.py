@@ -142,6 +142,8 @@ class Way:
             market.credentials.key,
             market.credentials.secret,
             instance=instance,
+            passphrase=market.credentials.passphrase,
+            sandbox=market.mode == Mode.SANDBOX,
             earlier=earlier,
             rules=[*self.rules.values(), *extra],
         )
@@ -189,18 +191,18 @@ class Way:
             log.log(_LEVELS[min(int(mail.num), 2)], "%s: %s", self._name, line)
             self.hopeless = self.hopeless or mail.num >= 2
         elif mail.kind == lib.AATS_MAIL_RESOLVE:
-            threading.Thread(target=self._resolve, name="aats-resolve", daemon=True).start()
+            threading.Thread(target=self._resolve, args=(int(mail.sym),), name="aats-resolve", daemon=True).start()
 
-    def _resolve(self) -> None:
-        _, host, port, _ = self.endpoints.wsapi_parts()
+    def _resolve(self, way: int) -> None:
+        at = orders.outlets(self.market.exchange, self.endpoints)[way]
         try:
-            kind, answer = lib.AATS_MAIL_ADDRESS, venue.resolve(host, port)
+            kind, answer = lib.AATS_MAIL_ADDRESS, venue.resolve(at.host, at.port)
         except OSError as exc:
             kind, answer = lib.AATS_MAIL_NO_ADDRESS, str(exc)
         raw = answer.encode()
         with self._lock:
             if not self._closed:
-                lib.aats_mailbox_put(lib.aats_session_in(self.session), kind, 0, 0, ffi.from_buffer(raw), len(raw))
+                lib.aats_mailbox_put(lib.aats_session_in(self.session), kind, way, 0, ffi.from_buffer(raw), len(raw))
 
     def renew(self, hand_over: Callable[[Callable[[], None]], None], take: Callable[[Way, Mapping[str, Rules]], None]) -> None:
         """Ask for the rules anew, on a thread of its own, and hand what is to be done with them over to the loop's."""

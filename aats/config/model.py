@@ -23,7 +23,9 @@ VENUES = (
     "DERIBIT",
 )
 MODES = ("direct", "sandbox", "sim")
-STREAMS = ("depth", "trade", "bookTicker")
+STREAMS = ("depth", "trade", "bookTicker", "mark", "funding", "liquidation")
+#: Of these, what a feed asks for if nothing is said; of mark, funding and liquidation it then takes what the venue has.
+STREAMS_DEFAULT = STREAMS[:3]
 FORMATS = ("json", "sbe")
 SEND_TYPES = ("shm", "multibroad", "p2p", "broadcast")
 LEVEL_NUM_MAX = 1000

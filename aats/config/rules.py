@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from aats.config.model import FORMATS, LEVEL_NUM_MAX, MODES, SEND_TYPES, STREAMS, VENUES, Limits, SymbolLevel
+from aats.config.model import FORMATS, LEVEL_NUM_MAX, MODES, SEND_TYPES, STREAMS, STREAMS_DEFAULT, VENUES, Limits, SymbolLevel
 from aats.errors import ConfigError
 
 Rule = Callable[[Any], Any]
@@ -152,7 +152,7 @@ FEED_KEYS: dict[str, tuple[Rule, Any]] = {
     "dir_cap": (number(1, 1024), 64),
     "open_l2": (flag, False),
     "fuse_bbo": (flag, False),
-    "streams": (streams, STREAMS),
+    "streams": (streams, STREAMS_DEFAULT),
     "format": (choice(*FORMATS), "json"),
     "cpu": (core, ""),
 }

@@ -341,6 +341,15 @@ class VenueClient(abc.ABC):
         """
         raise FeedError(f"{self.name}: the list of all instruments is not asked for by this client")
 
+    def token_path(self, way: int) -> str:
+        """Return the path, with a token had from the venue, by which a connection of market data is opened; "": the venue's own.
+
+        Raises
+        ------
+        SnapshotRefused
+        """
+        return ""
+
     @abc.abstractmethod
     def snapshot(self, native: str) -> bytes:
         """Return the body of a book snapshot as the venue sent it, for the C parser.

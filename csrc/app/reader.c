@@ -212,6 +212,7 @@ static void map_directory(aats_reader_t *r, int feed)
             if (s->feed != feed || s->dir >= 0 || strcmp(s->symbol, entry.symbol) != 0) continue;
             s->dir = (int32_t)f->mapped, s->link = entry.link < AATS_LINK_MAX ? entry.link : 0;
             s->px_exp = entry.px_exp, s->qty_exp = entry.qty_exp, s->tick_i = entry.tick_i, s->lot_i = entry.lot_i;
+            s->uncounted = entry.trade_ids;
             s->pending = PENDING_BOOK | PENDING_TOP;
             f->sub_of[f->mapped] = (int16_t)i, f->links |= 1u << s->link;
             f->todo = 1, f->at = 0;
@@ -265,7 +266,7 @@ static void check(aats_reader_t *r, int feed, int64_t now_mono_ns)
 /* settle_ticks counts the trades lost to a lap, once they are known: ids below the one before `seq`. */
 static void settle_ticks(aats_reader_t *r, aats_reader_sub_t *s, uint64_t seq)
 {
-    if (s->lapped && s->trade_seq && seq > s->trade_seq) r->missed_ticks += seq - s->trade_seq - 1;
+    if (s->lapped && s->trade_seq && seq > s->trade_seq && !s->uncounted) r->missed_ticks += seq - s->trade_seq - 1;
     s->lapped = 0;
 }
 
@@ -419,6 +420,14 @@ static int take_record(aats_reader_t *r, int feed, uint64_t n, int64_t now_mono_
         return give_sub(r, out, AATS_EV_BBO, s, rec, r->slot.bids, r->slot.asks, 0);
     case AATS_REC_L2:
         return s->take & AATS_TAKE_L2 ? give_sub(r, out, AATS_EV_L2, s, rec, r->slot.bids, r->slot.asks, 0) : 0;
+    case AATS_REC_MARK:
+    case AATS_REC_FUNDING:
+    case AATS_REC_LIQUIDATION: {
+        static struct { uint32_t take, kind; } const OF[] = {{AATS_TAKE_MARK, AATS_EV_MARK}, {AATS_TAKE_FUNDING, AATS_EV_FUNDING},
+                                                             {AATS_TAKE_LIQUIDATION, AATS_EV_LIQUIDATION}};
+        int const which = rec->kind - AATS_REC_MARK;
+        return s->take & OF[which].take ? give_sub(r, out, OF[which].kind, s, rec, r->slot.bids, r->slot.asks, 0) : 0;
+    }
     default:
         return 0;
     }

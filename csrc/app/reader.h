@@ -36,11 +36,11 @@
 
 enum {
     AATS_EV_QUOTE = 1, AATS_EV_TICK = 2, AATS_EV_BBO = 3, AATS_EV_L2 = 4, AATS_EV_INVALID = 5, AATS_EV_LAP = 6,
-    AATS_EV_FEED_DOWN = 7, AATS_EV_FEED_UP = 8
+    AATS_EV_FEED_DOWN = 7, AATS_EV_FEED_UP = 8, AATS_EV_MARK = 9, AATS_EV_FUNDING = 10, AATS_EV_LIQUIDATION = 11
 };
 
 /* What a sub is wanted for; QUOTE, INVALID and the feed's events come always. */
-enum { AATS_TAKE_TICK = 1, AATS_TAKE_BBO = 2, AATS_TAKE_L2 = 4 };
+enum { AATS_TAKE_TICK = 1, AATS_TAKE_BBO = 2, AATS_TAKE_L2 = 4, AATS_TAKE_MARK = 8, AATS_TAKE_FUNDING = 16, AATS_TAKE_LIQUIDATION = 32 };
 
 /* aats_event_t -- one event.  Pointers are good until the next call with the same reader. */
 typedef struct {
@@ -80,6 +80,7 @@ typedef struct {
     uint64_t book_next; /* ring records below it are no news for the book; bbo_next likewise */
     uint64_t bbo_next;
     uint64_t trade_seq; /* id of the last trade, 0: none */
+    uint64_t uncounted; /* the venue does not number trades by one: how many were missed cannot be told */
 } aats_reader_sub_t;
 
 typedef struct aats_reader aats_reader_t;

@@ -168,7 +168,7 @@ int aats_recv_attach(aats_recv_t *r, void *mem, size_t size, aats_slot_t *slot, 
         return AATS_E_NOMEM;
     }
     for (int i = 0; i < AATS_DIR_MAX; i++)
-        r->syms[i] = (lsym_t){.book_by = NONE, .tick_by = NONE, .bbo_by = NONE, .l2_by = NONE, .there = {NONE, NONE}};
+        r->syms[i] = (lsym_t){.book_by = NONE, .tick_by = NONE, .bbo_by = NONE, .l2_by = NONE, .perp_by = {NONE, NONE, NONE}, .there = {NONE, NONE}};
     r->slot = slot;
     r->more_dir = 0;
     r->anew = 0;

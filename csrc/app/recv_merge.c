@@ -188,6 +188,13 @@ void recv_merge_record(aats_recv_t *r, path_t *p, uint64_t n, aats_rec_t *rec, a
     case AATS_REC_L2:
         if (!changes_go_out(r, p, l, rec)) return;
         break;
+    case AATS_REC_MARK:
+    case AATS_REC_FUNDING:
+    case AATS_REC_LIQUIDATION: {
+        int const k = rec->kind - AATS_REC_MARK;
+        if (!newer(r, p, &l->perp_by[k], &l->perp_seq[k], (uint64_t)(rec->exch_ns > 0 ? rec->exch_ns : rec->recv_ns))) return;
+        break;
+    }
     default:
         return;
     }

@@ -44,7 +44,7 @@ size_t recv_path_piece(uint8_t const *at, size_t n, uint32_t cap, aats_rec_t *he
     if (n < sizeof *head) return 0;
     memcpy(head, at, sizeof *head);
     size_t const sz = sizeof *head + ((size_t)head->bid_len + head->ask_len) * sizeof(aats_level_t);
-    if (head->stamp != 0 || head->kind < AATS_REC_QUOTE || head->kind > AATS_REC_LINK || head->bid_len > cap || head->ask_len > cap) return 0;
+    if (head->stamp != 0 || head->kind < AATS_REC_QUOTE || head->kind > AATS_REC_LIQUIDATION || head->bid_len > cap || head->ask_len > cap) return 0;
     return sz <= n ? sz : 0;
 }
 

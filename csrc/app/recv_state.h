@@ -52,6 +52,8 @@ typedef struct {
 /* One symbol of ours.  A carrier is the path that brought what is shown; of books, trades, best prices and level changes each its own. */
 typedef struct {
     int8_t book_by, tick_by, bbo_by, l2_by; /* NONE: nothing yet */
+    int8_t perp_by[3];     /* MARK, FUNDING, LIQUIDATION: likewise */
+    uint64_t perp_seq[3];  /* the time of the newest: they have no numbers */
     uint8_t shown;       /* readers were last told that the book is good */
     uint8_t shown_why;
     uint8_t l2_open;     /* the changes of a venue message are not all here yet */

@@ -140,7 +140,9 @@ aats_session_t *aats_session_new_at(aats_order_venue_t const *venue, aats_sessio
     s->opts = *opts;
     s->venue = venue;
     s->rng = opts->seed;
+    conn_init(s);
     s->auth.recv_window_ms = opts->recv_window_ms;
+    s->auth.sandbox = opts->sandbox;
     s->earlier = calloc(earlier_cnt + 1, sizeof *s->earlier);
     s->reply.msgs = calloc(AATS_OREPLY_MSGS, sizeof *s->reply.msgs);
     int ok = s->earlier && s->reply.msgs;
@@ -181,14 +183,13 @@ void aats_session_free(aats_session_t *s)
     if (s->close) s->close(s->host_arg);
     aats_signer_free(s->auth.signer);
     explicit_bzero(s->auth.key, sizeof s->auth.key);
-    if (s->tx) explicit_bzero(s->tx, s->tx_cap);
+    explicit_bzero(s->auth.passphrase, sizeof s->auth.passphrase);
+    explicit_bzero(s->auth.token, sizeof s->auth.token);
+    conn_fini(s);
     aats_mailbox_fini(&s->in);
     aats_mailbox_fini(&s->out);
     free(s->earlier);
     free(s->syms);
-    free(s->rx);
-    free(s->tx);
-    free(s->join_buf);
     free(s->flights);
     free(s->known);
     free(s->buckets);
@@ -207,13 +208,24 @@ aats_mailbox_t *aats_session_in(aats_session_t *s) { return &s->in; }
 aats_mailbox_t *aats_session_out(aats_session_t *s) { return &s->out; }
 char const *aats_session_last(aats_session_t *s) { return s->last; }
 
-char const *aats_session_address(aats_session_t const *s, int64_t *since_mono_ns)
+uint32_t aats_session_links(aats_session_t const *s) { return s->link_cnt; }
+uint32_t aats_session_way(aats_session_t const *s, uint32_t link) { return link < s->link_cnt ? s->links[link].way : 0; }
+
+char const *aats_session_address(aats_session_t const *s, uint32_t way, int64_t *since_mono_ns)
 {
-    *since_mono_ns = s->address_mono_ns;
-    return s->address[0] ? s->address : NULL;
+    *since_mono_ns = s->addrs[way].mono_ns;
+    return s->addrs[way].ip[0] ? s->addrs[way].ip : NULL;
 }
 
-void aats_session_forget_address(aats_session_t *s) { s->address[0] = 0; }
+void aats_session_forget_address(aats_session_t *s, uint32_t way) { s->addrs[way].ip[0] = 0; }
+
+int aats_session_passphrase(aats_session_t *s, char const *text)
+{
+    size_t const n = strlen(text);
+    if (n >= sizeof s->auth.passphrase) return AATS_E_TOO_BIG;
+    memcpy(s->auth.passphrase, text, n + 1);
+    return AATS_OK;
+}
 
 void aats_session_set_host(aats_session_t *s, int (*pass)(void *arg, int64_t now_ns, int64_t mono_ns), void (*close)(void *arg), void *arg)
 {
@@ -236,18 +248,19 @@ int aats_session_state(aats_session_t *s)
 
 static void take_mail(aats_session_t *s, aats_mail_t const *m)
 {
+    uint32_t const way = m->sym < s->way_cnt ? m->sym : 0;
     switch (m->kind) {
     case AATS_MAIL_ADDRESS:
-        if (m->size >= sizeof s->address) break;
-        memcpy(s->address, m->bytes, (size_t)m->size);
-        s->address[m->size] = 0;
-        s->address_mono_ns = s->mono_ns;
+        if (m->size >= sizeof s->addrs[way].ip) break;
+        memcpy(s->addrs[way].ip, m->bytes, (size_t)m->size);
+        s->addrs[way].ip[m->size] = 0;
+        s->addrs[way].mono_ns = s->mono_ns;
         break;
     case AATS_MAIL_NO_ADDRESS:
-        session_last(s, "%s: %.200s", s->opts.host, (char const *)m->bytes);
-        session_notice(s, 1, "order session: %s: %.300s", s->opts.host, (char const *)m->bytes);
+        session_last(s, "%s: %.200s", conn_host(s, way), (char const *)m->bytes);
+        session_notice(s, 1, "order session: %s: %.300s", conn_host(s, way), (char const *)m->bytes);
         break;
-    case AATS_MAIL_RECONNECT: link_renew(s, "it was told to", s->opts.answer_ns); break;
+    case AATS_MAIL_RECONNECT: conn_renew(s, "it was told to", s->opts.answer_ns); break;
     default: break;
     }
 }
@@ -284,6 +297,8 @@ int64_t aats_session_next_mono_ns(aats_session_t *s)
 {
     int64_t next = s->mono_ns + SECOND / 10;
     if (s->phase != LINK_OPEN && s->phase != LINK_LEFT) next = earlier_of(next, s->at_mono_ns);
+    for (owlink_t const *l = s->links; l < s->links + s->link_cnt; l++)
+        if (l->phase == LINK_CONNECTING || l->phase == LINK_UPGRADING || l->phase == LINK_CLOSING) next = earlier_of(next, l->at_mono_ns);
     if (s->phase == LINK_OPEN) {
         next = earlier_of(next, earlier_of(s->rotate_mono_ns, s->clock_due_mono_ns));
         if (s->stage_mono_ns) next = earlier_of(next, s->stage_mono_ns);

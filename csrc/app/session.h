@@ -2,9 +2,12 @@
  *
  * No socket, no clock, no TLS inside: session_host.h gives it those in a process, tests/world gives it pipes and virtual time.
  *
- *     DOWN -> connect -> upgrade -> TIME -> [LOGON] -> LISTEN -> OPEN, FILLS by symbol -> ACCOUNT -> QUERY, FILLS by order -> READY
- *      ^                                                                                                                    |
- *      '---------------- connection lost: each order under way becomes UNKNOWN (disconnected) ------------------------------'
+ *     DOWN -> connect -> upgrade -> TIME -> [LOGON] -> [TOKEN] -> LISTEN -> OPEN, FILLS by symbol -> ACCOUNT -> QUERY, FILLS by order -> READY
+ *      ^                                                                                                                              |
+ *      '---------------- a WebSocket is lost: each order under way by it becomes UNKNOWN (disconnected) ------------------------------'
+ *
+ * A venue may have several ways (venue/order.h): WebSockets for requests, for events or both, and HTTP.  Each connection is a link, and is called by its number in
+ * all that the host says and asks: the first of each way has the way's number.  Of an HTTP way there are several.
  *
  *   - Events are listened to before anything is asked: what happens in between is seen twice, never not at all.  Those that come while
  *     the gap is fetched are told after what was before them.  A subscription that the venue ends is DOWN, UP, READY, too.
@@ -40,12 +43,17 @@
 
 /* cdef-begin */
 typedef struct {
+    char host[128];        /* of the Host field; "": as the first way's, with its path */
+    char path[128];        /* what stands before the venue's own */
+} aats_session_at_t;
+typedef struct {
     char venue[32];
     char host[128];        /* of the Host field */
-    char path[128];        /* "" for the venue's own */
+    char path[128];        /* "" for the venue's own; of a venue with ways what stands before it */
+    aats_session_at_t more[2]; /* of the second and third way */
     uint64_t seed;         /* of jitter and mask keys in tests; 0: from the system */
     uint32_t recv_window_ms; /* 0: the venue's */
-    uint32_t pad;
+    uint32_t sandbox;      /* 1: it is the venue's test network */
     int64_t connect_ns;
     int64_t answer_ns;     /* 3 s */
     int64_t query_min_ns;  /* 0.5 s */
@@ -67,6 +75,8 @@ aats_session_t *aats_session_new(aats_session_opts_t const *opts, char const *ke
                                  size_t earlier_cnt, char *why, size_t why_sz);
 void aats_session_free(aats_session_t *s);
 
+/* aats_session_passphrase gives it the one that the key was made with, where the venue wants one; before the first pass.  AATS_OK, AATS_E_TOO_BIG. */
+int aats_session_passphrase(aats_session_t *s, char const *text);
 /* aats_session_symbol names a symbol whose open orders are looked at when it reconciles; before the first pass.  AATS_OK, AATS_E_FULL. */
 int aats_session_symbol(aats_session_t *s, aats_rules_t const *rules);
 /* aats_session_budgets gives it the host's budgets (risk/budget.h), shared with every other process: of requests by `address` ("addr binance sim"), of orders
@@ -79,21 +89,23 @@ int aats_session_deadman(aats_session_t *s, int64_t after_ns);
 /* aats_session_own says which instance is this process's; before the first pass. */
 void aats_session_own(aats_session_t *s, uint64_t instance);
 
-aats_mailbox_t *aats_session_in(aats_session_t *s);  /* ADDRESS, NO_ADDRESS, RECONNECT of feed.h */
+aats_mailbox_t *aats_session_in(aats_session_t *s);  /* ADDRESS, NO_ADDRESS (sym: of which way), RECONNECT of feed.h */
 aats_mailbox_t *aats_session_out(aats_session_t *s); /* RESOLVE, NOTICE of feed.h */
 
-/* ---- what the host does, or a test's world; the words of feed.h, one link ----
+/* ---- what the host does, or a test's world; the words of feed.h, link by link ----
  * A pass is: the gateway's step (which calls begin), bytes, and then all of the gateway's next: machines are looked at only when nothing
  * waits to be taken. */
 int aats_session_begin(aats_session_t *s, int64_t now_ns, int64_t mono_ns);
-int aats_session_want(aats_session_t *s);
-void aats_session_connecting(aats_session_t *s);
-void aats_session_opened(aats_session_t *s);
-void aats_session_closed(aats_session_t *s, char const *why);
-size_t aats_session_room(aats_session_t *s, uint8_t **at);
-int aats_session_received(aats_session_t *s, size_t n, int64_t recv_ns);
-size_t aats_session_output(aats_session_t *s, uint8_t const **at);
-void aats_session_sent(aats_session_t *s, size_t n);
+int aats_session_want(aats_session_t *s, uint32_t link);
+void aats_session_connecting(aats_session_t *s, uint32_t link);
+void aats_session_opened(aats_session_t *s, uint32_t link);
+void aats_session_closed(aats_session_t *s, uint32_t link, char const *why);
+size_t aats_session_room(aats_session_t *s, uint32_t link, uint8_t **at);
+int aats_session_received(aats_session_t *s, uint32_t link, size_t n, int64_t recv_ns);
+size_t aats_session_output(aats_session_t *s, uint32_t link, uint8_t const **at);
+void aats_session_sent(aats_session_t *s, uint32_t link, size_t n);
+uint32_t aats_session_links(aats_session_t const *s); /* how many there are at most ... */
+uint32_t aats_session_way(aats_session_t const *s, uint32_t link); /* ... and which way's each is */
 int64_t aats_session_next_mono_ns(aats_session_t *s);
 int aats_session_state(aats_session_t *s); /* AATS_GW_* */
 
@@ -114,9 +126,9 @@ void aats_session_set_flush(aats_session_t *s, void (*flush)(void *arg));
  * long; without one they have the time of the pass. */
 void aats_session_set_clock(aats_session_t *s, int64_t (*mono)(void));
 
-/* What the control plane answered to RESOLVE: an IP text and when it came, or NULL; an address that did not work is forgotten. */
-char const *aats_session_address(aats_session_t const *s, int64_t *since_mono_ns);
-void aats_session_forget_address(aats_session_t *s);
+/* What the control plane answered to RESOLVE (sym: the way): an IP text and when it came, or NULL; an address that did not work is forgotten. */
+char const *aats_session_address(aats_session_t const *s, uint32_t way, int64_t *since_mono_ns);
+void aats_session_forget_address(aats_session_t *s, uint32_t way);
 
 /* aats_session_new_at is aats_session_new for a venue that is not built in: tests bring their own. */
 aats_session_t *aats_session_new_at(aats_order_venue_t const *venue, aats_session_opts_t const *opts, char const *key, char const *secret,

@@ -17,10 +17,15 @@
 static char const *const KINDS[AATS_OR_CNT] = {
     "our requests", "the time", "the log-on", "the subscription to events", "the account", "open orders",
     "an order",     "a cancel", "a cancel of all", "an order's state", "fills", "the dead-man switch",
+    "an amendment", "a token",  "the token to be kept alive", "positions",
 };
 
-static int is_stage(flight_t const *f) { return f->kind <= AATS_OR_OPEN || (f->kind == AATS_OR_FILLS && !f->order_id); }
-static int is_order(uint32_t kind) { return kind == AATS_OR_PLACE || kind == AATS_OR_CANCEL; }
+static int is_stage(flight_t const *f)
+{
+    return f->kind <= AATS_OR_OPEN || (f->kind == AATS_OR_FILLS && !f->order_id) || (f->kind >= AATS_OR_TOKEN && f->kind <= AATS_OR_POSITIONS);
+}
+
+int ask_is_order(uint32_t kind) { return kind == AATS_OR_PLACE || kind == AATS_OR_CANCEL || kind == AATS_OR_AMEND; }
 
 int64_t ask_venue_ns(aats_session_t const *s)
 {
@@ -29,23 +34,42 @@ int64_t ask_venue_ns(aats_session_t const *s)
 
 /* ---- out ---- */
 
-int ask(aats_session_t *s, uint32_t kind, uint32_t sym, aats_machine_t *m, aats_order_t const *o, uint64_t from_id)
+int ask_by(aats_session_t *s, uint32_t way, uint32_t kind, uint32_t sym, aats_machine_t *m, aats_order_t const *o, uint64_t from_id)
 {
     char text[TEXT_MAX];
+    owlink_t *ws = conn_ws(s, way);
     aats_oreq_t req = {.kind = kind, .id = s->next_id + 1, .time_ms = ask_venue_ns(s) / MS, .order = o,
                        .rules = sym == NONE ? NULL : &s->syms[sym], .from_id = from_id,
                        .renamed = kind == AATS_OR_QUERY ? want_renamed(s, m) : 0,
-                       .deadman_ms = kind == AATS_OR_DEADMAN ? (int64_t)from_id : 0};
+                       .deadman_ms = kind == AATS_OR_DEADMAN ? (int64_t)from_id : 0,
+                       .way = way, .host = conn_host(s, way), .nonce = s->venue->way_cnt ? session_random(s) : 0};
+    if (kind == AATS_OR_AMEND && m) req.px_i = m->amend_px_i, req.qty_i = m->amend_qty_i;
     if (!session_grow((void **)&s->flights, &s->flight_cap, s->flight_cnt + 1, sizeof *s->flights)) return AATS_E_NOMEM;
+    s->auth.logged_on = ws && ws->logged_on;
     int n = s->venue->encode(&req, &s->auth, text, sizeof text);
     if (n <= 0) return n ? n : AATS_E_EMPTY;
     if (budget_take(s, &req) > 0) return AATS_E_BUSY;
     if (kind == AATS_OR_PLACE) aats_step(AATS_STEP_ENCODED);
-    if (!conn_send_frame(s, AATS_WS_TEXT, text, (size_t)n)) return AATS_E_FULL;
-    s->flights[s->flight_cnt++] = (flight_t){.id = ++s->next_id, .kind = kind, .sym = sym, .look = s->look, .m = m,
+    if (ws && !(s->venue->way_cnt ? link_send_texts(ws, text, (size_t)n) : link_send_frame(ws, AATS_WS_TEXT, text, (size_t)n))) return AATS_E_FULL;
+    s->flights[s->flight_cnt++] = (flight_t){.id = ++s->next_id, .kind = kind, .sym = sym, .way = way, .look = s->look, .m = m,
                                              .instance = o ? o->instance : 0, .order_id = o ? aats_order_client_no(o) : 0,
                                              .from_id = from_id, .by_the_way = s->stage >= STAGE_ORDERS, .sent_mono_ns = s->mono_ns};
-    return AATS_OK;
+    int const e = ws ? AATS_OK : http_ask(s, way, kind, s->next_id, text, (size_t)n);
+    if (e < 0) s->flight_cnt--;
+    return e;
+}
+
+int ask(aats_session_t *s, uint32_t kind, uint32_t sym, aats_machine_t *m, aats_order_t const *o, uint64_t from_id)
+{
+    int const way = conn_way_of(s, kind);
+    return way < 0 ? AATS_E_EMPTY : ask_by(s, (uint32_t)way, kind, sym, m, o, from_id);
+}
+
+flight_t *ask_flight(aats_session_t *s, uint64_t id)
+{
+    for (flight_t *f = s->flights; f < s->flights + s->flight_cnt; f++)
+        if (f->id == id) return f;
+    return NULL;
 }
 
 flight_t *ask_under_way(aats_session_t *s, uint32_t kind, uint64_t instance, int64_t order_id)
@@ -59,7 +83,7 @@ uint32_t ask_orders_under_way(aats_session_t const *s, int place_only)
 {
     uint32_t cnt = 0;
     for (flight_t const *f = s->flights; f < s->flights + s->flight_cnt; f++)
-        cnt += !f->late && (f->kind == AATS_OR_PLACE || (!place_only && f->kind == AATS_OR_CANCEL));
+        cnt += !f->late && (f->kind == AATS_OR_PLACE || (!place_only && ask_is_order(f->kind)));
     return cnt;
 }
 
@@ -160,7 +184,7 @@ static void take_order_reply(aats_session_t *s, aats_oreply_t *r, flight_t const
     int e = s->venue->result(r, (int)f->kind, f->m ? &f->m->o : &gone);
     if (e < 0) {
         strange(s, "an answer that cannot be read", e);
-        if (is_order(f->kind) && f->m) session_tell_order(s, AATS_OM_UNKNOWN, AATS_OC_VENUE_UNSURE, f, "the answer cannot be read");
+        if (ask_is_order(f->kind) && f->m) session_tell_order(s, AATS_OM_UNKNOWN, AATS_OC_VENUE_UNSURE, f, "the answer cannot be read");
         know_again(s, f);
         return;
     }
@@ -168,10 +192,21 @@ static void take_order_reply(aats_session_t *s, aats_oreply_t *r, flight_t const
     know_answered(s, f, r, ok);
 }
 
+/* A token is as good as the key: what is longer than its place is none. */
+static int take_token(aats_session_t *s, aats_oreply_t const *r)
+{
+    if (!r->token_len || r->token_len >= sizeof s->auth.token) return 0;
+    memcpy(s->auth.token, r->token, r->token_len);
+    s->auth.token[r->token_len] = 0;
+    s->keep_mono_ns = s->mono_ns + s->venue->token_keep_ns;
+    return 1;
+}
+
 static void take_stage_reply(aats_session_t *s, aats_oreply_t *r, flight_t const *f, int64_t recv_ns)
 {
     int on_the_way = !f->by_the_way && f->look == s->look, ok = r->status == 200 || (r->already && f->kind == AATS_OR_LISTEN);
     if (f->kind == AATS_OR_TIME) s->clock_asked = 0;
+    if (f->kind == AATS_OR_TOKEN_KEEP && !ok && !r->busy && !r->clock) conn_renew(s, "the venue does not keep its token alive", s->opts.answer_ns);
     if (!ok && !on_the_way) return; /* the clock, looked at by the way: later again */
     if (!ok && r->clock && ++s->stage_clock <= CLOCKS_MAX) {
         way_begin(s, STAGE_TIME);
@@ -192,8 +227,12 @@ static void take_stage_reply(aats_session_t *s, aats_oreply_t *r, flight_t const
         else if (on_the_way) conn_fail(s, AATS_WS_NORMAL, "an answer that cannot be read");
         return;
     }
+    if (f->kind == AATS_OR_TOKEN && !take_token(s, r)) {
+        conn_fail(s, AATS_WS_NORMAL, "the venue gave no token that can be used");
+        return;
+    }
     if (f->kind == AATS_OR_TIME) take_time(s, f, r);
-    if (f->kind == AATS_OR_LOGON) s->auth.logged_on = 1;
+    if (f->kind == AATS_OR_LOGON && conn_ws(s, f->way)) conn_ws(s, f->way)->logged_on = 1;
     if (f->kind == AATS_OR_ACCOUNT) s->asset_mark++;
     deliver(s, r, f, recv_ns);
     if (f->kind == AATS_OR_ACCOUNT) extra_account(s);
@@ -201,15 +240,27 @@ static void take_stage_reply(aats_session_t *s, aats_oreply_t *r, flight_t const
     if (on_the_way) way_answered(s, f, r);
 }
 
+/* Whose answer is this?  By its id; without one by what it says that it answers; flight_cnt: nobody's. */
+static uint32_t answered(aats_session_t const *s, aats_oreply_t const *r)
+{
+    uint32_t found = s->flight_cnt;
+    for (uint32_t i = 0; i < s->flight_cnt; i++) {
+        flight_t const *f = &s->flights[i];
+        int const greets = f->kind == AATS_OR_LOGON || f->kind == AATS_OR_LISTEN;
+        int const is = r->id ? f->id == r->id : f->way == r->way && (r->answers ? f->kind == r->answers : s->venue->way_cnt && greets);
+        if (is && (found == s->flight_cnt || f->id < s->flights[found].id)) found = i;
+    }
+    return found;
+}
+
 static void take_reply(aats_session_t *s, aats_oreply_t *r, int64_t recv_ns)
 {
-    uint32_t i = 0;
+    uint32_t const i = answered(s, r);
     take_limits(s, r);
     if (r->busy) take_busy(s, r);
     if (r->clock) s->clock_due_mono_ns = s->mono_ns;
-    while (i < s->flight_cnt && s->flights[i].id != r->id) i++;
-    budget_told(s, r, r->id && i < s->flight_cnt ? &s->flights[i] : NULL);
-    if (!r->id || i == s->flight_cnt) {
+    budget_told(s, r, i < s->flight_cnt ? &s->flights[i] : NULL);
+    if (i == s->flight_cnt) {
         if (r->fatal) refused(s, AATS_OR_NONE, r);
         else session_tell_kind(s, AATS_OM_STRANGE, AATS_OC_NONE, "an answer to nothing that was asked");
         return;
@@ -223,10 +274,44 @@ static void take_reply(aats_session_t *s, aats_oreply_t *r, int64_t recv_ns)
     else s->known_look = 1;
 }
 
-void ask_message(aats_session_t *s, char const *text, size_t n, int64_t recv_ns)
+static void scale_of(void *arg, char const *native, size_t n, int32_t *px_exp, int32_t *qty_exp)
+{
+    aats_session_t const *s = arg;
+    for (uint32_t i = 0; i < s->sym_cnt; i++) {
+        aats_rules_t const *r = &s->syms[i];
+        if (strnlen(r->native, sizeof r->native) != n || memcmp(r->native, native, n) != 0) continue;
+        *px_exp = r->px_exp;
+        *qty_exp = r->qty_exp;
+        return;
+    }
+}
+
+static aats_oreply_t *fresh_reply(aats_session_t *s, uint32_t way)
 {
     aats_oreply_t *r = &s->reply;
-    *r = (aats_oreply_t){.msgs = r->msgs, .orders_used = -1, .orders_limit = -1};
+    *r = (aats_oreply_t){.msgs = r->msgs, .orders_used = -1, .orders_limit = -1, .way = way, .scale = scale_of, .scale_arg = s};
+    return r;
+}
+
+/* The venue has ended the events of a way: they are asked for anew, by that way, or by a new one where its token is of no use any more. */
+static void deaf(aats_session_t *s, uint32_t way)
+{
+    if (!session_up(s)) return;
+    session_notice(s, 1, "order session: the venue has ended the subscription to events; everything is asked for anew");
+    if (s->ways[way].token) {
+        s->planned = 1;
+        conn_fail(s, AATS_WS_NORMAL, "the venue has ended the subscription to events");
+        return;
+    }
+    if (s->told_up) session_tell_kind(s, AATS_OM_DOWN, AATS_OC_NONE, "the venue has ended the subscription to events");
+    s->told_up = 0;
+    s->held_cnt = 0;
+    way_begin(s, STAGE_LISTEN);
+}
+
+void ask_message(aats_session_t *s, uint32_t way, char const *text, size_t n, int64_t recv_ns)
+{
+    aats_oreply_t *r = fresh_reply(s, way);
     int e = s->venue->parse(text, n, r);
     if (e < 0) {
         strange(s, "a message that cannot be read", e);
@@ -236,15 +321,8 @@ void ask_message(aats_session_t *s, char const *text, size_t n, int64_t recv_ns)
     switch (r->kind) {
     case AATS_OV_REPLY: take_reply(s, r, recv_ns); break;
     case AATS_OV_EVENT: deliver(s, r, NULL, recv_ns); break;
-    case AATS_OV_SHUTDOWN: link_renew(s, "the venue shuts down", s->opts.answer_ns); break;
-    case AATS_OV_DEAF:
-        if (!session_up(s)) break;
-        session_notice(s, 1, "order session: the venue has ended the subscription to events; everything is asked for anew");
-        if (s->told_up) session_tell_kind(s, AATS_OM_DOWN, AATS_OC_NONE, "the venue has ended the subscription to events");
-        s->told_up = 0;
-        s->held_cnt = 0;
-        way_begin(s, STAGE_LISTEN);
-        break;
+    case AATS_OV_SHUTDOWN: conn_renew(s, "the venue shuts down", s->opts.answer_ns); break;
+    case AATS_OV_DEAF: deaf(s, way); break;
     case AATS_OV_MOVED:
         if (!s->account_mono_ns) s->account_mono_ns = s->mono_ns + s->opts.query_min_ns;
         break;
@@ -252,33 +330,94 @@ void ask_message(aats_session_t *s, char const *text, size_t n, int64_t recv_ns)
     }
 }
 
+/* An answer by HTTP that cannot be read leaves open what has happened, as any answer that does not come. */
+void ask_answer(owlink_t *l, aats_http_answer_t const *a, int64_t recv_ns)
+{
+    aats_session_t *s = l->s;
+    aats_oreply_t *r = fresh_reply(s, l->way);
+    aats_http_head_t const *h = &a->head;
+    uint64_t wait_s;
+    int e = s->venue->parse_http(h->status, a->head_at, a->head_len, a->body, a->body_len, (int)l->asked.kind, r);
+    if (e < 0) {
+        strange(s, "an answer that cannot be read", e);
+        r = fresh_reply(s, l->way);
+        r->status = 502;
+        r->unsure = 1;
+        r->oc = AATS_OC_VENUE_UNSURE;
+        r->text = "an answer that cannot be read";
+        r->text_len = strlen(r->text);
+    }
+    r->kind = AATS_OV_REPLY;
+    r->id = l->asked.id;
+    if (!r->retry_ms && r->busy && aats_http_retry_after(h, &wait_s) == 1) {
+        uint64_t const most = (uint64_t)(WAIT_MAX_NS / SECOND);
+        r->retry_ms = ask_venue_ns(s) / MS + 1000 * (int64_t)(wait_s < most ? wait_s : most);
+    }
+    take_reply(s, r, recv_ns);
+}
+
 /* ---- time ---- */
 
-static void overdue(aats_session_t *s, flight_t *f)
+/* ask_drop forgets a request whose answer will not come; of an order that is told, and a stage cannot go on without. */
+void ask_drop(aats_session_t *s, flight_t *at, uint32_t code, char const *why)
+{
+    flight_t const f = *at;
+    char text[200];
+    *at = s->flights[--s->flight_cnt];
+    s->known_look = 1;
+    if (ask_is_order(f.kind)) {
+        int const out = code != AATS_OC_NONE; /* else nothing went out: the cancel is still wished for */
+        uint32_t const as = out ? AATS_OM_UNKNOWN : f.kind == AATS_OR_PLACE ? AATS_OM_FAILED : f.kind == AATS_OR_AMEND ? AATS_OM_AMEND_REJECT : AATS_OM_NONE;
+        if (f.m && as != AATS_OM_NONE) session_tell_order(s, as, out ? code : AATS_OC_NOT_CONNECTED, &f, why);
+        know_again(s, &f);
+        return;
+    }
+    if (!is_stage(&f)) {
+        know_again(s, &f);
+        return;
+    }
+    if (f.kind == AATS_OR_TIME && s->clock_asked) {
+        s->clock_asked = 0;
+        s->clock_due_mono_ns = s->mono_ns + SECOND;
+    } else if (!f.by_the_way && f.look == s->look && s->stage < STAGE_ORDERS) {
+        snprintf(text, sizeof text, "%s: %.120s", KINDS[f.kind], why);
+        conn_fail(s, AATS_WS_NORMAL, text);
+    }
+}
+
+/* Returns 1 if the request is not in the table any more. */
+static int overdue(aats_session_t *s, flight_t *f)
 {
     char why[120];
+    int const http = s->ways[f->way].kind == AATS_OWAY_HTTP;
+    uint64_t const id = f->id;
+    if (http && http_waiting(s, id)) {
+        ask_drop(s, f, AATS_OC_NONE, "no connection was free for it in time");
+        return 1;
+    }
     f->late = 1;
     s->known_look = 1;
-    if (is_order(f->kind) && f->m) session_tell_order(s, AATS_OM_UNKNOWN, AATS_OC_TIMEOUT, f, "no answer in time");
+    if (ask_is_order(f->kind) && f->m) session_tell_order(s, AATS_OM_UNKNOWN, AATS_OC_TIMEOUT, f, "no answer in time");
     if (!is_stage(f)) know_again(s, f);
     else if (f->kind == AATS_OR_TIME && s->clock_asked) s->clock_asked = 0, s->clock_due_mono_ns = s->mono_ns + SECOND;
-    else if (f->look == s->look && s->stage < STAGE_ORDERS) {
+    else if (!f->by_the_way && f->look == s->look && s->stage < STAGE_ORDERS) {
         snprintf(why, sizeof why, "no answer to %s in time", KINDS[f->kind]);
         conn_fail(s, AATS_WS_NORMAL, why);
     }
+    if (http) http_overdue(s, id);
+    return 0;
 }
 
 void ask_tick(aats_session_t *s)
 {
-    for (uint32_t i = 0; i < s->flight_cnt;) { /* after a failed link the table is empty */
+    for (uint32_t i = 0; i < s->flight_cnt;) { /* after a failed link those of the WebSockets are gone */
         flight_t *f = &s->flights[i];
         int64_t age = s->mono_ns - f->sent_mono_ns;
         if (age > LATE_NS) {
             s->flights[i] = s->flights[--s->flight_cnt];
             continue;
         }
-        if (!f->late && age >= s->opts.answer_ns) overdue(s, f);
-        i++;
+        if (f->late || age < s->opts.answer_ns || !overdue(s, f)) i++;
     }
     if (s->unread && s->mono_ns >= s->unread_mono_ns) {
         s->unread = 0;
@@ -292,9 +431,11 @@ void ask_tick(aats_session_t *s)
 
 void ask_lost(aats_session_t *s)
 {
-    for (flight_t *f = s->flights; f < s->flights + s->flight_cnt; f++) {
-        if (!is_order(f->kind) || !f->m || f->late) continue;
-        session_tell_order(s, AATS_OM_UNKNOWN, AATS_OC_DISCONNECTED, f, "the connection was lost");
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < s->flight_cnt; i++) {
+        flight_t const f = s->flights[i];
+        if (s->ways[f.way].kind == AATS_OWAY_HTTP) s->flights[kept++] = f; /* its answer comes by another connection */
+        else if (ask_is_order(f.kind) && f.m && !f.late) session_tell_order(s, AATS_OM_UNKNOWN, AATS_OC_DISCONNECTED, &f, "the connection was lost");
     }
-    s->flight_cnt = 0;
+    s->flight_cnt = kept;
 }

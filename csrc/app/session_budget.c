@@ -17,7 +17,7 @@
 
 static int lane_of(uint32_t kind)
 {
-    if (kind == AATS_OR_PLACE) return AATS_LANE_ORDER;
+    if (kind == AATS_OR_PLACE || kind == AATS_OR_AMEND) return AATS_LANE_ORDER;
     return kind == AATS_OR_CANCEL || kind == AATS_OR_CANCEL_ALL || kind == AATS_OR_DEADMAN ? AATS_LANE_CANCEL : AATS_LANE_QUERY;
 }
 
@@ -109,19 +109,20 @@ int64_t budget_take(aats_session_t *s, aats_oreq_t const *req)
 }
 
 /* An attempt to connect, paid for once, however often it is asked whether one is wanted. */
-int budget_connect(aats_session_t *s)
+int budget_connect(aats_session_t *s, owlink_t *l)
 {
-    if (!s->weight || s->paid) return 1;
+    if (!s->weight || l->paid) return 1;
     int64_t wait = later(aats_budget_room(s->connects, AATS_LANE_QUERY, 1, s->mono_ns),
                          aats_budget_room(s->weight, AATS_LANE_QUERY, s->venue->connect_weight, s->mono_ns));
     if (wait == 0) wait = aats_budget_take(s->connects, AATS_LANE_QUERY, 1, s->mono_ns);
     else aats_budget_waited(s->connects, AATS_LANE_QUERY);
     if (wait == 0) wait = aats_budget_take(s->weight, AATS_LANE_QUERY, s->venue->connect_weight, s->mono_ns);
-    s->paid = wait == 0;
+    l->paid = wait == 0;
     if (wait == 0) return 1;
     s->waits++;
-    s->at_mono_ns = s->mono_ns + wait;
-    session_last(s, "%s: this host has used up what the venue allows its address; the next attempt is in %lld ms", s->opts.host,
+    if (l->kind == AATS_OWAY_HTTP) l->at_mono_ns = s->mono_ns + wait;
+    else s->at_mono_ns = s->mono_ns + wait;
+    session_last(s, "%s: this host has used up what the venue allows its address; the next attempt is in %lld ms", conn_host(s, l->way),
                  (long long)(wait / MS + 1));
     return 0;
 }

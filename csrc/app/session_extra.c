@@ -1,4 +1,4 @@
-/* session_extra.c -- what an order session does beside orders: balances, and the dead-man switch.
+/* session_extra.c -- what an order session does beside orders: balances, the dead-man switch, the token that is kept alive.
  *
  * The account's answer leaves out what is zero: an asset that was told and is not in it any more has become zero, and that is told.
  *
@@ -74,10 +74,18 @@ void extra_deadman_reply(aats_session_t *s, aats_oreply_t const *r)
                    (int)(r->text_len < 120 ? r->text_len : 120), r->text_len ? r->text : "");
 }
 
+static void keep_token(aats_session_t *s)
+{
+    if (!s->auth.token[0] || !s->venue->token_keep_ns || s->mono_ns < s->keep_mono_ns || session_waits(s)) return;
+    int const e = ask(s, AATS_OR_TOKEN_KEEP, NONE, NULL, NULL, 0);
+    s->keep_mono_ns = s->mono_ns + (e == AATS_OK ? s->venue->token_keep_ns : e == AATS_E_BUSY ? s->token_wait_ns : SECOND);
+}
+
 void extra_tick(aats_session_t *s)
 {
     if (s->phase != LINK_OPEN || s->leaving) return;
     arm(s);
+    if (s->stage >= STAGE_ORDERS) keep_token(s);
     if (s->stage != STAGE_READY || !s->account_mono_ns || s->mono_ns < s->account_mono_ns || session_waits(s)) return;
     s->account_mono_ns = ask(s, AATS_OR_ACCOUNT, NONE, NULL, NULL, 0) < 0 ? s->mono_ns + s->opts.query_min_ns : 0;
 }

@@ -68,6 +68,11 @@ static int may_place(aats_session_t *s, char *msg, size_t msg_sz)
         snprintf(msg, msg_sz, "the order session is not ready: %s", s->last);
         return AATS_OC_NOT_CONNECTED;
     }
+    int const way = conn_way_of(s, AATS_OR_PLACE);
+    if (way >= 0 && s->ways[way].kind == AATS_OWAY_HTTP && !http_ready(s, (uint32_t)way)) {
+        snprintf(msg, msg_sz, "no connection for orders: %s", s->last[0] ? s->last : conn_host(s, (uint32_t)way));
+        return AATS_OC_NOT_CONNECTED;
+    }
     if (s->mono_ns < s->deny_mono_ns) {
         snprintf(msg, msg_sz, "the venue has refused an order because of its key; nothing is sent until it is tried again in %lld s",
                  (long long)((s->deny_mono_ns - s->mono_ns) / SECOND + 1));
@@ -165,7 +170,7 @@ static void g_verify(void *self)
     if (s->phase == LINK_OPEN && s->stage > STAGE_OPEN) way_begin(s, STAGE_OPEN);
 }
 
-static void g_leave(void *self) { link_good_bye(self); }
+static void g_leave(void *self) { conn_good_bye(self); }
 static uint64_t g_waits(void *self) { return aats_session_waits(self); }
 static void g_free(void *self) { aats_session_free(self); }
 

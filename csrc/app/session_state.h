@@ -2,7 +2,9 @@
  *
  *     session.c       life and passes
  *     session_gate.c  the face that the trader sees
- *     session_ws.c    the connection and its bytes: upgrade, frames, silence, rotation, back-off
+ *     session_conn.c  its connections: attempts, what is open, what the loss of one means, rotation, back-off
+ *     session_link.c  one connection and its bytes: upgrade and frames, or HTTP answers; silence
+ *     session_http.c  requests by HTTP: which waits, which goes by what connection, what comes of one whose connection goes
  *     session_ask.c   requests under way: what was asked, what the answer means, what no answer means
  *     session_budget.c  the host's rate budgets: before a request, and what answers say of them
  *     session_know.c  what is known of each order: what messages say of it, what is believed
@@ -15,6 +17,7 @@
 
 #include "app/feed.h"
 #include "app/session.h"
+#include "proto/http_body.h"
 #include "proto/ws.h"
 #include "risk/budget.h"
 #include "venue/order.h"
@@ -24,7 +27,10 @@
 #define RX_START    ((size_t)64 << 10)
 #define FRAME_MAX   ((size_t)4 << 20)    /* a longer message ends the connection */
 #define TX_MAX      ((size_t)1 << 20)
-#define TEXT_MAX    4096                 /* of one request */
+#define TEXT_MAX    8192                 /* of one request */
+#define HTTP_POOL   2                    /* connections of an HTTP way: one for anything, one for orders and cancels alone */
+#define HTTP_WAITS  256                  /* requests that wait for one of them */
+#define LINKS       (AATS_OWAYS + AATS_OWAYS * (HTTP_POOL - 1))
 #define WAIT_MAX_NS (3 * 86400 * SECOND) /* longest ban a venue speaks of: no wait is longer */
 #define LATE_NS     (60 * SECOND)        /* an answer that comes later than this is nobody's */
 #define FORGOTTEN_NS (10 * SECOND)       /* an acknowledged order that the venue denies for so long is not there any more */
@@ -39,9 +45,10 @@
 
 enum { LINK_WAIT = 0, LINK_CONNECTING = 1, LINK_UPGRADING = 2, LINK_OPEN = 3, LINK_CLOSING = 4, LINK_LEFT = 5 };
 
-/* How far an open connection has come; each has its request answered before the next begins. */
+/* How far an open session has come; each has its requests answered before the next begins.  JOIN: ways that want a token are opened, and logged on. */
 enum {
-    STAGE_TIME = 0, STAGE_LOGON = 1, STAGE_LISTEN = 2, STAGE_OPEN = 3, STAGE_FILLS = 4, STAGE_ACCOUNT = 5, STAGE_ORDERS = 6, STAGE_READY = 7
+    STAGE_TIME = 0, STAGE_LOGON = 1, STAGE_TOKEN = 2, STAGE_JOIN = 3, STAGE_LISTEN = 4, STAGE_OPEN = 5, STAGE_FILLS = 6, STAGE_ACCOUNT = 7,
+    STAGE_POSITIONS = 8, STAGE_ORDERS = 9, STAGE_READY = 10
 };
 
 /* An order of this process whose machine lives. */
@@ -90,15 +97,54 @@ typedef struct {
     uint32_t kind;         /* AATS_OR_* */
     uint32_t late;         /* its time is over, and that was told */
     uint32_t sym;
+    uint32_t way;
     uint32_t look;         /* OPEN: of which look */
     aats_machine_t *m;     /* of PLACE, CANCEL, QUERY, FILLS; NULL: gone, or a stray's */
     uint64_t instance;     /* of the order, machine or stray */
     int64_t order_id;      /* lower half of its client id; 0: of no order */
     uint64_t from_id;      /* FILLS: of which trade on */
     uint32_t by_the_way;   /* not a stage's, though of its kind: the clock, a look at what is open, the account */
-    uint32_t pad;
     int64_t sent_mono_ns;
 } flight_t;
+
+/* A request by HTTP: waiting, or under way. */
+typedef struct {
+    uint64_t id;           /* of its flight; 0: none */
+    uint32_t kind, way;
+    uint32_t tries;        /* connections that it was lost with */
+    uint32_t n;
+    char *text;
+} hreq_t;
+
+/* One connection. */
+typedef struct {
+    aats_session_t *s;
+    uint32_t way;
+    int kind;                /* AATS_OWAY_* */
+    int orders_only;         /* HTTP: kept for what must not wait behind a question */
+    int phase;               /* LINK_* */
+    int logged_on;
+    int paid;                /* tokens of the next attempt to connect are taken */
+    uint32_t tries;          /* HTTP: attempts since it answered last */
+    int64_t at_mono_ns;      /* deadline of the phase; HTTP, waiting: the next attempt, not before */
+    int64_t opened_mono_ns;
+    int64_t heard_mono_ns;
+    int64_t ping_mono_ns;    /* the next ping of ours */
+    uint8_t *rx;
+    size_t rx_len, rx_cap;
+    uint8_t *tx;
+    size_t tx_len, tx_cap;
+    aats_ws_asm_t join;
+    uint8_t *join_buf;
+    uint8_t key16[16];
+    hreq_t asked;            /* HTTP: the request under way */
+} owlink_t;
+
+/* What is known of a way's host. */
+typedef struct {
+    char ip[64];
+    int64_t mono_ns;         /* when it came */
+} oaddr_t;
 
 /* The client id of an order. */
 typedef struct {
@@ -140,8 +186,6 @@ struct aats_session {
     uint64_t rng;
     uint64_t spare[32];      /* random words of the system not used yet: one call of the kernel for many frames */
     uint32_t spare_cnt;
-    char address[64];
-    int64_t address_mono_ns;
     aats_mailbox_t in, out;
     int (*pass)(void *arg, int64_t now_ns, int64_t mono_ns);
     void (*flush)(void *arg);
@@ -149,26 +193,25 @@ struct aats_session {
     void *host_arg;
     int64_t (*clock)(void);
 
-    /* the connection */
-    int phase;
+    /* the connections */
+    aats_oway_t ways[AATS_OWAYS]; /* the venue's; of a venue without, the one that is everything */
+    uint32_t way_cnt;
+    oaddr_t addrs[AATS_OWAYS];
+    owlink_t links[LINKS];
+    uint32_t link_cnt;
+    hreq_t *waits_http;      /* a queue of HTTP_WAITS, oldest first */
+    uint32_t wait_cnt;
+    int phase;               /* LINK_*, of all WebSockets together; OPEN: those without a token are */
     int leaving;
     uint32_t tries;
     int told_up;             /* UP was said, DOWN not yet */
     int told_fatal;          /* the log knows */
     int64_t at_mono_ns;      /* deadline or start of the next attempt, by phase */
     int64_t opened_mono_ns;
-    int64_t heard_mono_ns;
     int64_t rotate_mono_ns;  /* replace it when nothing is under way */
     int64_t force_mono_ns;   /* replace it even so */
     int64_t wait_ns;         /* told by the venue, or by a fatal error: do not come back earlier */
     int planned;             /* it is closed to be opened again at once */
-    uint8_t *rx;
-    size_t rx_len, rx_cap;
-    uint8_t *tx;
-    size_t tx_len, tx_cap;
-    aats_ws_asm_t join;
-    uint8_t *join_buf;
-    uint8_t key16[16];
     char last[240];
 
     /* what the venue said of waiting */
@@ -183,7 +226,6 @@ struct aats_session {
     int64_t told_wait_mono_ns; /* until when PLACE was told to wait */
     int64_t token_wait_ns;   /* of the last request that found no token */
     uint64_t waits;          /* requests that had to wait for one */
-    int paid;                /* tokens of the next attempt to connect are taken */
 
     int unread;              /* a message could not be read: all orders are to be asked for ... */
     int64_t unread_mono_ns;  /* ... not before */
@@ -192,12 +234,14 @@ struct aats_session {
     int64_t clock_ns, clock_mono_ns;
     int64_t clock_due_mono_ns;
     int clock_asked;
+    int64_t keep_mono_ns;    /* the token is kept alive then */
 
     /* the way to READY */
     int stage;
     int gap;                 /* not listened for a while: what has happened is fetched before events are believed */
+    int joining;             /* JOIN: not all of its connections are open yet */
     uint32_t stage_left;     /* requests of the stage not answered yet */
-    uint32_t stage_at;       /* the next one to send ... */
+    uint32_t stage_at;       /* the next one to send: a symbol, or a way ... */
     int64_t stage_mono_ns;   /* ... not before: there was no token for it; 0: all are sent */
     uint32_t stage_clock;    /* time stamps refused on the way */
     uint32_t look;           /* counts the requests of stages */
@@ -255,16 +299,44 @@ void session_tell(aats_session_t *s, aats_omsg_t const *m);
 void session_tell_kind(aats_session_t *s, uint32_t kind, uint32_t code, char const *text);
 void session_tell_order(aats_session_t *s, uint32_t kind, uint32_t code, flight_t const *f, char const *text);
 
-/* session_ws.c */
+/* session_conn.c */
+void conn_init(aats_session_t *s);
+void conn_fini(aats_session_t *s);
 void conn_tick(aats_session_t *s);
-void link_good_bye(aats_session_t *s);
-int conn_send_frame(aats_session_t *s, int opcode, void const *data, size_t n); /* 1, 0: it takes no more, and has failed */
+void conn_good_bye(aats_session_t *s);
 void conn_fail(aats_session_t *s, int close_code, char const *why);
-void link_renew(aats_session_t *s, char const *why, int64_t force_in_ns); /* planned: as soon as nothing is under way */
+void conn_fail_at(owlink_t *l, int close_code, char const *why); /* the same, and that link's host is named */
+void conn_up(owlink_t *l); /* the upgrade was taken */
+void conn_renew(aats_session_t *s, char const *why, int64_t force_in_ns); /* planned: as soon as nothing is under way */
+int conn_way_of(aats_session_t const *s, uint32_t kind); /* the first way by which that kind goes, -1: none */
+char const *conn_host(aats_session_t const *s, uint32_t way);
+char const *conn_path(aats_session_t const *s, uint32_t way);
+owlink_t *conn_ws(aats_session_t *s, uint32_t way); /* the WebSocket of a way; NULL: it is HTTP */
+
+/* session_link.c */
+int link_room_out(owlink_t *l, size_t n);
+int link_send_frame(owlink_t *l, int opcode, void const *data, size_t n); /* 1, 0: it takes no more */
+int link_send_texts(owlink_t *l, char const *text, size_t n); /* one frame a line */
+void link_leave(owlink_t *l, int close_code);
+void link_upgrade(owlink_t *l);
+int link_buffers(owlink_t *l);
+int link_received(owlink_t *l, size_t n, int64_t recv_ns);
+void link_tick(owlink_t *l); /* of one that is open */
+
+/* session_http.c */
+int http_ask(aats_session_t *s, uint32_t way, uint32_t kind, uint64_t id, char const *text, size_t n); /* AATS_OK; AATS_E_FULL, AATS_E_NOMEM */
+void http_pump(aats_session_t *s, uint32_t way);  /* what waits goes out where a connection is free */
+int http_ready(aats_session_t const *s, uint32_t way); /* 1: an order may be given to it */
+void http_received(owlink_t *l, int64_t recv_ns);
+void http_closed(owlink_t *l, char const *why, int opened);
+int http_waiting(aats_session_t *s, uint64_t id);  /* 1: nothing of it went out, and nothing will any more */
+void http_overdue(aats_session_t *s, uint64_t id); /* no answer in time: its connection is of no use any more */
+void http_drop(aats_session_t *s, char const *why); /* what has not gone out does not go out any more */
+void http_fini(aats_session_t *s);
 
 /* session_budget.c */
 int64_t budget_take(aats_session_t *s, aats_oreq_t const *req); /* 0, or how long to wait (also in token_wait_ns) */
-int budget_connect(aats_session_t *s);                               /* 1: it may; 0: at_mono_ns says when */
+int budget_connect(aats_session_t *s, owlink_t *l);                  /* 1: it may; 0: at_mono_ns (an HTTP link's own) says when */
 int budget_may_place(aats_session_t *s, char *msg, size_t msg_sz);   /* AATS_OC_NONE or AATS_OC_RATE_LIMIT */
 void budget_sentence(aats_session_t const *s, int64_t wait_ns, char *msg, size_t msg_sz);
 void budget_look(aats_session_t *s);
@@ -274,9 +346,14 @@ void budget_told(aats_session_t *s, aats_oreply_t const *r, flight_t const *f);
 /* session_ask.c.  ask: AATS_OK, 0 bytes count as AATS_E_EMPTY: the venue has no such request; AATS_E_BUSY: there is no token for it, see token_wait_ns;
  * else what encode said. */
 int ask(aats_session_t *s, uint32_t kind, uint32_t sym, aats_machine_t *m, aats_order_t const *o, uint64_t from_id);
-void ask_message(aats_session_t *s, char const *text, size_t n, int64_t recv_ns);
+int ask_by(aats_session_t *s, uint32_t way, uint32_t kind, uint32_t sym, aats_machine_t *m, aats_order_t const *o, uint64_t from_id);
+void ask_message(aats_session_t *s, uint32_t way, char const *text, size_t n, int64_t recv_ns);
+void ask_answer(owlink_t *l, aats_http_answer_t const *a, int64_t recv_ns); /* of the request that is under way there */
 void ask_tick(aats_session_t *s);
-void ask_lost(aats_session_t *s);
+void ask_lost(aats_session_t *s);  /* all WebSockets are gone */
+int ask_is_order(uint32_t kind);   /* it changes something: its loss is told */
+flight_t *ask_flight(aats_session_t *s, uint64_t id);
+void ask_drop(aats_session_t *s, flight_t *f, uint32_t code, char const *why); /* its answer will not come: code NONE: nothing of it went out */
 flight_t *ask_under_way(aats_session_t *s, uint32_t kind, uint64_t instance, int64_t order_id);
 uint32_t ask_orders_under_way(aats_session_t const *s, int place_only); /* PLACE and CANCEL whose answer is still awaited */
 int64_t ask_venue_ns(aats_session_t const *s);
@@ -297,6 +374,7 @@ void know_glanced(aats_session_t *s, flight_t const *f); /* a look by the way wa
 static inline int know_closed(aats_machine_t const *m) { return m->o.state == AATS_ORD_CLOSED || m->o.state == AATS_ORD_FREE; }
 static inline int session_waits(aats_session_t const *s) { return s->mono_ns < s->hold_mono_ns; }
 static inline int session_up(aats_session_t const *s) { return s->phase == LINK_OPEN && s->stage > STAGE_LISTEN; }
+static inline int session_wants(aats_oway_t const *w, uint32_t kind) { return (int)(w->kinds >> kind & 1); }
 
 /* session_want.c */
 int want_cancel(aats_session_t *s, known_t *k); /* 1: it went out */
@@ -310,6 +388,7 @@ uint32_t want_strays(aats_session_t *s); /* returns those whose cancel is not an
 void way_begin(aats_session_t *s, int stage); /* (again) from here on to READY */
 void way_answered(aats_session_t *s, flight_t const *f, aats_oreply_t const *r);
 void way_tick(aats_session_t *s);
+void way_joined(aats_session_t *s); /* a way that wanted a token is open */
 
 /* session_extra.c */
 void extra_balance(aats_session_t *s, aats_omsg_t const *m);

@@ -4,6 +4,9 @@
  * more: it is told as UNKNOWN, once, and said in the log, once.  An order that has ended, and whose fills the venue counts but cannot
  * show (FILLS_FULL whole answers without them), is ended with what is known, as fills_missing, by then.
  *
+ * An order that the venue has taken without a word on what became of it (some answer "received", and tell the rest as an event) is asked for when answer_ns
+ * are over.
+ *
  * A cancel, unlike an order, does no harm when it is sent twice: one whose answer was lost goes out again once the venue says that its
  * order lives.  Sent before the venue's number is known, it may have taken our id from the order: then the order is asked for by both.
  */
@@ -146,6 +149,8 @@ static uint32_t look_at(aats_session_t *s, known_t *k, uint32_t *flying)
     if (know_closed(k->m)) return 0;
     if (!k->sent_mono_ns) k->sent_mono_ns = s->mono_ns, k->stamp_ns = ask_venue_ns(s);
     uint32_t awaited = 0;
+    int const silent = o->state == AATS_ORD_NEW && !k->doubt && !ask_under_way(s, AATS_OR_PLACE, k->instance, k->order_id);
+    if (silent && s->mono_ns - k->sent_mono_ns >= s->opts.answer_ns) k->doubt = 1, k->doubt_mono_ns = s->mono_ns; /* taken, and nothing was said of it */
     int asks = aats_machine_asks(k->m), alive = o->state == AATS_ORD_NEW || o->state == AATS_ORD_LIVE, known = sure(k);
     if (known) {
         k->tries = k->absent_cnt = k->asked_kind = k->full_cnt = 0;
@@ -157,7 +162,7 @@ static uint32_t look_at(aats_session_t *s, known_t *k, uint32_t *flying)
         awaited = is_awaited(s, k, asks);
     }
     if (alive && (k->wish || (known && o->cancel == AATS_CXL_ASKED && !k->cancel_told))) want_cancel(s, k);
-    s->unsure += !known || k->wish || o->cancel == AATS_CXL_ASKED;
+    s->unsure += !known || silent || k->wish || o->cancel == AATS_CXL_ASKED;
     return awaited;
 }
 

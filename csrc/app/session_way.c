@@ -1,8 +1,11 @@
 /* session_way.c -- the way to READY, and looks by the way.
  *
- *     TIME -> LOGON -> LISTEN -> OPEN by symbol -> FILLS by symbol -> ACCOUNT -> ORDERS -> READY
- *                        ^         ^                (only after a gap)              |
- *                        '-- deaf  '-- verify, or orders were canceled: look again -'
+ *     TIME -> LOGON -> [TOKEN -> JOIN] -> LISTEN -> OPEN by symbol -> FILLS by symbol -> ACCOUNT -> POSITIONS -> ORDERS -> READY
+ *                                           ^         ^                      (only after a gap)                    |
+ *                                           '-- deaf  '-- verify, or orders were canceled: look again -------------'
+ *
+ * LOGON and LISTEN are asked for once on each way that wants them; TOKEN and JOIN are for venues with connections that can be opened with a token alone: JOIN waits
+ * until these are open, and logs them on.  What a venue does not have is passed over.
  *
  * FILLS: what was traded since the last trade that is known, of each symbol of which an order was open.  So fills come in the order of
  * their trades, and before the ends that they belong to; and are found even where the venue's memory of an order lags behind them.
@@ -25,26 +28,61 @@ static int wants_fills(aats_session_t const *s, uint32_t sym)
 
 static uint64_t fills_from(aats_session_t const *s, uint32_t sym) { return s->trade_ids[sym] ? s->trade_ids[sym] + 1 : 0; }
 
-/* send_stage sends what is left of a stage's requests; where there is no token for one, it and those behind it wait. */
+enum { ONCE, BY_SYMBOL, BY_WAY };
+static struct { uint32_t kind; int by; } const STAGES[] = {
+    [STAGE_TIME]   = {AATS_OR_TIME,   ONCE},      [STAGE_LOGON] = {AATS_OR_LOGON, BY_WAY},    [STAGE_TOKEN]   = {AATS_OR_TOKEN,   ONCE},
+    [STAGE_JOIN]   = {AATS_OR_LOGON,  BY_WAY},    [STAGE_OPEN]  = {AATS_OR_OPEN,  BY_SYMBOL}, [STAGE_ACCOUNT] = {AATS_OR_ACCOUNT, ONCE},
+    [STAGE_LISTEN] = {AATS_OR_LISTEN, BY_WAY},    [STAGE_FILLS] = {AATS_OR_FILLS, BY_SYMBOL}, [STAGE_POSITIONS] = {AATS_OR_POSITIONS, ONCE},
+};
+
+static int wants_token(aats_session_t const *s)
+{
+    for (uint32_t way = 0; way < s->way_cnt; way++)
+        if (s->ways[way].token) return 1;
+    return 0;
+}
+
+/* Is the i-th symbol or way of this stage passed over? */
+static int passed(aats_session_t const *s, uint32_t i)
+{
+    switch (s->stage) {
+    case STAGE_FILLS: return !wants_fills(s, i);
+    case STAGE_LOGON: return !session_wants(&s->ways[i], AATS_OR_LOGON) || s->ways[i].token;
+    case STAGE_JOIN: return !session_wants(&s->ways[i], AATS_OR_LOGON) || !s->ways[i].token;
+    case STAGE_LISTEN: return !session_wants(&s->ways[i], AATS_OR_LISTEN);
+    default: return 0;
+    }
+}
+
+/* send_stage sends what is left of a stage's requests; where there is no token of the budget for one, it and those behind it wait. */
 static int send_stage(aats_session_t *s)
 {
-    static uint32_t const KIND[] = {[STAGE_TIME] = AATS_OR_TIME, [STAGE_LOGON] = AATS_OR_LOGON, [STAGE_LISTEN] = AATS_OR_LISTEN,
-                                    [STAGE_OPEN] = AATS_OR_OPEN, [STAGE_FILLS] = AATS_OR_FILLS, [STAGE_ACCOUNT] = AATS_OR_ACCOUNT};
-    int fills = s->stage == STAGE_FILLS, by_symbol = fills || s->stage == STAGE_OPEN, left_out = s->stage > STAGE_OPEN && !s->gap;
-    uint32_t const cnt = left_out ? 0 : by_symbol ? s->sym_cnt : 1;
+    int const by = STAGES[s->stage].by, left_out = (s->stage > STAGE_OPEN && !s->gap) || (s->stage == STAGE_TOKEN && !wants_token(s));
+    uint32_t const kind = STAGES[s->stage].kind, cnt = left_out ? 0 : by == BY_SYMBOL ? s->sym_cnt : by == BY_WAY ? s->way_cnt : 1;
     s->stage_mono_ns = 0;
     for (; s->stage_at < cnt; s->stage_at++) {
-        if (fills && !wants_fills(s, s->stage_at)) continue;
-        int e = ask(s, KIND[s->stage], by_symbol ? s->stage_at : NONE, NULL, NULL, fills ? fills_from(s, s->stage_at) : 0);
+        uint32_t const i = s->stage_at;
+        if (passed(s, i)) continue;
+        uint64_t const from = s->stage == STAGE_FILLS ? fills_from(s, i) : 0;
+        int e = by == BY_WAY ? ask_by(s, i, kind, NONE, NULL, NULL, 0) : ask(s, kind, by == BY_SYMBOL ? i : NONE, NULL, NULL, from);
         if (e == AATS_E_BUSY) {
             s->stage_mono_ns = s->mono_ns + s->token_wait_ns;
             return AATS_OK;
         }
+        if (e == AATS_E_EMPTY && by == BY_WAY) continue;
         if (e == AATS_E_EMPTY) break;
         if (e < 0) return e;
         s->stage_left++;
     }
     return AATS_OK;
+}
+
+/* Are all connections open that want a token? */
+static int joined(aats_session_t *s)
+{
+    for (uint32_t way = 0; way < s->way_cnt; way++)
+        if (s->ways[way].token && conn_ws(s, way) && conn_ws(s, way)->phase != LINK_OPEN) return 0;
+    return 1;
 }
 
 static int begin_stage(aats_session_t *s)
@@ -55,7 +93,8 @@ static int begin_stage(aats_session_t *s)
         s->stray_cnt = s->look_own = 0;
         if (!s->first_look) s->first_look = s->look;
     }
-    return send_stage(s);
+    s->joining = s->stage == STAGE_JOIN && !joined(s);
+    return s->joining ? AATS_OK : send_stage(s);
 }
 
 static void cannot_ask(aats_session_t *s, int e)
@@ -79,8 +118,17 @@ static void enter(aats_session_t *s, int stage)
         }
         int e = begin_stage(s);
         if (e < 0) cannot_ask(s, e);
-        if (e < 0 || s->stage_left || s->stage_mono_ns) return;
+        if (e < 0 || s->stage_left || s->stage_mono_ns || s->joining) return;
     }
+}
+
+void way_joined(aats_session_t *s)
+{
+    if (s->phase != LINK_OPEN || !s->joining || !joined(s)) return;
+    s->joining = 0;
+    int e = send_stage(s);
+    if (e < 0) cannot_ask(s, e);
+    else if (!s->stage_left && !s->stage_mono_ns) enter(s, s->stage + 1);
 }
 
 /* The requests of a stage that waited for a token. */

@@ -116,6 +116,8 @@ enum { AATS_BID = 0, AATS_ASK = 1 };
 enum { AATS_REC_QUOTE = 1, AATS_REC_TICK = 2, AATS_REC_BBO = 3, AATS_REC_L2 = 4, AATS_REC_STATE = 5, AATS_REC_LINK = 6,
        AATS_REC_MARK = 7, AATS_REC_FUNDING = 8, AATS_REC_LIQUIDATION = 9 };
 
+#define AATS_RATE_EXP 18 /* digits behind the point of a funding rate */
+
 /* flags of a record */
 #define AATS_F_VALID     1   /* the feed calls the book good */
 #define AATS_F_LAST      2   /* L2: the last change of one venue message */
@@ -153,7 +155,7 @@ typedef struct {
     uint8_t side;     /* L2: AATS_BID or AATS_ASK */
     uint8_t link;     /* index of the venue connection */
     uint8_t pad0;
-    int64_t px_i;     /* TICK, L2, LIQUIDATION; MARK: the mark price, 0: not told; FUNDING: the rate at AATS_RATE_EXP (venue.h) */
+    int64_t px_i;     /* TICK, L2, LIQUIDATION; MARK: the mark price, 0: not told; FUNDING: the rate at AATS_RATE_EXP */
     int64_t qty_i;    /* TICK, L2 (0: level gone), LIQUIDATION; MARK: the index price at px_exp, 0: not told */
     uint64_t aux;     /* TICK: number of trades in it (1, or more for an aggregate); FUNDING: when it falls due, epoch ns, 0: not told */
     int64_t parsed_ns; /* the venue's message had been read; 0: it came of none */

@@ -48,6 +48,8 @@ typedef struct {
     uint32_t cancel_by_us; /* a cancel request of ours was acked */
     uint32_t want;         /* AATS_WANT_*: read it through aats_machine_asks */
     int64_t venue_cum_i;   /* the most that the venue said was filled in all */
+    int64_t amend_px_i;    /* what an amend request that is open asks for */
+    int64_t amend_qty_i;   /* 0: none is open */
     int64_t ask_mono_ns;   /* from here on the asker's own */
     int64_t ask_since_mono_ns;
     uint32_t ask_tries;

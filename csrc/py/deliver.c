@@ -84,6 +84,22 @@ static int deliver_message(loop_t *l, int which, message_fn message, int notify)
     return rc;
 }
 
+/* Its messages are new references: nobody else needs them. */
+static int deliver_fresh(loop_t *l, int which, message_fn message)
+{
+    uint64_t made = 0;
+    int rc = 0;
+    for (int i = 0; rc == 0 && i < l->strategy_cnt; i++) {
+        strategy_t *s = &l->strategies[i];
+        if (!s->on[which]) continue;
+        PyObject *msg = message(&s->msgs[l->now.ev.sub], &l->now.ev, &made);
+        rc = msg ? call_market(l, s->on[which], msg) : -1;
+        Py_XDECREF(msg);
+    }
+    if (made) l->made_cnt += made, aats_add_relaxed(&l->counters[AATS_TDC_MSG_NEW], made);
+    return rc;
+}
+
 static int deliver_invalid(loop_t *l, aats_info_t *info)
 {
     int rc = 0;
@@ -163,6 +179,9 @@ static int deliver_event(loop_t *l)
     case AATS_EV_L2:
         aats_loop_count(l, AATS_TDC_L2S);
         return l->leaving ? 0 : deliver_message(l, ON_L2, aats_l2_msg, 0);
+    case AATS_EV_MARK:        return l->leaving ? 0 : deliver_fresh(l, ON_MARK, aats_mark_msg);
+    case AATS_EV_FUNDING:     return l->leaving ? 0 : deliver_fresh(l, ON_FUNDING, aats_funding_msg);
+    case AATS_EV_LIQUIDATION: return l->leaving ? 0 : deliver_fresh(l, ON_LIQUIDATION, aats_liquidation_msg);
     case AATS_EV_INVALID:
         aats_info_invalid(info);
         aats_loop_count(l, AATS_TDC_INVALID);

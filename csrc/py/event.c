@@ -135,7 +135,7 @@ static PyObject *event_levels(event_t *e, void *side)
 #define INT(name, which, doc) {#name, (getter)event_int, NULL, doc, (void *)(intptr_t)which}
 #define FLAG(name, bit, doc)  {#name, (getter)event_flag, NULL, doc, (void *)(uintptr_t)bit}
 static PyGetSetDef event_getset[] = {
-    INT(kind, KIND, "1 quote, 2 tick, 3 bbo, 4 l2, 5 invalid, 6 lap, 7 feed down, 8 feed up"),
+    INT(kind, KIND, "1 quote, 2 tick, 3 bbo, 4 l2, 5 invalid, 6 lap, 7 feed down, 8 feed up, 9 mark, 10 funding, 11 liquidation"),
     INT(cid, CID, "the symbol's number, -1 where the event is of a feed"),
     INT(feed, FEED, "index of the feed"),
     INT(seq, SEQ, "the venue's: last update id of a book, id of a trade"),

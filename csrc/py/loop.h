@@ -41,6 +41,7 @@
 /* What the loop calls, in the order of add()'s tuple (CALLBACKS in aats/trade.py). */
 enum {
     ON_QUOTE, ON_TICK, ON_NOTIFY, ON_BBO, ON_L2, ON_TIMER, ON_BOOK_INVALID, ON_LAP, ON_FEED_DOWN, ON_FEED_UP,
+    ON_MARK, ON_FUNDING, ON_LIQUIDATION,
     ON_ORDER, /* AATS_OEV_CREATED; the other order events follow in their own order */
     ON_CNT = ON_ORDER + AATS_OEV_RISK
 };

@@ -8,6 +8,12 @@
  *   onBbo    type cid bid_px bid_qty ask_px ask_qty exch_ns recv_ns pub_ns                        0.0 where a side is empty
  *   onL2     type cid side px qty seq last exch_ns recv_ns pub_ns                                 qty 0.0: the level is gone
  *
+ * and made anew each time, by perps.c, which are not reused:
+ *
+ *   onMark         type cid mark_px index_px exch_ns recv_ns pub_ns     a price that was not told is no key
+ *   onFunding      type cid rate next_ns exch_ns recv_ns pub_ns         next_ns: when it falls due, epoch; no key if it was not told
+ *   onLiquidation  type cid side px qty exch_ns recv_ns pub_ns          side of the closing order: "buy" or "sell"
+ *
  * Owner: the loop's thread, with the GIL. */
 #ifndef AATS_PY_SHAPES_H
 #define AATS_PY_SHAPES_H
@@ -41,5 +47,10 @@ PyObject *aats_quote_msg(aats_msgs_t *m, aats_event_t const *ev, double const *f
 PyObject *aats_tick_msg(aats_msgs_t *m, aats_event_t const *ev, uint64_t *made);
 PyObject *aats_bbo_msg(aats_msgs_t *m, aats_event_t const *ev, uint64_t *made);
 PyObject *aats_l2_msg(aats_msgs_t *m, aats_event_t const *ev, uint64_t *made);
+
+/* Each returns a new dict, a new reference. */
+PyObject *aats_mark_msg(aats_msgs_t *m, aats_event_t const *ev, uint64_t *made);
+PyObject *aats_funding_msg(aats_msgs_t *m, aats_event_t const *ev, uint64_t *made);
+PyObject *aats_liquidation_msg(aats_msgs_t *m, aats_event_t const *ev, uint64_t *made);
 
 #endif

@@ -325,6 +325,13 @@ static int path(char *out, size_t cap)
     return n < 0 || (size_t)n >= cap ? AATS_E_FULL : n;
 }
 
+/* Without heartbeats the channels of a quiet product are closed; and the first request must come within 5 s of connecting (1). */
+static int hello(char *out, size_t cap)
+{
+    int n = snprintf(out, cap, "{\"type\":\"subscribe\",\"channel\":\"heartbeats\"}");
+    return n < 0 || (size_t)n >= cap ? AATS_E_FULL : n;
+}
+
 /* {"type":"subscribe","product_ids":["BTC-USD","ETH-USD"],"channel":"level2"}: requests have no number (V-05). */
 static int subscribe(char *out, size_t cap, uint64_t id, int off, unsigned streams, char const *const *native, size_t cnt)
 {
@@ -355,6 +362,8 @@ aats_venue_t const aats_venue_coinbase = {
     .snapshots       = AATS_SNAP_STREAM,
     .trade_ids       = AATS_IDS_COUNT,
     .subscribe_one   = 1,
+    .answers_in_order = 1,
+    .hello           = hello,
     .parse           = parse,
     .next            = next,
     .path            = path,

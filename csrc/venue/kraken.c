@@ -468,7 +468,14 @@ static int ping(char *out, size_t cap, uint64_t id)
     return n < 0 || (size_t)n >= cap ? AATS_E_FULL : n;
 }
 
-/* One stream of some symbols; the instrument channel has no symbols, and is never given up (it is the connection's). */
+/* Statuses of all pairs come by one channel without symbols (4). */
+static int hello(char *out, size_t cap)
+{
+    int n = snprintf(out, cap, "{\"method\":\"subscribe\",\"params\":{\"channel\":\"instrument\"},\"req_id\":0}");
+    return n < 0 || (size_t)n >= cap ? AATS_E_FULL : n;
+}
+
+/* One stream of some symbols. */
 static int subscribe(char *out, size_t cap, uint64_t id, int off, unsigned streams, char const *const *native, size_t cnt)
 {
     char const *channel = streams == AATS_STREAM_DEPTH ? "book" : streams == AATS_STREAM_TRADE ? "trade" : streams == AATS_STREAM_BBO ? "ticker" : NULL;
@@ -507,6 +514,7 @@ aats_venue_t const aats_venue_kraken = {
     .next            = next,
     .path            = path,
     .subscribe       = subscribe,
+    .hello           = hello,
     .ping            = ping,
     .ping_every_ns   = (int64_t)10 * 1000000000,        /* a connection without pings and subscriptions is dropped after a minute (1) */
     .barrier_text    = 1,

@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-static aats_order_venue_t const *const VENUES[] = {&aats_order_venue_binance};
+static aats_order_venue_t const *const VENUES[] = {&aats_order_venue_binance, &aats_order_venue_bybit, &aats_order_venue_bybit_swap,
+    &aats_order_venue_okx, &aats_order_venue_okx_swap};
 
 aats_order_venue_t const *aats_order_venue_find(char const *name)
 {
@@ -27,4 +28,21 @@ int aats_order_result(char const *venue, aats_oreply_t *r, int kind, aats_order_
 {
     aats_order_venue_t const *v = aats_order_venue_find(venue);
     return v ? v->result(r, kind, order) : AATS_E_UNKNOWN;
+}
+
+int aats_order_way(char const *venue, uint32_t way, int *kind, int *at)
+{
+    aats_order_venue_t const *v = aats_order_venue_find(venue);
+    if (!v || way >= (v->way_cnt ? v->way_cnt : 1)) return AATS_E_UNKNOWN;
+    *kind = v->way_cnt ? v->ways[way].kind : AATS_OWAY_WS;
+    *at = v->way_cnt ? v->ways[way].at : AATS_OAT_WSAPI;
+    return AATS_OK;
+}
+
+int aats_order_has(char const *venue, uint32_t kind)
+{
+    aats_order_venue_t const *v = aats_order_venue_find(venue);
+    uint32_t kinds = 0;
+    for (uint32_t way = 0; v && way < v->way_cnt; way++) kinds |= v->ways[way].kinds;
+    return kind < AATS_OR_CNT && (int)(kinds >> kind & 1);
 }

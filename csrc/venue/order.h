@@ -185,6 +185,10 @@ typedef struct {
 } aats_order_venue_t;
 
 extern aats_order_venue_t const aats_order_venue_binance;
+extern aats_order_venue_t const aats_order_venue_okx;        /* okx_order.c: spot */
+extern aats_order_venue_t const aats_order_venue_okx_swap;   /* okx_order.c: perpetuals */
+extern aats_order_venue_t const aats_order_venue_bybit;      /* bybit_order.c: spot */
+extern aats_order_venue_t const aats_order_venue_bybit_swap; /* bybit_order.c: linear contracts */
 
 /* aats_order_http judges what can be judged of an HTTP answer without the venue's words: r->kind and status in any case.  Returns 1 if that is all that there is (no
  * JSON in it: HTML, nothing; a 5xx): r->text, code 0, oc, busy (429, 418, 503 of a question), unsure (5xx: it may have been done) are set; 0: read the JSON. */
@@ -202,6 +206,10 @@ aats_order_venue_t const *aats_order_venue_find(char const *name);
 int aats_order_encode(char const *venue, aats_oreq_t const *req, aats_oauth_t *auth, char *out, size_t cap);
 int aats_order_parse(char const *venue, char const *text, size_t n, aats_oreply_t *r);
 int aats_order_result(char const *venue, aats_oreply_t *r, int kind, aats_order_t const *order);
+/* aats_order_way tells of a venue's way what it is and at which of its addresses (AATS_OWAY_*, AATS_OAT_*); a venue without ways has one, a WebSocket at wsapi.
+ * AATS_OK; AATS_E_UNKNOWN: there is no such venue, or no such way.  aats_order_has: 1 if it has requests of that kind by one of its ways, else 0. */
+int aats_order_way(char const *venue, uint32_t way, int *kind, int *at);
+int aats_order_has(char const *venue, uint32_t kind);
 /* cdef-end */
 
 #endif

@@ -35,6 +35,12 @@ int aats_venue_exps(char const *venue, int32_t *px_exp, int32_t *qty_exp)
     return AATS_OK;
 }
 
+int aats_venue_streams(char const *venue, char const *format)
+{
+    aats_venue_t const *v = aats_venue_dialect(venue, format);
+    return v ? (int)v->streams : AATS_E_UNKNOWN;
+}
+
 int aats_venue_scales(char const *venue)
 {
     aats_venue_t const *v = aats_venue_find(venue);

@@ -55,8 +55,6 @@ enum {
 #define AATS_HAS_LINK_SEQ 4 /* link_seq */
 #define AATS_HAS_RESET    8 /* DEPTH: the venue counts anew from here on: ids may go back (its maintenance) */
 
-#define AATS_RATE_EXP 18 /* digits behind the point of a funding rate */
-
 #define AATS_MSG_LEVELS 65536 /* levels a side that one message may hold */
 
 /* One parsed message.  Texts point into the frame.  The level arrays are the caller's, AATS_MSG_LEVELS each. */
@@ -234,6 +232,8 @@ int aats_venue_parse_binary(char const *venue, char const *format, uint8_t const
 /* aats_venue_exps gives the scale of a venue's prices and quantities; aats_venue_scales says whether a symbol may have one of its own. */
 int aats_venue_exps(char const *venue, int32_t *px_exp, int32_t *qty_exp);
 int aats_venue_scales(char const *venue);
+/* aats_venue_streams gives AATS_STREAM_* that a venue has in a format ("": its first); AATS_E_UNKNOWN. */
+int aats_venue_streams(char const *venue, char const *format);
 /* cdef-end */
 
 /* aats_venue_find returns the venue of that name in its first format (text), aats_venue_dialect in the one named ("": the first); NULL if none is

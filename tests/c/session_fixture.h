@@ -125,18 +125,18 @@ FX_UNUSED static void fx_cut(fx_t *x, char const *why)
     x->connected = 0;
     x->in_sz = x->out_sz = 0;
     x->to_venue = x->to_session = -1;
-    aats_session_closed(x->s, why);
+    aats_session_closed(x->s, 0, why);
 }
 
 FX_UNUSED static int fx_move_out(fx_t *x)
 {
     uint8_t const *at;
-    size_t n = aats_session_output(x->s, &at), room = sizeof x->in - x->in_sz;
+    size_t n = aats_session_output(x->s, 0, &at), room = sizeof x->in - x->in_sz;
     if (n > room) n = room;
     if (x->to_venue >= 0 && n > (size_t)x->to_venue) n = (size_t)x->to_venue;
     memcpy(x->in + x->in_sz, at, n);
     x->in_sz += n;
-    aats_session_sent(x->s, n);
+    aats_session_sent(x->s, 0, n);
     if (x->to_venue >= 0 && (x->to_venue -= (int64_t)n) == 0) {
         fx_serve(x); /* what came whole is done, and its answer is lost */
         fx_cut(x, "the wire was cut");
@@ -148,14 +148,14 @@ FX_UNUSED static int fx_move_out(fx_t *x)
 FX_UNUSED static int fx_move_in(fx_t *x)
 {
     uint8_t *at;
-    size_t room = aats_session_room(x->s, &at), n = x->out_sz < room ? x->out_sz : room;
+    size_t room = aats_session_room(x->s, 0, &at), n = x->out_sz < room ? x->out_sz : room;
     if (x->piece && n > x->piece) n = x->piece;
     if (x->to_session >= 0 && n > (size_t)x->to_session) n = (size_t)x->to_session;
     if (n) {
         memcpy(at, x->out, n);
         memmove(x->out, x->out + n, x->out_sz - n);
         x->out_sz -= n;
-        aats_session_received(x->s, n, x->recv_ns ? x->recv_ns : FX_EPOCH_NS + x->mono_ns);
+        aats_session_received(x->s, 0, n, x->recv_ns ? x->recv_ns : FX_EPOCH_NS + x->mono_ns);
     }
     if (x->to_session >= 0 && (x->to_session -= (int64_t)n) == 0) {
         fx_cut(x, "the wire was cut");
@@ -170,26 +170,26 @@ FX_UNUSED static void fx_pass(fx_t *x, int ms)
     x->mono_ns += ms * (int64_t)FX_MS;
     for (int i = 0, quiet = 0; i < 10000 && quiet < 3; i++) {
         int work = x->gw.step(x->gw.self, FX_EPOCH_NS + x->mono_ns, x->mono_ns);
-        int want = aats_session_want(x->s);
+        int want = aats_session_want(x->s, 0);
         if (want == AATS_FEED_CONNECT && !x->connected) {
             x->connects++;
-            aats_session_connecting(x->s);
+            aats_session_connecting(x->s, 0);
             if (x->refuse_connect) {
-                aats_session_closed(x->s, "connection refused");
+                aats_session_closed(x->s, 0, "connection refused");
             } else {
                 x->connected = 1;
                 x->logged_on = 0;
-                aats_session_opened(x->s);
+                aats_session_opened(x->s, 0);
             }
             work = 1;
         }
         if (x->connected) work += fx_move_out(x);
         if (x->connected) fx_serve(x);
         if (x->connected) work += fx_move_in(x);
-        if (aats_session_want(x->s) == AATS_FEED_CLOSE) {
+        if (aats_session_want(x->s, 0) == AATS_FEED_CLOSE) {
             x->connected = 0;
             x->in_sz = x->out_sz = 0;
-            aats_session_closed(x->s, "closed by us");
+            aats_session_closed(x->s, 0, "closed by us");
             work = 1;
         }
         fx_drain(x);

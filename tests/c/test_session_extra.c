@@ -206,7 +206,7 @@ static void on_step(int step, void *arg)
     uint8_t const *at;
     (void)arg;
     hit = step;
-    bytes_then = (int)aats_session_output(x.s, &at);
+    bytes_then = (int)aats_session_output(x.s, 0, &at);
 }
 
 static void flushed(void *arg)

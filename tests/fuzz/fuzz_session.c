@@ -51,7 +51,7 @@ int LLVMFuzzerTestOneInput(uint8_t const *data, size_t size)
         if (x.connected == 2 && x.out_sz + n < sizeof x.out / 2) fx_raw(&x, data + at, n);
         at += n;
         fx_pass(&x, n & 8 ? 600 : 20);
-        if (x.connected == 2) demand(aats_session_room(x.s, &room) <= (size_t)16 << 20);
+        if (x.connected == 2) demand(aats_session_room(x.s, 0, &room) <= (size_t)16 << 20);
         look(&x);
         if (at % 5 == 0) x.gw.verify(x.gw.self);
         if (x.log[0] && strlen(x.log) > sizeof x.log / 2) x.log[0] = 0;

@@ -139,14 +139,14 @@ class SessionBench(Bench):
         s = self.session
         while lib.aats_mailbox_get(lib.aats_session_out(s), self._mail) == 1:
             lib.aats_mail_free(self._mail[0])
-        want = lib.aats_session_want(s)
+        want = lib.aats_session_want(s, 0)
         if want == lib.AATS_FEED_CONNECT and not self.connected:
-            lib.aats_session_connecting(s)
+            lib.aats_session_connecting(s, 0)
             if self.down:
-                lib.aats_session_closed(s, b"connection refused")
+                lib.aats_session_closed(s, 0, b"connection refused")
                 return
             self.connected, self.upgraded, self._heard = True, False, b""
-            lib.aats_session_opened(s)
+            lib.aats_session_opened(s, 0)
         elif want == lib.AATS_FEED_CLOSE:
             self._end(b"closed by us")
         if not self.connected:
@@ -158,18 +158,18 @@ class SessionBench(Bench):
 
     def _receive(self, data: bytes) -> None:
         while data:
-            room = lib.aats_session_room(self.session, self._at)
+            room = lib.aats_session_room(self.session, 0, self._at)
             assert room > 0
             part, data = data[:room], data[room:]
             ffi.memmove(self._at[0], part, len(part))
-            lib.aats_session_received(self.session, len(part), self.epoch_ns)
+            lib.aats_session_received(self.session, 0, len(part), self.epoch_ns)
 
     def _send(self) -> None:
         """Carry what the session has written to the venue, past the middle."""
-        size = lib.aats_session_output(self.session, self._out)
+        size = lib.aats_session_output(self.session, 0, self._out)
         if size:
             self._heard += bytes(ffi.buffer(self._out[0], size))
-            lib.aats_session_sent(self.session, size)
+            lib.aats_session_sent(self.session, 0, size)
         if not self.upgraded:
             head, end, rest = self._heard.partition(b"\r\n\r\n")
             if not end:
@@ -194,7 +194,7 @@ class SessionBench(Bench):
         self.connected = self.upgraded = False
         self._up.clear()
         self.middle.held.clear()
-        lib.aats_session_closed(self.session, why)
+        lib.aats_session_closed(self.session, 0, why)
 
     # -- faults
 

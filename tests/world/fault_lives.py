@@ -240,14 +240,14 @@ class Life(Mind):
             if mail.kind == lib.AATS_MAIL_NOTICE:
                 self.notices.append(f"{self.now_ns / 1e9:.3f} " + bytes(ffi.buffer(mail.bytes, mail.size)).decode("utf-8", "replace"))
             lib.aats_mail_free(mail)
-        want = lib.aats_session_want(s)
+        want = lib.aats_session_want(s, 0)
         wire = self.wire
         if wire is None:
             if want == lib.AATS_FEED_CONNECT:
-                lib.aats_session_connecting(s)
+                lib.aats_session_connecting(s, 0)
                 wire = self.wire = self.world.connect(self)
             elif want == lib.AATS_FEED_CLOSE:
-                lib.aats_session_closed(s, b"closed")
+                lib.aats_session_closed(s, 0, b"closed")
             if wire is None:
                 return
         if not wire.opened:
@@ -260,38 +260,38 @@ class Life(Mind):
                     self._end(b"gave up connecting")
                 return
             wire.opened = True
-            lib.aats_session_opened(s)
+            lib.aats_session_opened(s, 0)
         while (data := wire.due(wire.to_client, self.now_ns)) is not None:
             if data == END:
                 self._end(b"connection reset by peer")
                 return
             while data:
-                room = lib.aats_session_room(s, self._at)
+                room = lib.aats_session_room(s, 0, self._at)
                 assert room > 0, "a connection without room can never read again"
                 n = min(room, len(data))
                 ffi.memmove(self._at[0], data, n)
-                lib.aats_session_received(s, n, self.epoch_ns)
+                lib.aats_session_received(s, 0, n, self.epoch_ns)
                 data = data[n:]
         self._flush()
-        if lib.aats_session_want(s) == lib.AATS_FEED_CLOSE:
+        if lib.aats_session_want(s, 0) == lib.AATS_FEED_CLOSE:
             self._end(b"closed by us")
 
     def _flush(self, *, all_of_it: bool = True) -> None:
         wire = self.wire
         if wire is None or not wire.opened or self.dead:
             return
-        n = lib.aats_session_output(self.session, self._sent)
+        n = lib.aats_session_output(self.session, 0, self._sent)
         if n:
             n = n if all_of_it else self.rng.randrange(1, n + 1)  # the socket took no more
             wire.send(self.now_ns, ffi.buffer(self._sent[0], n)[:])
-            lib.aats_session_sent(self.session, n)
+            lib.aats_session_sent(self.session, 0, n)
 
     def _end(self, why: bytes) -> None:
         wire, self.wire = self.wire, None
         assert wire is not None
         wire.mute = True
         wire.end_server(self.now_ns)
-        lib.aats_session_closed(self.session, why)
+        lib.aats_session_closed(self.session, 0, why)
 
     # -- a pass ----------------------------------------------------------------------------------------------------------
 

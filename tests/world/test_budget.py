@@ -64,10 +64,10 @@ class Busy(Trader):
         """Cancel, and hold that to the promise: it goes out at once whenever its lane has a token."""
         room = self.world.cancel_room(self.now_ns)
         waits, asked = lib.aats_session_waits(self.session), self.told[order_id].cancels
-        before = lib.aats_session_output(self.session, self._sent)
+        before = lib.aats_session_output(self.session, 0, self._sent)
         lib.aats_trader_cancel(self.trader, order_id, 0, EPOCH_NS + self.now_ns, self.now_ns)
         self.drain()
-        sent = lib.aats_session_output(self.session, self._sent) > before
+        sent = lib.aats_session_output(self.session, 0, self._sent) > before
         if self.told[order_id].letters.endswith("Z") or self.told[order_id].cancels == asked or not self.ready():
             return
         assert sent == (room == 0), "a cancel waits while its lane holds a token, or goes without one"

@@ -143,13 +143,13 @@ class Trader:
             if mail.kind == lib.AATS_MAIL_NOTICE:
                 self.notices.append(bytes(ffi.buffer(mail.bytes, mail.size)).decode("utf-8", "replace"))
             lib.aats_mail_free(mail)
-        want = lib.aats_session_want(s)
+        want = lib.aats_session_want(s, 0)
         wire = self.wire
         if want == lib.AATS_FEED_CONNECT and wire is None:
-            lib.aats_session_connecting(s)
+            lib.aats_session_connecting(s, 0)
             wire = self.wire = self.connect(self)
         elif want == lib.AATS_FEED_CLOSE and wire is None:
-            lib.aats_session_closed(s, b"closed")
+            lib.aats_session_closed(s, 0, b"closed")
         if wire is None:
             return
         if wire.up_ns < 0 and -wire.up_ns <= self.now_ns:
@@ -158,8 +158,8 @@ class Trader:
         if not wire.opened:
             if 0 <= wire.up_ns <= self.now_ns:
                 wire.opened = True
-                lib.aats_session_opened(s)
-            elif lib.aats_session_want(s) == lib.AATS_FEED_CLOSE:
+                lib.aats_session_opened(s, 0)
+            elif lib.aats_session_want(s, 0) == lib.AATS_FEED_CLOSE:
                 self._end(b"gave up connecting")
                 return
             else:
@@ -169,14 +169,14 @@ class Trader:
                 self._end(b"connection reset by peer")
                 return
             while data:
-                room = lib.aats_session_room(s, self._at)
+                room = lib.aats_session_room(s, 0, self._at)
                 assert room > 0, "a connection without room can never read again"
                 n = min(room, len(data))
                 ffi.memmove(self._at[0], data, n)
-                lib.aats_session_received(s, n, EPOCH_NS + self.now_ns)
+                lib.aats_session_received(s, 0, n, EPOCH_NS + self.now_ns)
                 data = data[n:]
         self._flush()
-        if lib.aats_session_want(s) == lib.AATS_FEED_CLOSE:
+        if lib.aats_session_want(s, 0) == lib.AATS_FEED_CLOSE:
             if self.wire is not None:
                 wire.to_server.append((max(self.now_ns, wire.to_server[-1][0] if wire.to_server else 0), END))
                 self._end(b"closed by us")
@@ -185,11 +185,11 @@ class Trader:
         wire = self.wire
         if wire is None or not wire.opened:
             return
-        n = lib.aats_session_output(self.session, self._sent)
+        n = lib.aats_session_output(self.session, 0, self._sent)
         if n:
             n = self.rng.randrange(1, n + 1) if self.rng.random() < 0.2 else n
             wire.send_to_server(self.now_ns, bytes(ffi.buffer(self._sent[0], n)))
-            lib.aats_session_sent(self.session, n)
+            lib.aats_session_sent(self.session, 0, n)
 
     def _end(self, why: bytes) -> None:
         wire, self.wire = self.wire, None
@@ -197,7 +197,7 @@ class Trader:
         wire.mute = True
         if not wire.to_server or wire.to_server[-1][1] != END:
             wire.to_server.append((max(self.now_ns, wire.to_server[-1][0] if wire.to_server else 0), END))
-        lib.aats_session_closed(self.session, why)
+        lib.aats_session_closed(self.session, 0, why)
 
     # -- a pass ----------------------------------------------------------------------------------------------------------
 
