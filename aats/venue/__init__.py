@@ -12,6 +12,7 @@ from aats.errors import ConfigError
 from aats.venue.base import Endpoints, Instrument, OrderLimits, SnapshotRefused, VenueClient, find_listed, our_name, resolve, wanted_name
 from aats.venue.binance import BinanceClient, BinanceUSClient
 from aats.venue.binance_futures import BinanceCoinmClient, BinanceSwapClient
+from aats.venue.kraken import KrakenClient
 
 if TYPE_CHECKING:
     from aats.venue.account import VenueAccount
@@ -37,6 +38,7 @@ CLIENTS: dict[str, type[VenueClient]] = {
     "BINANCEUS": BinanceUSClient,
     "BINANCE_SWAP": BinanceSwapClient,
     "BINANCE_COINM": BinanceCoinmClient,
+    "KRAKEN": KrakenClient,
 }
 #: Where each venue's account is looked at from outside: module and class, imported when asked for.
 ACCOUNTS: dict[str, tuple[str, str]] = {"BINANCE": ("aats.venue.binance_account", "BinanceAccount")}

@@ -40,7 +40,7 @@ int ask_by(aats_session_t *s, uint32_t way, uint32_t kind, uint32_t sym, aats_ma
     owlink_t *ws = conn_ws(s, way);
     aats_oreq_t req = {.kind = kind, .id = s->next_id + 1, .time_ms = ask_venue_ns(s) / MS, .order = o,
                        .rules = sym == NONE ? NULL : &s->syms[sym], .from_id = from_id,
-                       .renamed = kind == AATS_OR_QUERY ? want_renamed(s, m) : 0,
+                       .renamed = kind == AATS_OR_QUERY ? want_renamed(s, m) : 0, .absent = kind == AATS_OR_QUERY ? want_absent(s, m) : 0,
                        .deadman_ms = kind == AATS_OR_DEADMAN ? (int64_t)from_id : 0,
                        .way = way, .host = conn_host(s, way), .nonce = s->venue->way_cnt ? session_random(s) : 0};
     if (kind == AATS_OR_AMEND && m) req.px_i = m->amend_px_i, req.qty_i = m->amend_qty_i;
@@ -50,7 +50,7 @@ int ask_by(aats_session_t *s, uint32_t way, uint32_t kind, uint32_t sym, aats_ma
     if (n <= 0) return n ? n : AATS_E_EMPTY;
     if (budget_take(s, &req) > 0) return AATS_E_BUSY;
     if (kind == AATS_OR_PLACE) aats_step(AATS_STEP_ENCODED);
-    if (ws && !(s->venue->way_cnt ? link_send_texts(ws, text, (size_t)n) : link_send_frame(ws, AATS_WS_TEXT, text, (size_t)n))) return AATS_E_FULL;
+    if (ws && !(s->venue->way_cnt ? owlink_send_texts(ws, text, (size_t)n) : owlink_send_frame(ws, AATS_WS_TEXT, text, (size_t)n))) return AATS_E_FULL;
     s->flights[s->flight_cnt++] = (flight_t){.id = ++s->next_id, .kind = kind, .sym = sym, .way = way, .look = s->look, .m = m,
                                              .instance = o ? o->instance : 0, .order_id = o ? aats_order_client_no(o) : 0,
                                              .from_id = from_id, .by_the_way = s->stage >= STAGE_ORDERS, .sent_mono_ns = s->mono_ns};

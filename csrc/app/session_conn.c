@@ -135,7 +135,7 @@ static void fail(aats_session_t *s, char const *host, int close_code, char const
     s->phase = LINK_CLOSING;
     s->at_mono_ns = s->mono_ns + SECOND;
     for (owlink_t *l = s->links; l < s->links + s->link_cnt; l++)
-        if (l->kind == AATS_OWAY_WS && l->phase != LINK_WAIT && l->phase != LINK_CLOSING) link_leave(l, close_code);
+        if (l->kind == AATS_OWAY_WS && l->phase != LINK_WAIT && l->phase != LINK_CLOSING) owlink_leave(l, close_code);
     lost(s, why);
     if (closed_all_ws(s)) all_closed(s); /* none was open yet */
 }
@@ -206,9 +206,9 @@ void aats_session_opened(aats_session_t *s, uint32_t link)
     l->rx_len = l->tx_len = 0;
     l->at_mono_ns = s->mono_ns + s->opts.connect_ns;
     l->heard_mono_ns = l->opened_mono_ns = s->mono_ns;
-    if (!link_buffers(l)) {
+    if (!owlink_buffers(l)) {
         if (l->kind == AATS_OWAY_WS) conn_fail_at(l, 0, "no memory for its buffers");
-        else link_leave(l, 0);
+        else owlink_leave(l, 0);
         return;
     }
     if (l->kind == AATS_OWAY_HTTP) {
@@ -216,7 +216,7 @@ void aats_session_opened(aats_session_t *s, uint32_t link)
         return;
     }
     aats_ws_asm_init(&l->join, l->join_buf, FRAME_MAX);
-    link_upgrade(l);
+    owlink_upgrade(l);
 }
 
 static void all_open(aats_session_t *s)
@@ -251,7 +251,7 @@ size_t aats_session_room(aats_session_t *s, uint32_t link, uint8_t **out)
     return l->rx_cap - l->rx_len;
 }
 
-int aats_session_received(aats_session_t *s, uint32_t link, size_t n, int64_t recv_ns) { return link_received(at(s, link), n, recv_ns); }
+int aats_session_received(aats_session_t *s, uint32_t link, size_t n, int64_t recv_ns) { return owlink_received(at(s, link), n, recv_ns); }
 
 size_t aats_session_output(aats_session_t *s, uint32_t link, uint8_t const **out)
 {
@@ -274,9 +274,9 @@ void aats_session_sent(aats_session_t *s, uint32_t link, size_t n)
 static void tick_of(owlink_t *l)
 {
     aats_session_t *s = l->s;
-    if (l->phase == LINK_OPEN && l->kind == AATS_OWAY_WS) link_tick(l);
+    if (l->phase == LINK_OPEN && l->kind == AATS_OWAY_WS) owlink_tick(l);
     if ((l->phase != LINK_CONNECTING && l->phase != LINK_UPGRADING) || s->mono_ns < l->at_mono_ns) return;
-    if (l->kind == AATS_OWAY_HTTP) link_leave(l, 0);
+    if (l->kind == AATS_OWAY_HTTP) owlink_leave(l, 0);
     else conn_fail_at(l, 0, l->phase == LINK_CONNECTING ? "no connection in time" : "no answer to the upgrade in time");
 }
 
@@ -304,10 +304,10 @@ void conn_good_bye(aats_session_t *s)
         s->phase = LINK_CLOSING;
         s->at_mono_ns = s->mono_ns + SECOND;
         for (owlink_t *l = s->links; l < s->links + s->link_cnt; l++)
-            if (l->kind == AATS_OWAY_WS && l->phase != LINK_WAIT && l->phase != LINK_CLOSING) link_leave(l, AATS_WS_NORMAL);
+            if (l->kind == AATS_OWAY_WS && l->phase != LINK_WAIT && l->phase != LINK_CLOSING) owlink_leave(l, AATS_WS_NORMAL);
         lost(s, "this process leaves");
         if (closed_all_ws(s)) s->phase = LINK_LEFT;
     }
     for (owlink_t *l = s->links; l < s->links + s->link_cnt; l++) /* what is on its way by HTTP has gone out by then, or never will */
-        if (l->kind == AATS_OWAY_HTTP && l->phase != LINK_WAIT && l->phase != LINK_CLOSING) link_leave(l, 0);
+        if (l->kind == AATS_OWAY_HTTP && l->phase != LINK_WAIT && l->phase != LINK_CLOSING) owlink_leave(l, 0);
 }

@@ -64,7 +64,7 @@ static void send_next(owlink_t *l)
 {
     aats_session_t *s = l->s;
     uint32_t const at = l->phase == LINK_OPEN && !l->asked.id ? next_for(s, l) : s->wait_cnt;
-    if (at == s->wait_cnt || !link_room_out(l, s->waits_http[at].n)) return;
+    if (at == s->wait_cnt || !owlink_room_out(l, s->waits_http[at].n)) return;
     l->asked = take(s, at);
     memcpy(l->tx + l->tx_len, l->asked.text, l->asked.n);
     l->tx_len += l->asked.n;
@@ -118,7 +118,7 @@ void http_received(owlink_t *l, int64_t recv_ns)
     aats_http_answer_t a;
     if (l->phase != LINK_OPEN) return;
     if (!l->asked.id) { /* a good-bye to an idle connection (408), or words to nobody */
-        link_leave(l, 0);
+        owlink_leave(l, 0);
         return;
     }
     int const e = aats_http_answer((char *)l->rx, l->rx_len, FRAME_MAX, 0, &a);
@@ -127,7 +127,7 @@ void http_received(owlink_t *l, int64_t recv_ns)
         char why[80];
         snprintf(why, sizeof why, "the venue's answer is not HTTP (%s)", aats_err_name(e));
         session_tell_kind(l->s, AATS_OM_STRANGE, AATS_OC_NONE, why);
-        link_leave(l, 0);
+        owlink_leave(l, 0);
         lose(l, why);
         return;
     }
@@ -137,7 +137,7 @@ void http_received(owlink_t *l, int64_t recv_ns)
     if (l->phase != LINK_OPEN) return;
     memmove(l->rx, l->rx + a.size, l->rx_len - a.size);
     l->rx_len -= a.size;
-    if (a.last || l->rx_len) link_leave(l, 0); /* more than was asked for: not a connection to go on with */
+    if (a.last || l->rx_len) owlink_leave(l, 0); /* more than was asked for: not a connection to go on with */
     else http_pump(l->s, l->way);
 }
 
@@ -187,7 +187,7 @@ void http_overdue(aats_session_t *s, uint64_t id)
     for (owlink_t *l = s->links; l < s->links + s->link_cnt; l++) {
         if (l->kind != AATS_OWAY_HTTP || l->asked.id != id) continue;
         forget(&l->asked);
-        if (l->phase == LINK_OPEN) link_leave(l, 0);
+        if (l->phase == LINK_OPEN) owlink_leave(l, 0);
     }
 }
 

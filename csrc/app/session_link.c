@@ -16,7 +16,7 @@
 
 /* ---- out ---- */
 
-int link_room_out(owlink_t *l, size_t n)
+int owlink_room_out(owlink_t *l, size_t n)
 {
     if (l->tx_len + n <= l->tx_cap) return 1;
     if (l->tx_len + n > TX_MAX) return 0;
@@ -29,34 +29,34 @@ int link_room_out(owlink_t *l, size_t n)
     return 1;
 }
 
-int link_send_frame(owlink_t *l, int opcode, void const *data, size_t n)
+int owlink_send_frame(owlink_t *l, int opcode, void const *data, size_t n)
 {
     uint64_t r = session_random(l->s);
     uint8_t mask[4];
     memcpy(mask, &r, 4);
-    if (!link_room_out(l, n + AATS_WS_HEAD_MAX)) return 0;
+    if (!owlink_room_out(l, n + AATS_WS_HEAD_MAX)) return 0;
     int got = aats_ws_encode(l->tx + l->tx_len, l->tx_cap - l->tx_len, opcode, 1, data, n, mask);
     if (got < 0) return 0;
     l->tx_len += (size_t)got;
     return 1;
 }
 
-int link_send_texts(owlink_t *l, char const *text, size_t n)
+int owlink_send_texts(owlink_t *l, char const *text, size_t n)
 {
     for (;;) {
         char const *end = memchr(text, '\n', n);
         size_t const one = end ? (size_t)(end - text) : n;
-        if (one && !link_send_frame(l, AATS_WS_TEXT, text, one)) return 0;
+        if (one && !owlink_send_frame(l, AATS_WS_TEXT, text, one)) return 0;
         if (!end) return 1;
         text += one + 1;
         n -= one + 1;
     }
 }
 
-void link_leave(owlink_t *l, int close_code)
+void owlink_leave(owlink_t *l, int close_code)
 {
     uint8_t code[2] = {(uint8_t)(close_code >> 8), (uint8_t)close_code};
-    if (l->phase == LINK_OPEN && l->kind == AATS_OWAY_WS && close_code) link_send_frame(l, AATS_WS_CLOSE, code, 2);
+    if (l->phase == LINK_OPEN && l->kind == AATS_OWAY_WS && close_code) owlink_send_frame(l, AATS_WS_CLOSE, code, 2);
     l->phase = LINK_CLOSING;
     l->at_mono_ns = l->s->mono_ns + SECOND;
 }
@@ -75,14 +75,14 @@ static int target(owlink_t *l, char *out, size_t cap)
     return got < 0 ? got : AATS_OK;
 }
 
-void link_upgrade(owlink_t *l)
+void owlink_upgrade(owlink_t *l)
 {
     char path[PATH_SZ];
     for (int i = 0; i < 16; i += 8) {
         uint64_t r = session_random(l->s);
         memcpy(l->key16 + i, &r, 8);
     }
-    int n = link_room_out(l, 2048) ? target(l, path, sizeof path) : AATS_E_NOMEM;
+    int n = owlink_room_out(l, 2048) ? target(l, path, sizeof path) : AATS_E_NOMEM;
     if (n == AATS_E_NOMEM) {
         conn_fail_at(l, 0, "no memory for the upgrade");
         return;
@@ -95,7 +95,7 @@ void link_upgrade(owlink_t *l)
 
 /* ---- up ---- */
 
-int link_buffers(owlink_t *l)
+int owlink_buffers(owlink_t *l)
 {
     if (!l->rx && (l->rx = malloc(RX_START))) l->rx_cap = RX_START;
     if (!l->join_buf && l->kind == AATS_OWAY_WS) l->join_buf = malloc(FRAME_MAX);
@@ -171,7 +171,7 @@ static void take_message(owlink_t *l, aats_ws_msg_t const *m, int64_t recv_ns)
     switch (m->opcode) {
     case AATS_WS_TEXT: ask_message(l->s, l->way, (char const *)m->data, m->len, recv_ns); break;
     case AATS_WS_PING:
-        if (!link_send_frame(l, AATS_WS_PONG, m->data, m->len)) conn_fail_at(l, AATS_WS_NORMAL, "it does not take what is sent");
+        if (!owlink_send_frame(l, AATS_WS_PONG, m->data, m->len)) conn_fail_at(l, AATS_WS_NORMAL, "it does not take what is sent");
         break;
     case AATS_WS_PONG: break;
     case AATS_WS_CLOSE: take_close(l, m); break;
@@ -217,7 +217,7 @@ static int frames_received(owlink_t *l, int64_t recv_ns)
     return cnt;
 }
 
-int link_received(owlink_t *l, size_t n, int64_t recv_ns)
+int owlink_received(owlink_t *l, size_t n, int64_t recv_ns)
 {
     if (n > l->rx_cap - l->rx_len) n = l->rx_cap - l->rx_len;
     l->rx_len += n;
@@ -225,7 +225,7 @@ int link_received(owlink_t *l, size_t n, int64_t recv_ns)
     if (l->kind == AATS_OWAY_WS) return frames_received(l, recv_ns);
     http_received(l, recv_ns);
     if (l->phase != LINK_OPEN) l->rx_len = 0;
-    else if (l->rx_len == l->rx_cap && !grow_in(l, l->rx_cap * 2)) link_leave(l, 0);
+    else if (l->rx_len == l->rx_cap && !grow_in(l, l->rx_cap * 2)) owlink_leave(l, 0);
     return 1;
 }
 
@@ -239,11 +239,11 @@ static void keep_alive(owlink_t *l)
     if (!w->ping_every_ns || s->mono_ns < l->ping_mono_ns) return;
     l->ping_mono_ns = s->mono_ns + w->ping_every_ns;
     int n = w->ping ? w->ping(text, sizeof text) : 0;
-    if (w->ping ? n < 0 || !link_send_frame(l, AATS_WS_TEXT, text, (size_t)n) : !link_send_frame(l, AATS_WS_PING, NULL, 0))
+    if (w->ping ? n < 0 || !owlink_send_frame(l, AATS_WS_TEXT, text, (size_t)n) : !owlink_send_frame(l, AATS_WS_PING, NULL, 0))
         conn_fail_at(l, AATS_WS_NORMAL, "it does not take what is sent");
 }
 
-void link_tick(owlink_t *l)
+void owlink_tick(owlink_t *l)
 {
     aats_session_t *s = l->s;
     aats_oway_t const *w = &s->ways[l->way];

@@ -314,14 +314,14 @@ char const *conn_path(aats_session_t const *s, uint32_t way);
 owlink_t *conn_ws(aats_session_t *s, uint32_t way); /* the WebSocket of a way; NULL: it is HTTP */
 
 /* session_link.c */
-int link_room_out(owlink_t *l, size_t n);
-int link_send_frame(owlink_t *l, int opcode, void const *data, size_t n); /* 1, 0: it takes no more */
-int link_send_texts(owlink_t *l, char const *text, size_t n); /* one frame a line */
-void link_leave(owlink_t *l, int close_code);
-void link_upgrade(owlink_t *l);
-int link_buffers(owlink_t *l);
-int link_received(owlink_t *l, size_t n, int64_t recv_ns);
-void link_tick(owlink_t *l); /* of one that is open */
+int owlink_room_out(owlink_t *l, size_t n);
+int owlink_send_frame(owlink_t *l, int opcode, void const *data, size_t n); /* 1, 0: it takes no more */
+int owlink_send_texts(owlink_t *l, char const *text, size_t n); /* one frame a line */
+void owlink_leave(owlink_t *l, int close_code);
+void owlink_upgrade(owlink_t *l);
+int owlink_buffers(owlink_t *l);
+int owlink_received(owlink_t *l, size_t n, int64_t recv_ns);
+void owlink_tick(owlink_t *l); /* of one that is open */
 
 /* session_http.c */
 int http_ask(aats_session_t *s, uint32_t way, uint32_t kind, uint64_t id, char const *text, size_t n); /* AATS_OK; AATS_E_FULL, AATS_E_NOMEM */
@@ -379,6 +379,7 @@ static inline int session_wants(aats_oway_t const *w, uint32_t kind) { return (i
 /* session_want.c */
 int want_cancel(aats_session_t *s, known_t *k); /* 1: it went out */
 uint32_t want_renamed(aats_session_t *s, aats_machine_t const *m);
+uint32_t want_absent(aats_session_t *s, aats_machine_t const *m); /* denials of it in a row */
 int want_two_names(aats_session_t const *s, known_t const *k);
 int64_t want_pause(aats_session_t const *s, uint32_t tries);
 uint32_t want_orders(aats_session_t *s, int all); /* returns the orders that READY waits for */

@@ -25,6 +25,12 @@ uint32_t want_renamed(aats_session_t *s, aats_machine_t const *m)
     return k && k->renamed && want_two_names(s, k);
 }
 
+uint32_t want_absent(aats_session_t *s, aats_machine_t const *m)
+{
+    known_t const *k = m ? know_find(s, m) : NULL;
+    return k ? k->absent_cnt : 0;
+}
+
 /* ---- cancels ---- */
 
 static int sure(known_t const *k) { return aats_machine_asks(k->m) == AATS_ASK_NOTHING && !k->doubt; }

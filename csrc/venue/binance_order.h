@@ -25,6 +25,11 @@ int binance_order_encode_plain(aats_oreq_t const *req, aats_oauth_t *auth, char 
 int binance_place(aats_oreq_t const *req, aats_oauth_t *auth, char *out, size_t cap);
 
 int binance_order_parse(char const *text, size_t n, aats_oreply_t *r);
+/* binance_order_message takes a message of the WebSocket API apart; events go to `event`, which other houses of Binance have of their own. */
+int binance_order_message(char const *text, size_t n, aats_oreply_t *r, int (*event)(char const *, size_t, aats_oreply_t *));
+/* binance_event_name looks for an event's name, "" if it has none; binance_take_error takes an error's object: code, msg, and when to come back. */
+void binance_event_name(aats_json_t look, char const **name, size_t *name_len);
+void binance_take_error(aats_json_t *j, aats_oreply_t *r);
 int binance_order_result(aats_oreply_t *r, int kind, aats_order_t const *order);
 
 /* binance_judge sets unsure, fatal, busy, clock and oc from status, code and text of an error. */

@@ -1,6 +1,6 @@
-/* binance_order_error.c -- what Binance's errors mean for an order.
+/* binance_order_error.c -- what Binance's errors mean for an order, on spot and on futures: their numbers do not collide.
  *
- * Facts: exchanges/binance_spot.md, section 7.  Odd behaviours are numbered in binance_order.c. */
+ * Facts: exchanges/binance_spot.md, section 7; exchanges/binance_usdm_futures.md, sections 5 and 7.  Odd behaviours are numbered in binance_order.c. */
 #include <stdio.h>
 #include <string.h>
 
@@ -18,6 +18,16 @@ static struct { int code; unsigned what; uint32_t oc; } const CODES[] = {
     {-1022, FATAL, AATS_OC_AUTH},        {-1099, FATAL, AATS_OC_AUTH},
     {-2011, 0, AATS_OC_UNKNOWN_ORDER},   {-2013, 0, AATS_OC_UNKNOWN_ORDER},
     {-2014, FATAL, AATS_OC_AUTH},        {-2015, FATAL, AATS_OC_AUTH},
+    /* of futures */
+    {-1111, 0, AATS_OC_FILTER},          {-2018, 0, AATS_OC_BALANCE},
+    {-2019, 0, AATS_OC_BALANCE},         {-2022, 0, AATS_OC_REDUCE_ONLY},
+    {-4003, 0, AATS_OC_FILTER},          {-4004, 0, AATS_OC_FILTER},
+    {-4005, 0, AATS_OC_FILTER},          {-4014, 0, AATS_OC_FILTER},
+    {-4016, 0, AATS_OC_PRICE_BAND},      {-4023, 0, AATS_OC_FILTER},
+    {-4024, 0, AATS_OC_PRICE_BAND},      {-4131, 0, AATS_OC_PRICE_BAND},
+    {-4164, 0, AATS_OC_NOTIONAL},        {-4116, UNSURE, AATS_OC_NONE}, /* V-31 */
+    {-4188, CLOCK, AATS_OC_TIMESTAMP},   {-4400, 0, AATS_OC_REDUCE_ONLY},
+    {-5022, 0, AATS_OC_WOULD_CROSS},     {-5028, CLOCK, AATS_OC_TIMESTAMP},
 };
 
 /* What -2010 and -1013 may say (V-12); the first that fits. */
@@ -92,6 +102,7 @@ int binance_refused(aats_oreply_t *r, int kind, aats_order_t const *order)
     uint32_t as = AATS_OM_NONE, code = r->oc;
     if (kind == AATS_OR_PLACE) as = r->unsure ? AATS_OM_UNKNOWN : AATS_OM_REJECT;
     else if (kind == AATS_OR_CANCEL) as = r->unsure ? AATS_OM_UNKNOWN : AATS_OM_CANCEL_REJECT;
+    else if (kind == AATS_OR_AMEND) as = r->unsure ? AATS_OM_UNKNOWN : AATS_OM_AMEND_REJECT;
     else if (kind == AATS_OR_QUERY && r->code == -2013) as = AATS_OM_ABSENT, code = AATS_OC_NOT_RECEIVED;
     else if (kind == AATS_OR_QUERY && r->code == -2026) as = AATS_OM_DONE, code = AATS_OC_CANCELED_OTHER; /* archived, no fill (7) */
     if (as == AATS_OM_NONE || !order) return AATS_OK;
@@ -101,6 +112,7 @@ int binance_refused(aats_oreply_t *r, int kind, aats_order_t const *order)
     m.order_id = aats_order_client_no(order);
     m.cum_qty_i = as == AATS_OM_DONE ? 0 : -1;
     sentence(r, m.text, sizeof m.text);
+    if (r->code == -4061) snprintf(m.text, sizeof m.text, "-4061: the account is in hedge mode: orders are sent for one-way mode; switch its position mode"); /* V-30 */
     binance_add(r, NULL, &m, as, code);
     return AATS_OK;
 }

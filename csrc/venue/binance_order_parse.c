@@ -124,7 +124,7 @@ static int account_position(aats_json_t *j, aats_oreply_t *r)
 }
 
 /* The event's name stands first today, but nothing promises it. */
-static void name_of(aats_json_t look, char const **name, size_t *name_len)
+void binance_event_name(aats_json_t look, char const **name, size_t *name_len)
 {
     char const *key;
     size_t key_len;
@@ -146,11 +146,11 @@ static int event(char const *text, size_t n, aats_oreply_t *r)
     aats_json_t j;
     aats_json_init(&j, text, n);
     if (aats_json_type(&j) != '{') return aats_json_fail(&j, AATS_E_SHAPE);
-    name_of(j, &name, &name_len);
+    binance_event_name(j, &name, &name_len);
     if (AATS_JSON_IS(name, name_len, "executionReport")) execution_report(&j, r);
     else if (AATS_JSON_IS(name, name_len, "outboundAccountPosition")) account_position(&j, r);
     else {
-        if (AATS_JSON_IS(name, name_len, "eventStreamTerminated")) r->kind = AATS_OV_DEAF;
+        if (AATS_JSON_IS(name, name_len, "eventStreamTerminated") || AATS_JSON_IS(name, name_len, "listenKeyExpired")) r->kind = AATS_OV_DEAF; /* the second: V-41 */
         else if (AATS_JSON_IS(name, name_len, "serverShutdown")) r->kind = AATS_OV_SHUTDOWN;
         else if (AATS_JSON_IS(name, name_len, "balanceUpdate")) r->kind = AATS_OV_MOVED; /* it says by how much, not what there is (5.4) */
         else if (AATS_JSON_IS(name, name_len, "externalLockUpdate")) r->kind = AATS_OV_MOVED;
@@ -180,7 +180,7 @@ static void take_id(aats_json_t *j, uint32_t *seen, aats_oreply_t *r)
 }
 
 /* {"code":-1003,"msg":"Too much request weight used; ...","data":{"serverTime":1785312000000,"retryAfter":1785312060000}} */
-static void error_object(aats_json_t *j, aats_oreply_t *r)
+void binance_take_error(aats_json_t *j, aats_oreply_t *r)
 {
     char const *key;
     size_t key_len;
@@ -251,7 +251,7 @@ static void rate_limits(aats_json_t *j, aats_oreply_t *r)
 
 /* {"id":7,"status":200,"result":{..},"rateLimits":[..]}   {"id":7,"status":400,"error":{..},"rateLimits":[..]}
  * {"subscriptionId":0,"event":{"e":"executionReport",..}}   {"event":{"e":"serverShutdown","E":1770123456789}} */
-static int message(aats_json_t *j, char const *text, size_t n, aats_oreply_t *r)
+static int message(aats_json_t *j, char const *text, size_t n, aats_oreply_t *r, int (*event)(char const *, size_t, aats_oreply_t *))
 {
     enum { ID = 1, STATUS = 2, RESULT = 4, ERROR = 8, EVENT = 32, BARE = 64 };
     char const *key, *inner = NULL;
@@ -263,7 +263,7 @@ static int message(aats_json_t *j, char const *text, size_t n, aats_oreply_t *r)
         if (IS("id")) take_id(j, &seen, r);
         else if (IS("status")) aats_json_seen(j, &seen, 1), aats_json_i64(j, &status);
         else if (IS("result")) aats_json_seen(j, &seen, 2), aats_json_raw(j, &r->result, &r->result_len);
-        else if (IS("error")) aats_json_seen(j, &seen, 3), error_object(j, r);
+        else if (IS("error")) aats_json_seen(j, &seen, 3), binance_take_error(j, r);
         else if (IS("rateLimits")) aats_json_seen(j, &seen, 4), rate_limits(j, r);
         else if (IS("event")) aats_json_seen(j, &seen, 5), aats_json_raw(j, &inner, &inner_len);
         else if (IS("e")) aats_json_seen(j, &seen, 6), aats_json_skip(j);
@@ -282,12 +282,14 @@ static int message(aats_json_t *j, char const *text, size_t n, aats_oreply_t *r)
     return AATS_OK;
 }
 
-int binance_order_parse(char const *text, size_t n, aats_oreply_t *r)
+int binance_order_message(char const *text, size_t n, aats_oreply_t *r, int (*event)(char const *, size_t, aats_oreply_t *))
 {
     aats_json_t j;
-    *r = (aats_oreply_t){.orders_used = -1, .orders_limit = -1, .msgs = r->msgs};
+    *r = (aats_oreply_t){.orders_used = -1, .orders_limit = -1, .msgs = r->msgs, .way = r->way, .scale = r->scale, .scale_arg = r->scale_arg};
     aats_json_init(&j, text, n);
-    int e = message(&j, text, n, r);
+    int e = message(&j, text, n, r, event);
     if (e) r->msg_cnt = 0;
     return e;
 }
+
+int binance_order_parse(char const *text, size_t n, aats_oreply_t *r) { return binance_order_message(text, n, r, event); }

@@ -243,7 +243,7 @@ static void query(text_t *t, aats_oreq_t const *req, char const *category)
     if (req->rules) put(t, "&symbol="), put_symbol(t, req);
     else if (!is_spot(category)) put(t, "&settleCoin=USDT");
     if (req->kind == AATS_OR_OPEN) put(t, "&limit=50");
-    if (req->kind == AATS_OR_POSITIONS) put(t, "&limit=200");
+    if (req->kind == AATS_OR_POSITIONS && !req->rules) put(t, "&limit=200");
     if (req->kind == AATS_OR_FILLS) put(t, "&limit="), put_int(t, FILLS_LIMIT);
     if (req->order && req->kind == AATS_OR_FILLS && !req->order->remote_id[0] && !t->err) t->err = AATS_E_ARG;
     if (req->order) put_which(t, req->order, 0);

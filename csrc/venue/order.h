@@ -54,7 +54,7 @@ typedef struct {
     int64_t deadman_ms;     /* DEADMAN: cancel after so long without another; 0: disarm */
     int64_t px_i, qty_i;    /* AMEND: the new ones; qty_i is the whole new size, what is filled counted in */
     uint32_t way;           /* by which it goes: LOGON and LISTEN are asked for once on each way that wants them */
-    uint32_t pad;
+    uint32_t absent;        /* QUERY: answers in a row that this order is not known: where a venue has two memories, the other one may be asked */
     char const *host;       /* of its way, as it stands in a Host field */
     uint64_t nonce;         /* random, for signatures that want one; only where the venue has ways */
 } aats_oreq_t;
@@ -185,6 +185,9 @@ typedef struct {
 } aats_order_venue_t;
 
 extern aats_order_venue_t const aats_order_venue_binance;
+extern aats_order_venue_t const aats_order_venue_binanceus;     /* binance_us_order.c */
+extern aats_order_venue_t const aats_order_venue_binance_swap;  /* binance_futures_order.c */
+extern aats_order_venue_t const aats_order_venue_binance_coinm; /* binance_futures_order.c */
 extern aats_order_venue_t const aats_order_venue_okx;        /* okx_order.c: spot */
 extern aats_order_venue_t const aats_order_venue_okx_swap;   /* okx_order.c: perpetuals */
 extern aats_order_venue_t const aats_order_venue_bybit;      /* bybit_order.c: spot */

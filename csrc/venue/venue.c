@@ -3,7 +3,8 @@
 #include <string.h>
 
 static aats_venue_t const *const VENUES[] = {&aats_venue_binance, &aats_venue_binance_sbe, &aats_venue_binanceus, &aats_venue_binance_swap, &aats_venue_binance_coinm,
-    &aats_venue_bybit, &aats_venue_bybit_swap, &aats_venue_okx, &aats_venue_okx_swap, &aats_venue_kraken, &aats_venue_coinbase};
+    &aats_venue_bybit, &aats_venue_bybit_swap, &aats_venue_okx, &aats_venue_okx_swap, &aats_venue_kraken, &aats_venue_coinbase,
+    &aats_venue_gate, &aats_venue_gate_swap, &aats_venue_kucoin, &aats_venue_deribit};
 
 aats_venue_t const *aats_venue_dialect(char const *name, char const *format)
 {

@@ -213,6 +213,10 @@ typedef struct {
 
 extern aats_venue_t const aats_venue_binance;     /* binance.c, spot */
 extern aats_venue_t const aats_venue_binance_sbe; /* binance_sbe.c, the same market in binary frames */
+extern aats_venue_t const aats_venue_gate;           /* gate.c: spot; market data only, as the next three */
+extern aats_venue_t const aats_venue_gate_swap;      /* gate.c: perpetuals, for tapes */
+extern aats_venue_t const aats_venue_kucoin;         /* kucoin.c: spot */
+extern aats_venue_t const aats_venue_deribit;        /* deribit.c: all */
 extern aats_venue_t const aats_venue_coinbase;       /* coinbase.c: Advanced Trade */
 extern aats_venue_t const aats_venue_kraken;         /* kraken.c: spot, WebSocket v2 */
 extern aats_venue_t const aats_venue_binanceus;     /* binance.c */

@@ -75,7 +75,7 @@ UNREADABLE: dict[str, Callable[[World], bytes]] = {
     "duplicate key": lambda w: depth(w, extra=',"b":[]'),
     "duplicate stream": lambda w: depth(w).replace(b'{"stream"', b'{"stream":"ethusdt@trade","stream"'),
     "another symbol inside": lambda w: depth(w, symbol="ETHUSDT"),
-    "too many levels": lambda w: depth(w, b="[" + ",".join([LEVEL] * 10_241) + "]"),
+    "too many levels": lambda w: depth(w, b="[" + ",".join([LEVEL] * 65_537) + "]"),
     "nested too deep": lambda w: b"[" * 100_000,
     "control character": lambda w: depth(w, extra=',"x":"\x01"'),
 }

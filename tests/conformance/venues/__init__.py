@@ -1,0 +1,1 @@
+"""The rows of the conformance suite: one file a family of venues, each with `ROWS`."""
