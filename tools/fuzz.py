@@ -310,6 +310,39 @@ def _wire_seeds() -> Iterator[bytes]:
     yield b"".join(wire_message(4, part, seq=20 + i, part=i, parts=len(parts), stream=1) for i, part in enumerate(parts))
 
 
+#: Where the recorded messages of a venue's own target lie.
+_VENUE_DATA = {"binance_futures": "binance-usdm", "okx": "okx", "bybit": "bybit", "coinbase": "coinbase", "kraken": "kraken"}
+
+
+def _venue_seeds(folder: str) -> Iterator[bytes]:
+    """Yield one venue's messages, some of each shape: the beginnings of its tapes, and the single ones that its documents and libraries hold."""
+    yield from _WRITTEN[:3]
+    counts: dict[bytes, int] = {}
+    data = _data_dir()
+    for path in sorted((data / folder).glob("*/*.json*")) if data else ():
+        for n, payload in enumerate(_lines(path) if path.parent.name == "cryptofeed" else _singles(path)):
+            shape = _shape(payload)
+            counts[shape] = counts.get(shape, 0) + 1
+            if counts[shape] <= _PER_SHAPE:
+                yield payload[:_SEED_MAX]
+            if n == 3000:
+                break
+
+
+def _singles(path: Path) -> Iterator[bytes]:
+    """Yield the messages of a file of single ones, a line each."""
+    opener = gzip.open if path.suffix == ".gz" else open
+    with opener(path, "rb") as lines:
+        for line in lines:
+            try:
+                row = json.loads(line)
+            except ValueError:
+                continue
+            text = row.get("raw") or row.get("text") if isinstance(row, dict) else None
+            if isinstance(text, str):
+                yield text.encode()
+
+
 #: What a target's name asks for; every other target gets payloads.
 SEEDS: dict[str, Callable[[], Iterator[bytes]]] = {
     "session": _session_seeds,
@@ -327,7 +360,8 @@ SEEDS: dict[str, Callable[[], Iterator[bytes]]] = {
 
 def write_seeds(target: str, folder: Path) -> int:
     """Write the seeds of `target` into `folder`, each once, and return their number."""
-    for seed in SEEDS.get(target, _payload_seeds)():
+    seeds = _venue_seeds(_VENUE_DATA[target]) if target in _VENUE_DATA else SEEDS.get(target, _payload_seeds)()
+    for seed in seeds:
         (folder / hashlib.sha256(seed).hexdigest()[:16]).write_bytes(seed)
     return len(list(folder.iterdir()))
 

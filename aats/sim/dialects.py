@@ -20,6 +20,7 @@ __all__ = ["DIALECTS", "Options", "dialect", "make"]
 #: Venue to module and class.
 DIALECTS: dict[str, str] = {
     "BINANCE": "aats.sim.binance:Exchange",
+    "KRAKEN": "aats.sim.kraken.exchange:KrakenExchange",
 }
 
 

@@ -12,7 +12,9 @@ from aats.errors import ConfigError
 from aats.venue.base import Endpoints, Instrument, OrderLimits, SnapshotRefused, VenueClient, find_listed, our_name, resolve, wanted_name
 from aats.venue.binance import BinanceClient, BinanceUSClient
 from aats.venue.binance_futures import BinanceCoinmClient, BinanceSwapClient
+from aats.venue.bybit import BybitClient, BybitSwapClient
 from aats.venue.kraken import KrakenClient
+from aats.venue.okx import OkxClient, OkxSwapClient
 
 if TYPE_CHECKING:
     from aats.venue.account import VenueAccount
@@ -38,10 +40,20 @@ CLIENTS: dict[str, type[VenueClient]] = {
     "BINANCEUS": BinanceUSClient,
     "BINANCE_SWAP": BinanceSwapClient,
     "BINANCE_COINM": BinanceCoinmClient,
+    "BYBIT": BybitClient,
+    "BYBIT_SWAP": BybitSwapClient,
     "KRAKEN": KrakenClient,
+    "OKX": OkxClient,
+    "OKX_SWAP": OkxSwapClient,
 }
 #: Where each venue's account is looked at from outside: module and class, imported when asked for.
-ACCOUNTS: dict[str, tuple[str, str]] = {"BINANCE": ("aats.venue.binance_account", "BinanceAccount")}
+ACCOUNTS: dict[str, tuple[str, str]] = {
+    "BINANCE": ("aats.venue.binance_account", "BinanceAccount"),
+    "BYBIT": ("aats.venue.bybit_account", "BybitAccount"),
+    "BYBIT_SWAP": ("aats.venue.bybit_account", "BybitSwapAccount"),
+    "OKX": ("aats.venue.okx_account", "OkxAccount"),
+    "OKX_SWAP": ("aats.venue.okx_account", "OkxSwapAccount"),
+}
 
 
 def client_class(venue: str) -> type[VenueClient]:

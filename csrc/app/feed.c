@@ -107,10 +107,14 @@ static int set_up(aats_feed_t *f)
 aats_feed_t *aats_feed_new(aats_feed_opts_t const *opts, void *mem, size_t size, aats_slot_t *slot, char *why, size_t why_sz)
 {
     aats_venue_t const *venue = aats_venue_dialect(opts->venue, opts->format);
-    if (!venue) {
-        snprintf(why, why_sz, "no venue %s%s%s is built in", opts->venue, opts->format[0] ? " in format " : "", opts->format);
-        return NULL;
-    }
+    if (venue) return aats_feed_new_for(venue, opts, mem, size, slot, why, why_sz);
+    snprintf(why, why_sz, "no venue %s%s%s is built in", opts->venue, opts->format[0] ? " in format " : "", opts->format);
+    return NULL;
+}
+
+aats_feed_t *aats_feed_new_for(aats_venue_t const *venue, aats_feed_opts_t const *opts, void *mem, size_t size, aats_slot_t *slot, char *why,
+                               size_t why_sz)
+{
     if (opts->streams & ~venue->streams) {
         snprintf(why, why_sz, "%s has not all of the streams asked for in format %s", opts->venue, venue->format);
         return NULL;

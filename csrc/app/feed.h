@@ -143,6 +143,11 @@ void aats_feed_stop(aats_feed_t *f);
 int aats_feed_stopped(aats_feed_t const *f);
 /* cdef-end */
 
+/* aats_feed_new_for is aats_feed_new for a venue that the caller brings; opts->venue and opts->format only stand in sentences. */
+struct aats_venue;
+aats_feed_t *aats_feed_new_for(struct aats_venue const *venue, aats_feed_opts_t const *opts, void *mem, size_t size, aats_slot_t *slot, char *why,
+                               size_t why_sz);
+
 /* What the control plane answered to RESOLVE for the way of a connection: an IP text and when it came, or NULL; an address that did not work is forgotten. */
 char const *aats_feed_address(aats_feed_t const *f, int link, int64_t *since_mono_ns);
 void aats_feed_forget_address(aats_feed_t *f, int link);

@@ -194,7 +194,7 @@ void link_open(aats_feed_t *f, link_t *l)
     l->was_open = 1;
     l->opened_mono_ns = f->mono_ns;
     int64_t age = f->opts.rotate_ns ? f->opts.rotate_ns : f->venue->rotate_ns;
-    l->rotate_mono_ns = f->mono_ns + age - (int64_t)(feed_random(f) % (uint64_t)(age / 16 + 1));
+    l->rotate_mono_ns = age > 0 ? f->mono_ns + age - (int64_t)(feed_random(f) % (uint64_t)(age / 16 + 1)) : INT64_MAX; /* 0: it has no end of its own */
     l->heard_mono_ns = f->mono_ns;
     l->pings = l->pongs = l->barrier_ping = 0;
     l->ping_mono_ns = f->mono_ns + f->venue->ping_every_ns;

@@ -522,6 +522,7 @@ enum { AATS_CXL_NONE = 0, AATS_CXL_ASKED = 1 };
 #define AATS_OF_REPLAYED 4  /* told again after a restart */
 #define AATS_OF_ADOPTED  8  /* taken over from an earlier run */
 #define AATS_OF_FITTED   16 /* a float price or size was moved to the tick or lot */
+#define AATS_OF_REDUCE   32 /* it may shrink a position only */
 
 /* a signed 128-bit integer: hi * 2^64 + lo */
 typedef struct {

@@ -25,6 +25,7 @@ enum {
     AATS_OC_BANNED = 14,         /* the venue has banned this address for a time */
     AATS_OC_JOURNAL = 15,        /* the intent could not be written down */
     AATS_OC_HALTED = 16,         /* the symbol does not trade */
+    AATS_OC_UNSUPPORTED = 31,    /* this venue, or this market, has no such thing: an amendment, reduce-only */
     /* refused here, by a limit of this host (csrc/risk/gate.h) */
     AATS_OC_RISK_SIZE = 17,      /* the order's size */
     AATS_OC_RISK_NOTIONAL = 18,  /* the order's notional */
@@ -61,6 +62,8 @@ enum {
     AATS_OC_UNKNOWN_ORDER = 64,  /* no such order, or one that is closed already */
     AATS_OC_ORDER_CLOSED = 65,   /* the order ended before the cancel did */
     AATS_OC_CANCEL_PENDING = 66, /* an earlier cancel request is not answered yet */
+    /* why an amend request was not taken, beside the venue's reasons and those above */
+    AATS_OC_AMEND_PENDING = 67,  /* an earlier amend request is not answered yet */
     /* why its outcome is being asked for */
     AATS_OC_TIMEOUT = 80,
     AATS_OC_DISCONNECTED = 81,

@@ -11,29 +11,30 @@
 /* ---- the table ---- */
 
 #define STATES (AATS_ORD_CLOSED + 1)
-#define KINDS  (AATS_OM_FAILED + 1)
+#define KINDS  (AATS_OM_AMEND_REJECT + 1)
 
 /* Every message in every state.  A word that begins in NEW with news of a later time queues Acked first. */
 static uint8_t const TABLE[STATES][KINDS] = {
-#define ROW(ack, reject, fill, done, cancel_ack, cancel_reject, unknown, open, absent, failed)                                             \
+#define ROW(ack, reject, fill, done, cancel_ack, cancel_reject, unknown, open, absent, failed, amended, amend_reject)                      \
     {                                                                                                                                      \
         [AATS_OM_ACK]        = AATS_ACT_##ack,        [AATS_OM_REJECT]        = AATS_ACT_##reject,                                         \
         [AATS_OM_FILL]       = AATS_ACT_##fill,       [AATS_OM_DONE]          = AATS_ACT_##done,                                           \
         [AATS_OM_CANCEL_ACK] = AATS_ACT_##cancel_ack, [AATS_OM_CANCEL_REJECT] = AATS_ACT_##cancel_reject,                                  \
         [AATS_OM_UNKNOWN]    = AATS_ACT_##unknown,    [AATS_OM_OPEN]          = AATS_ACT_##open,                                           \
         [AATS_OM_ABSENT]     = AATS_ACT_##absent,     [AATS_OM_FAILED]        = AATS_ACT_##failed,                                         \
+        [AATS_OM_AMENDED]    = AATS_ACT_##amended,    [AATS_OM_AMEND_REJECT]  = AATS_ACT_##amend_reject,                                   \
     }
-    /*                       ACK    REJECT  FILL       DONE   CANCEL_ACK CANCEL_REJECT UNKNOWN OPEN   ABSENT  FAILED */
-    [AATS_ORD_NEW]    = ROW( ACK,   REFUSE, FILL,      END,   CANCELED,  KEPT,         DOUBT,  ALIVE, ABSENT, REFUSE ),
-    [AATS_ORD_LIVE]   = ROW( KNOWN, STALE,  FILL,      END,   CANCELED,  KEPT,         DOUBT,  ALIVE, LAG,    STALE  ),
-    [AATS_ORD_ENDING] = ROW( KNOWN, STALE,  FILL,      MORE,  STALE,     STALE,        DOUBT,  STALE, LAG,    STALE  ),
-    [AATS_ORD_CLOSED] = ROW( GHOST, STALE,  LATE_FILL, STALE, STALE,     STALE,        STALE,  GHOST, STALE,  STALE  ),
+    /*                       ACK    REJECT  FILL       DONE   CANCEL_ACK CANCEL_REJECT UNKNOWN OPEN   ABSENT  FAILED  AMENDED  AMEND_REJECT */
+    [AATS_ORD_NEW]    = ROW( ACK,   REFUSE, FILL,      END,   CANCELED,  KEPT,         DOUBT,  ALIVE, ABSENT, REFUSE, AMENDED, UNCHANGED ),
+    [AATS_ORD_LIVE]   = ROW( KNOWN, STALE,  FILL,      END,   CANCELED,  KEPT,         DOUBT,  ALIVE, LAG,    STALE,  AMENDED, UNCHANGED ),
+    [AATS_ORD_ENDING] = ROW( KNOWN, STALE,  FILL,      MORE,  STALE,     STALE,        DOUBT,  STALE, LAG,    STALE,  STALE,   STALE     ),
+    [AATS_ORD_CLOSED] = ROW( GHOST, STALE,  LATE_FILL, STALE, STALE,     STALE,        STALE,  GHOST, STALE,  STALE,  STALE,   STALE     ),
 #undef ROW
 };
 
 int aats_machine_action(int state, int kind)
 {
-    if (state < AATS_ORD_NEW || state > AATS_ORD_CLOSED || kind < AATS_OM_ACK || kind > AATS_OM_FAILED) return AATS_E_ARG;
+    if (state < AATS_ORD_NEW || state > AATS_ORD_CLOSED || kind < AATS_OM_ACK || kind > AATS_OM_AMEND_REJECT) return AATS_E_ARG;
     return TABLE[state][kind];
 }
 
@@ -110,10 +111,58 @@ static void answer_cancel(step_t *s, int kind, int code)
     emit(s, kind, code, s->in != NULL ? s->in->text : NULL, sizeof s->in->text);
 }
 
+/* ---- amendments ---- */
+
+static int amending(aats_machine_t const *m) { return m->amend_qty_i > 0; }
+
+/* Answers the amend request that is open, if one is. */
+static void answer_amend(step_t *s, int code)
+{
+    aats_machine_t *m = s->m;
+    if (!amending(m)) return;
+    m->amend_px_i = m->amend_qty_i = 0;
+    emit(s, AATS_OEV_AMEND_REJECTED, code, s->in != NULL ? s->in->text : NULL, sizeof s->in->text);
+}
+
+/* The order has this price and size now: Amended, where that is new.  It answers the request that asked for it. */
+static void be_amended(step_t *s, int64_t px_i, int64_t qty_i)
+{
+    aats_machine_t *m = s->m;
+    aats_order_t *o = &m->o;
+    if (qty_i < o->cum_qty_i) qty_i = o->cum_qty_i; /* made smaller while it traded */
+    int const asked = amending(m) && px_i == m->amend_px_i && (qty_i == m->amend_qty_i || qty_i == o->cum_qty_i);
+    if (!asked && px_i == o->px_i && qty_i == o->qty_i) return;
+    o->px_i = px_i;
+    o->qty_i = qty_i;
+    if (asked) m->amend_px_i = m->amend_qty_i = 0;
+    emit(s, AATS_OEV_AMENDED, AATS_OC_NONE, NULL, 0);
+}
+
+/* What a message tells of price and size beside what it is for; 0: nothing. */
+static void learn_numbers(step_t *s)
+{
+    aats_order_t const *o = &s->m->o;
+    int64_t const px_i = s->in->px_i > 0 ? s->in->px_i : o->px_i, qty_i = s->in->qty_i > 0 ? s->in->qty_i : o->qty_i;
+    if (s->in->px_i > 0 || s->in->qty_i > 0) be_amended(s, px_i, qty_i);
+}
+
+/* The most that may be filled in all: an amendment under way may have been made already. */
+static int64_t most_of(aats_machine_t const *m)
+{
+    return m->amend_qty_i > m->o.qty_i ? m->amend_qty_i : m->o.qty_i;
+}
+
+/* More is filled than the order's size allows: so it has been amended. */
+static void reveal_amend(step_t *s, int64_t cum)
+{
+    if (cum > s->m->o.qty_i && amending(s->m)) be_amended(s, s->m->amend_px_i, s->m->amend_qty_i);
+}
+
 static void be_closed(step_t *s)
 {
     aats_order_t *o = &s->m->o;
     answer_cancel(s, AATS_OEV_CANCEL_REJECTED, AATS_OC_ORDER_CLOSED);
+    answer_amend(s, AATS_OC_ORDER_CLOSED);
     settle(s->m);
     o->state = AATS_ORD_CLOSED;
     o->closed_ns = s->now_ns;
@@ -204,12 +253,14 @@ static int act_fill(step_t *s)
     aats_order_t *o = &m->o;
     aats_omsg_t const *in = s->in;
     if (was_seen(m, in->trade_id)) return AATS_E_STALE;
-    if (in->qty_i <= 0 || in->px_i < 0 || in->qty_i > o->qty_i - o->cum_qty_i || in->cum_qty_i > o->qty_i) return AATS_E_SHAPE;
+    int64_t const most = most_of(m);
+    if (in->qty_i <= 0 || in->px_i < 0 || in->qty_i > most - o->cum_qty_i || in->cum_qty_i > most) return AATS_E_SHAPE;
     aats_i128_t notional = o->cum_notional;
     if (aats_wide_add_mul(&notional, in->px_i, in->qty_i) != AATS_OK) return AATS_E_SHAPE;
     if (remember(m, in->trade_id) != AATS_OK) return AATS_E_NOMEM;
 
     be_acked(s);
+    reveal_amend(s, o->cum_qty_i + in->qty_i);
     o->cum_qty_i += in->qty_i;
     o->cum_notional = notional;
     o->filled_ns = heard_ns(s);
@@ -225,7 +276,9 @@ static int act_fill(step_t *s)
     ev->trade_id   = in->trade_id;
     copy_text(ev->fee_asset, sizeof ev->fee_asset, in->fee_asset, sizeof in->fee_asset);
 
-    if (o->cum_qty_i == o->qty_i || (o->state == AATS_ORD_ENDING && o->cum_qty_i >= o->end_qty_i)) be_ended(s);
+    int const whole = o->cum_qty_i == o->qty_i, grows = m->amend_qty_i > o->qty_i && o->state != AATS_ORD_ENDING;
+    if (whole && grows) m->want |= AATS_WANT_STATUS; /* it has ended, or has become larger before it was filled: the venue knows */
+    else if (whole || (o->state == AATS_ORD_ENDING && o->cum_qty_i >= o->end_qty_i)) be_ended(s);
     return AATS_OK;
 }
 
@@ -251,12 +304,14 @@ static int act_end(step_t *s)
     aats_machine_t *m = s->m;
     aats_order_t *o = &m->o;
     int64_t const cum = end_cum(m, s->in);
-    if (cum > o->qty_i || cum < o->cum_qty_i) {
+    if (cum > most_of(m) || (cum > o->qty_i && s->in->qty_i > 0 && cum > s->in->qty_i) || cum < o->cum_qty_i) {
         m->want |= AATS_WANT_STATUS;
         return AATS_E_SHAPE;
     }
 
     be_acked(s);
+    learn_numbers(s);
+    reveal_amend(s, cum);
     o->end_code = (uint64_t)end_code(m, s->in, cum);
     if (s->in->text[0] != 0) copy_text(o->msg, sizeof o->msg, s->in->text, sizeof s->in->text);
     if (o->end_code == AATS_OC_CANCELED) answer_cancel(s, AATS_OEV_CANCEL_ACKED, AATS_OC_NONE);
@@ -318,13 +373,40 @@ static int act_alive(step_t *s)
 {
     aats_machine_t *m = s->m;
     aats_order_t *o = &m->o;
-    if (s->in->cum_qty_i > o->qty_i) return AATS_E_SHAPE;
+    if (s->in->cum_qty_i > (s->in->qty_i > 0 ? s->in->qty_i : most_of(m))) return AATS_E_SHAPE;
     int const more = s->in->cum_qty_i > m->venue_cum_i;
     int const news = more || (o->flags & AATS_OF_UNKNOWN) || (m->want & AATS_WANT_STATUS);
     if (more) m->venue_cum_i = s->in->cum_qty_i;
     settle(m);
     be_acked(s);
+    learn_numbers(s);
+    reveal_amend(s, s->in->cum_qty_i);
     return learn_id(s) || news ? AATS_OK : AATS_E_STALE;
+}
+
+/* An amendment that nobody here asked for is the truth all the same: somebody else's hand. */
+static int act_amended(step_t *s)
+{
+    aats_machine_t *m = s->m;
+    aats_omsg_t const *in = s->in;
+    int const asked = amending(m);
+    int64_t const px_i = in->px_i > 0 ? in->px_i : asked ? m->amend_px_i : m->o.px_i, qty_i = in->qty_i > 0 ? in->qty_i : asked ? m->amend_qty_i : m->o.qty_i;
+    learn_id(s);
+    be_acked(s);
+    be_amended(s, px_i, qty_i);
+    if (m->o.cum_qty_i == m->o.qty_i) be_ended(s);
+    return s->cnt > 0 ? AATS_OK : AATS_E_STALE;
+}
+
+static int act_unchanged(step_t *s)
+{
+    aats_machine_t *m = s->m;
+    if (!amending(m)) return AATS_E_STALE;
+    int const code = s->in->code != AATS_OC_NONE ? (int)s->in->code : AATS_OC_VENUE;
+    if (code == AATS_OC_UNKNOWN_ORDER) m->want |= AATS_WANT_STATUS; /* it may be filled, or canceled by another */
+    answer_amend(s, code);
+    if (m->o.cum_qty_i == m->o.qty_i) be_ended(s); /* only the amendment had kept it open */
+    return AATS_OK;
 }
 
 static int act_absent(step_t *s)
@@ -363,6 +445,8 @@ static struct {
     [AATS_ACT_LAG]       = {"lag", act_lag},
     [AATS_ACT_LATE_FILL] = {"late_fill", act_late_fill},
     [AATS_ACT_GHOST]     = {"ghost", act_ghost},
+    [AATS_ACT_AMENDED]   = {"amended", act_amended},
+    [AATS_ACT_UNCHANGED] = {"unchanged", act_unchanged},
 };
 
 char const *aats_machine_action_name(int action)
@@ -417,6 +501,22 @@ int aats_machine_cancel(aats_machine_t *m, int64_t now_ns, aats_oev_t *out, int 
     /* who cancels again after the ack is waiting for an end that is late */
     if (m->cancel_by_us && o->state == AATS_ORD_LIVE) m->want |= AATS_WANT_STATUS;
     emit(&s, AATS_OEV_CANCEL_REJECTED, ended ? AATS_OC_ORDER_CLOSED : AATS_OC_CANCEL_PENDING, NULL, 0);
+    return s.cnt;
+}
+
+int aats_machine_amend(aats_machine_t *m, int64_t px_i, int64_t qty_i, int64_t now_ns, aats_oev_t *out, int *go)
+{
+    aats_order_t const *o = &m->o;
+    step_t s = {.m = m, .now_ns = now_ns, .out = out};
+    int code = AATS_OC_NONE;
+    if (o->state == AATS_ORD_CLOSED || o->state == AATS_ORD_FREE) code = AATS_OC_UNKNOWN_ORDER;
+    else if (o->state == AATS_ORD_ENDING || m->cancel_by_us) code = AATS_OC_ORDER_CLOSED;
+    else if (o->cancel == AATS_CXL_ASKED) code = AATS_OC_CANCEL_PENDING;
+    else if (amending(m)) code = AATS_OC_AMEND_PENDING;
+    else if (qty_i <= o->cum_qty_i) code = AATS_OC_SIZE_RANGE;
+    *go = code == AATS_OC_NONE;
+    if (*go) m->amend_px_i = px_i, m->amend_qty_i = qty_i;
+    else emit(&s, AATS_OEV_AMEND_REJECTED, code, NULL, 0);
     return s.cnt;
 }
 

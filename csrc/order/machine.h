@@ -14,11 +14,14 @@
  * What comes out, whatever comes in and in whatever order:
  *     the order     Created (Rejected | Acked Exec* Canceled?) Closed
  *     each cancel   CancelCreated (CancelAcked | CancelRejected), between Created and Closed
+ *     each amend    Amended | AmendRejected, between Created and Closed; Amended also where somebody else has changed the order
  *     Unknown       anywhere between Created and Closed
  *   - A fill, an end or the answer to a cancel that overtakes the ack queues Acked first.  CancelAcked comes before
  *     the Canceled that it caused.
  *   - A cancel request still open when the order ends is answered before Closed: CancelAcked if it was canceled by us, else
  *     CancelRejected order_closed.
+ *   - An amend request that is open does not hide anything: a fill beyond the size that only the amended order can have queues Amended first; an order that is
+ *     filled to its old size waits for the answer.  It is answered before Closed (AmendRejected order_closed).
  *   - A fill is told once: by trade id, and never beyond the order's size.  A second ack, end, or reject changes nothing.
  *   - Who has asked long enough for fills that the venue counts and does not have says DONE fills_missing with what was told:
  *     Canceled, Closed, by that code.
@@ -34,7 +37,7 @@
 #include "order/omsg.h"
 
 /* cdef-begin */
-#define AATS_MACHINE_OUT 6 /* most events that one step makes */
+#define AATS_MACHINE_OUT 8 /* most events that one step makes */
 
 /* bits of `want` */
 #define AATS_WANT_STATUS 1 /* whether it lives, and how much of it was filled */
@@ -62,12 +65,12 @@ enum { AATS_ASK_NOTHING = 0, AATS_ASK_STATUS = 1, AATS_ASK_FILLS = 2 };
 enum {
     AATS_ACT_STALE = 0, AATS_ACT_ACK = 1, AATS_ACT_KNOWN = 2, AATS_ACT_REFUSE = 3, AATS_ACT_FILL = 4, AATS_ACT_END = 5, AATS_ACT_MORE = 6,
     AATS_ACT_CANCELED = 7, AATS_ACT_KEPT = 8, AATS_ACT_DOUBT = 9, AATS_ACT_ALIVE = 10, AATS_ACT_ABSENT = 11, AATS_ACT_LAG = 12,
-    AATS_ACT_LATE_FILL = 13, AATS_ACT_GHOST = 14,
-    AATS_ACT_CNT = 15
+    AATS_ACT_LATE_FILL = 13, AATS_ACT_GHOST = 14, AATS_ACT_AMENDED = 15, AATS_ACT_UNCHANGED = 16,
+    AATS_ACT_CNT = 17
 };
 
 /* aats_machine_action returns the table's entry: AATS_ACT_* for a state (AATS_ORD_NEW .. CLOSED) and a message
- * (AATS_OM_ACK .. FAILED); AATS_E_ARG for another state or kind.  aats_machine_action_name returns it in small
+ * (AATS_OM_ACK .. AMEND_REJECT); AATS_E_ARG for another state or kind.  aats_machine_action_name returns it in small
  * letters ("late_fill"), "?" for a number that is none. */
 int aats_machine_action(int state, int kind);
 char const *aats_machine_action_name(int action);
@@ -85,6 +88,11 @@ int aats_machine_refuse(aats_machine_t *m, int code, char const *msg, int64_t no
  * (unknown_order) where it is CLOSED. *go is 1 if the request is to be sent to the venue (in NEW too: the gateway
  * holds it until the venue can know the order). */
 int aats_machine_cancel(aats_machine_t *m, int64_t now_ns, aats_oev_t *out, int *go);
+
+/* aats_machine_amend takes a request to give the order this price and whole size.  Returns the events made: none where it is to be sent to the venue (*go 1: it is
+ * open until it is answered); AmendRejected where the order is not there (unknown_order), has ended (order_closed), is being canceled (cancel_pending), amended
+ * (amend_pending), or has so much filled already (size_range). */
+int aats_machine_amend(aats_machine_t *m, int64_t px_i, int64_t qty_i, int64_t now_ns, aats_oev_t *out, int *go);
 
 /* aats_machine_take takes a message of the venue about this order, and writes up to AATS_MACHINE_OUT events to out.
  *

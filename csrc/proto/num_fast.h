@@ -24,13 +24,13 @@ static inline int aats_num_guess(int k, int *guess)
     return *guess;
 }
 
-/* aats_num_fast reads a number that begins at p and stores its value at 10^exp (exp within the limits of num.h).
+/* aats_num_fast_alike reads a number that begins at p and stores its value at 10^exp (exp within the limits of num.h).
  *
- * guess: how many digits the last such number had before its point, kept by the caller over a row of alike numbers;
- * NULL where they differ much. Returns the byte behind it (end at most), which the caller checks to be the one that
- * ends a number here; NULL, with *out untouched, when this is not for the short way. */
+ * guess, frac_guess: how many digits the last such number had before its point and behind it, kept by the caller over a
+ * row of alike numbers; guess NULL where they differ much. Returns the byte behind it (end at most), which the caller
+ * checks to be the one that ends a number here; NULL, with *out untouched, when this is not for the short way. */
 __attribute__((always_inline)) static inline char const *
-aats_num_fast(char const *p, char const *end, int exp, int *guess, int64_t *out)
+aats_num_fast_alike(char const *p, char const *end, int exp, int *guess, int *frac_guess, int64_t *out)
 {
     uint64_t x, whole, frac = 0;
     int k = aats_swar_digits(aats_swar_load(p, end), &x);
@@ -48,8 +48,7 @@ aats_num_fast(char const *p, char const *end, int exp, int *guess, int64_t *out)
     if (p < end && *p == '.') {
         k = aats_swar_digits(aats_swar_load(p + 1, end), &x);
         if (k == 0) return NULL;
-        int eight = 8;
-        k = aats_num_guess(k, &eight);
+        k = aats_num_guess(k, frac_guess);
         frac = k == 8 ? aats_swar_value(x) : aats_swar_frac(x, k);
         p += 1 + k;
     }
@@ -62,6 +61,14 @@ aats_num_fast(char const *p, char const *end, int exp, int *guess, int64_t *out)
     }
     *out = v;
     return p;
+}
+
+/* aats_num_fast does so for numbers that have 8 digits behind their point, as most do. */
+__attribute__((always_inline)) static inline char const *
+aats_num_fast(char const *p, char const *end, int exp, int *guess, int64_t *out)
+{
+    int eight = 8;
+    return aats_num_fast_alike(p, end, exp, guess, &eight, out);
 }
 
 /* aats_num_fast_u64 reads up to 15 digits that begin at p. Returns the byte behind them, which is before end; NULL,

@@ -259,7 +259,7 @@ int binance_futures_result(aats_oreply_t *r, int kind, aats_order_t const *order
 {
     int const of_order = kind == AATS_OR_PLACE || kind == AATS_OR_CANCEL || kind == AATS_OR_QUERY || kind == AATS_OR_AMEND;
     r->msg_cnt = 0;
-    if (r->kind != AATS_OV_REPLY || kind <= AATS_OR_NONE || kind >= AATS_OR_CNT || kind == AATS_OR_LISTEN || (of_order && !order)) return AATS_E_ARG;
+    if (r->kind != AATS_OV_REPLY || kind <= AATS_OR_NONE || kind >= AATS_OR_CNT || (of_order && !order)) return AATS_E_ARG;
     if (r->status != 200) return binance_refused(r, kind, order);
     aats_json_t j;
     aats_json_init(&j, r->result, r->result_len);

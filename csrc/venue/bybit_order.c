@@ -1,7 +1,7 @@
 /* bybit_order.c -- Bybit V5's order entry (BYBIT: spot, BYBIT_SWAP: linear contracts): the venue's numbers, and the requests that we send.
  *
  *     way 0   wss /v5/trade     auth, order.create, order.amend, order.cancel: answered with "received"
- *     way 1   wss /v5/private   auth, subscribe: order, execution, wallet: what became of them
+ *     way 1   wss /v5/private   auth, subscribe: order, execution, wallet, position: what became of them
  *     way 2   REST              time, wallet, open orders, one order, executions, positions, cancel-all
  *
  * Facts: exchanges/bybit_v5.md, sections 1 and 5 to 8.  Not here: answers and events (bybit_order_parse.c and its neighbours), what to ask and when
@@ -220,7 +220,7 @@ static void ask_listen(text_t *t, aats_oreq_t const *req)
 {
     put(t, "{\"req_id\":\"");
     put_int(t, (int64_t)req->id);
-    put(t, "\",\"op\":\"subscribe\",\"args\":[\"order\",\"execution\",\"wallet\"]}");
+    put(t, "\",\"op\":\"subscribe\",\"args\":[\"order\",\"execution\",\"wallet\",\"position\"]}");
 }
 
 /* ---- REST ---- */
@@ -279,7 +279,7 @@ static void ask_rest(text_t *t, aats_oreq_t const *req, aats_oauth_t *auth, char
     else if (req->kind != AATS_OR_TIME) query(&w, req, category);
     if (w.err && !t->err) t->err = w.err;
     put(t, post ? "POST " : "GET ");
-    put(t, req->kind == AATS_OR_QUERY && req->renamed ? "/v5/order/history" : PATHS[req->kind]); /* V-20 */
+    put(t, req->kind == AATS_OR_QUERY && (req->renamed || (req->absent & 1)) ? "/v5/order/history" : PATHS[req->kind]); /* V-20 */
     if (!post && what[0]) put(t, "?"), put(t, what);
     put(t, " HTTP/1.1\r\nHost: ");
     put(t, req->host ? req->host : "");

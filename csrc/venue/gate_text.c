@@ -74,11 +74,11 @@ int gate_control(aats_json_t *j, gate_frame_t const *f, aats_msg_t *m)
 {
     if (f->type.s && AATS_JSON_IS(f->type.s, f->type.n, "\"upgrade\"")) m->kind = AATS_MSG_SHUTDOWN;
     if (!f->channel) return AATS_OK;
-    if (f->id.s && f->id.s[0] != 'n' && gate_u64(j, &f->id, &m->id)) return j->err;
+    if (f->id.s && f->id.s[0] >= '0' && f->id.s[0] <= '9' && gate_u64(j, &f->id, &m->id)) return j->err; /* ours are numbers */
     size_t const n = f->channel_len;
     if (n > 5 && !memcmp(f->channel + n - 5, ".pong", 5)) m->kind = AATS_MSG_PONG;
     else if (f->error.s && f->error.s[0] == '{') refusal(j, &f->error, m);
-    else if (f->event && (AATS_JSON_IS(f->event, f->event_len, "subscribe") || AATS_JSON_IS(f->event, f->event_len, "unsubscribe")))
+    else if (f->result.s && f->event && (AATS_JSON_IS(f->event, f->event_len, "subscribe") || AATS_JSON_IS(f->event, f->event_len, "unsubscribe")))
         m->kind = failed(&f->result) ? AATS_MSG_ERROR : AATS_MSG_ACK;
     return j->err;
 }

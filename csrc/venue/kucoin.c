@@ -147,12 +147,14 @@ static int level1(aats_json_t *j, aats_msg_t *m)
     return whole(j, seen, 3);
 }
 
-/* {"time":1729176273859,"sequence":"14610502970","bids":[["66976.4","0.69109872"]],"asks":[..]}   the answer's "data" (V-07) */
+/* {"time":1729176273859,"sequence":"14610502970","bids":[["66976.4","0.69109872"]],"asks":[..]}   the answer's "data" (V-07)
+ * The answer of the futures host names its symbol, and is none of ours. */
 static int snapshot(aats_json_t *j, aats_msg_t *m)
 {
     char const *key;
     size_t key_len;
     uint32_t seen = 0;
+    int named = 0;
     m->kind = AATS_MSG_SNAPSHOT;
     aats_json_object(j);
     while (aats_json_key(j, &key, &key_len) == 1) {
@@ -160,9 +162,12 @@ static int snapshot(aats_json_t *j, aats_msg_t *m)
         else if (IS("bids")) aats_json_seen(j, &seen, 1), changes(j, m, m->bids, &m->bid_cnt);
         else if (IS("asks")) aats_json_seen(j, &seen, 2), changes(j, m, m->asks, &m->ask_cnt);
         else if (IS("time")) take_text_ms(j, &seen, 3, &m->exch_ns);
+        else if (IS("symbol")) named = 1, aats_json_skip(j);
         else aats_json_skip(j);
     }
-    return whole(j, seen, 7);
+    if (whole(j, seen, 7)) return j->err;
+    if (named) m->kind = AATS_MSG_OTHER;
+    return AATS_OK;
 }
 
 typedef struct {

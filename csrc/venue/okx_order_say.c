@@ -270,25 +270,13 @@ int okx_say_fills(aats_json_t *j, aats_oreply_t *r, aats_order_t const *order)
     return AATS_OK;
 }
 
-/* An amount of any size with any digits: what is below 1e-8 is left out (V-54). */
-static __int128 amount(aats_json_t *j, okx_text_t t)
+/* V-54; an empty one is nothing. */
+static aats_i128_t amount(aats_json_t *j, okx_text_t t)
 {
-    __int128 v = 0;
-    int digits = 0, behind = -1;
-    size_t i = t.n && t.s[0] == '-';
-    if (j->err || t.n == 0) return 0;
-    for (; i < t.n && digits < 29; i++) {
-        char const c = t.s[i];
-        if (c == '.' && behind < 0) behind = 0;
-        else if (c < '0' || c > '9') break;
-        else if (behind < -OKX_ORDER_EXP) v = v * 10 + (c - '0'), digits++, behind += behind >= 0;
-    }
-    if (i < t.n || !digits) {
-        aats_json_fail(j, AATS_E_SHAPE);
-        return 0;
-    }
-    for (behind = behind < 0 ? 0 : behind; behind < -OKX_ORDER_EXP; behind++) v *= 10;
-    return t.s[0] == '-' ? -v : v;
+    __int128 sum = 0;
+    int const e = t.n && !j->err ? text_amount(t.s, t.n, &sum) : AATS_OK;
+    if (e) aats_json_fail(j, e == AATS_E_SYNTAX ? AATS_E_SHAPE : e);
+    return aats_wide_of(sum);
 }
 
 /* [{"uTime":"..","details":[{"ccy":"USDT","cashBal":"4850.435693622894","availBal":"4834.317093622894","frozenBal":"158.573",..}],..}] */
@@ -315,8 +303,8 @@ int okx_say_balances(aats_json_t *j, aats_oreply_t *r)
                 if (!row.of[OK_CCY].n || !row.of[OK_CASH_BAL].n) return aats_json_fail(j, AATS_E_SHAPE);
                 if (row.of[OK_CCY].n >= sizeof m.fee_asset) continue; /* no symbol that can be traded here is made of it */
                 copy(j, &row, OK_CCY, m.fee_asset, sizeof m.fee_asset);
-                m.amount = aats_wide_of(amount(j, row.of[OK_CASH_BAL]));
-                m.locked = aats_wide_of(amount(j, row.of[OK_FROZEN_BAL]));
+                m.amount = amount(j, row.of[OK_CASH_BAL]);
+                m.locked = amount(j, row.of[OK_FROZEN_BAL]);
                 m.fee_exp = OKX_ORDER_EXP;
                 stamp(j, &row, OK_U_TIME, &m.venue_ns);
                 add(r, j, &m, AATS_OM_BALANCE, AATS_OC_NONE);

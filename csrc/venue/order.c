@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-static aats_order_venue_t const *const VENUES[] = {&aats_order_venue_binance, &aats_order_venue_binanceus, &aats_order_venue_binance_swap, &aats_order_venue_binance_coinm, &aats_order_venue_bybit, &aats_order_venue_bybit_swap,
+static aats_order_venue_t const *const VENUES[] = {&aats_order_venue_binance, &aats_order_venue_binanceus, &aats_order_venue_binance_swap,
+    &aats_order_venue_binance_coinm, &aats_order_venue_bybit, &aats_order_venue_bybit_swap,
     &aats_order_venue_okx, &aats_order_venue_okx_swap};
 
 aats_order_venue_t const *aats_order_venue_find(char const *name)

@@ -150,7 +150,7 @@ typedef struct {
     int (*path)(char *out, size_t cap);
 } aats_way_t;
 
-typedef struct {
+typedef struct aats_venue {
     char const *name;   /* "BINANCE" */
     char const *format; /* "json", or how else market data comes: a venue has a struct for each format */
     int32_t px_exp;     /* scale of all prices and quantities of this venue */
@@ -204,7 +204,7 @@ typedef struct {
 
     char const *key_field;    /* the upgrade's field that holds the API key; NULL: none is needed */
     int64_t ping_ns;          /* the server's own ping interval; silence for two of them means a dead link */
-    int64_t rotate_ns;        /* age at which a connection is replaced before the venue ends it */
+    int64_t rotate_ns;        /* age at which a connection is replaced before the venue ends it, 0: it has no such limit */
     uint32_t sends_per_s;     /* messages that a connection may send in a second, pongs included */
     uint32_t streams_max;     /* streams of one connection */
     uint32_t subscribe_batch; /* symbols in one subscribe text */

@@ -18,7 +18,7 @@ from aats.sim.server import SimServer
 from aats.venue import Endpoints, Instrument, client_class
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Row:
     """One venue.
 

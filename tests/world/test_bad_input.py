@@ -171,9 +171,9 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     "reserved bit": (b"\xc1\x02{}", "PROTO"),
     "reserved opcode": (b"\x83\x02{}", "PROTO"),
     "length above the limit": (b"\x81\x7f" + (1 << 40).to_bytes(8, "big"), "TOO_BIG"),
-    "length just above the limit": (b"\x81\x7f" + ((4 << 20) + 1).to_bytes(8, "big"), "TOO_BIG"),
+    "length just above the limit": (b"\x81\x7f" + ((16 << 20) + 1).to_bytes(8, "big"), "TOO_BIG"),
     "length in a long form": (b"\x81\x7e\x00\x02{}", "PROTO"),
-    "fragments above the limit": (frame(b" " * (3 << 20), fin=False) + frame(b" " * (2 << 20), 0), "TOO_BIG"),
+    "fragments above the limit": (frame(b" " * (9 << 20), fin=False) + frame(b" " * (8 << 20), 0), "TOO_BIG"),
     "continuation of nothing": (frame(b"x", 0), "PROTO"),
     "a message inside another": (frame(b"x", 1, fin=False) + frame(b"{}"), "PROTO"),
     "fragmented ping": (frame(b"x", 9, fin=False), "PROTO"),
@@ -303,7 +303,7 @@ def test_snapshot_that_cannot_be_used_is_asked_for_again(body: bytes) -> None:
     assert any("the snapshot cannot be used" in text for _, text in feed.notices)
 
 
-@pytest.mark.parametrize("native", ["", 'A"B', "A\\B", "A B", "A@B", "A/B", "A,B", "\x01"])
+@pytest.mark.parametrize("native", ["", 'A"B', "A\\B", "A B", "A@B", "A,B", "\x01"])
 def test_symbol_that_cannot_stand_in_a_request_is_refused(native: str) -> None:
     world = World(11, QUIET)
     world.feed.subscribe(native, 5)

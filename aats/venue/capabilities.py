@@ -1,0 +1,35 @@
+"""What each venue cannot do, or we do not do there: a row a venue, a reason a behaviour.
+
+For: the table in docs/venues.md, and the conformance suite, which plays every behaviour (VC-nn) at every venue and takes a failure only where it is
+declared here.  A behaviour that works may not be declared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+__all__ = ["UNSUPPORTED"]
+
+_SPOT = {
+    "VC-44": "spot has no positions",
+    "VC-13": "spot has no mark price",
+    "VC-14": "spot has no funding",
+    "VC-15": "spot has no liquidations",
+}
+_NO_CHECKSUM = {"VC-06": "the venue sends no checksums"}
+_NO_LOGON = "a key with a shared secret signs each request and does not log on"
+_IN_BAND = {"VC-20": "books begin in the stream"}
+
+#: Venue to behaviour to the reason why it is not there.
+UNSUPPORTED: Mapping[str, Mapping[str, str]] = {
+    "BINANCE": {
+        **_SPOT,
+        **_NO_CHECKSUM,
+        "VC-17": "its simulated dialect delists nothing",
+        "VC-32": _NO_LOGON,
+        "VC-33": _NO_LOGON,
+        "VC-43": "its simulated dialect has no keys that may not trade",
+        "VC-59": "orders go by WebSocket alone",
+        "VC-60": "the venue has no dead-man switch for spot",
+    },
+}
