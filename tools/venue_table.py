@@ -1,7 +1,7 @@
 """Run the conformance suite and write what passed into docs/venues.md: ``python -m tools.venue_table``.
 
-For: the table of venues and behaviours.  ``--check`` writes nothing and says whether the page is as it should be by the declarations alone, which is what the test does: that a declared or
-undeclared case is true is tested case by case (tests/conformance).
+For: the table of venues and behaviours.  ``--check`` writes nothing and says whether the page is as it should be by the declarations alone, which is
+what the test does: that a declared or undeclared case is true is tested case by case (tests/conformance).
 """
 
 from __future__ import annotations

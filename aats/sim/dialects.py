@@ -21,6 +21,8 @@ __all__ = ["DIALECTS", "Options", "dialect", "make"]
 DIALECTS: dict[str, str] = {
     "BINANCE": "aats.sim.binance:Exchange",
     "KRAKEN": "aats.sim.kraken.exchange:KrakenExchange",
+    "OKX": "aats.sim.okx.exchange:OkxExchange",
+    "OKX_SWAP": "aats.sim.okx.exchange:OkxExchange",
 }
 
 

@@ -32,4 +32,8 @@ UNSUPPORTED: Mapping[str, Mapping[str, str]] = {
         "VC-59": "orders go by WebSocket alone",
         "VC-60": "the venue has no dead-man switch for spot",
     },
+    "KRAKEN": {
+        **_SPOT,
+        **_IN_BAND,
+    },
 }

@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
@@ -152,7 +152,7 @@ class OkxAccount(VenueAccount):
             elif params:
                 target = f"{path}?{urlencode(params)}"
             now = self._clock() + (self._offset_ms or 0) / 1000
-            stamp = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            stamp = datetime.fromtimestamp(now, timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
             headers |= {
                 "OK-ACCESS-KEY": self._key,
                 "OK-ACCESS-SIGN": signature(self._secret, stamp, method, target, body),

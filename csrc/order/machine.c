@@ -132,6 +132,9 @@ static void be_amended(step_t *s, int64_t px_i, int64_t qty_i)
     if (qty_i < o->cum_qty_i) qty_i = o->cum_qty_i; /* made smaller while it traded */
     int const asked = amending(m) && px_i == m->amend_px_i && (qty_i == m->amend_qty_i || qty_i == o->cum_qty_i);
     if (!asked && px_i == o->px_i && qty_i == o->qty_i) return;
+    if (!asked && px_i == m->was_px_i && qty_i == m->was_qty_i) return; /* the past has overtaken it: what it was before the last amendment */
+    m->was_px_i = o->px_i;
+    m->was_qty_i = o->qty_i;
     o->px_i = px_i;
     o->qty_i = qty_i;
     if (asked) m->amend_px_i = m->amend_qty_i = 0;

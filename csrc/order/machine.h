@@ -53,6 +53,8 @@ typedef struct {
     int64_t venue_cum_i;   /* the most that the venue said was filled in all */
     int64_t amend_px_i;    /* what an amend request that is open asks for */
     int64_t amend_qty_i;   /* 0: none is open */
+    int64_t was_px_i;      /* what it was before the last amendment: late news of that is no news */
+    int64_t was_qty_i;     /* 0: it was never amended */
     int64_t ask_mono_ns;   /* from here on the asker's own */
     int64_t ask_since_mono_ns;
     uint32_t ask_tries;

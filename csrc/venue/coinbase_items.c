@@ -55,7 +55,7 @@ static inline char const *pass_time(char const *p, row_t *row)
 
 /* A level in the one spelling that the venue uses.  Returns the byte behind its closing brace and its side; NULL: it is spelled otherwise. */
 __attribute__((always_inline)) static inline char const *
-level_fast(char const *p, char const *end, aats_msg_t const *m, row_t *row, aats_level_t *out, int *side)
+level_fast(char const *p, char const *end, aats_msg_t const *m, row_t *row, int64_t *px_i, int64_t *qty_i, int *side)
 {
     static char const BID[] = "{\"side\":\"bid\",\"event_time\":\"", OFFER[] = "{\"side\":\"offer\",\"event_time\":\"";
     static char const PRICE[] = ",\"price_level\":\"", QTY[] = "\",\"new_quantity\":\"";
@@ -63,14 +63,14 @@ level_fast(char const *p, char const *end, aats_msg_t const *m, row_t *row, aats
     *side = p[9] == 'b' ? AATS_BID : AATS_ASK;
     p = *side == AATS_BID ? PASS(BID) : PASS(OFFER);
     if (!p || !(p = pass_time(p, row)) || !(p = PASS(PRICE))) return NULL;
-    p = aats_num_fast_alike(p, end, m->px_exp, &row->px_digits, &row->px_dec, &out->px_i);
+    p = aats_num_fast_alike(p, end, m->px_exp, &row->px_digits, &row->px_dec, px_i);
     if (!p || (size_t)(end - p) < sizeof QTY || !(p = PASS(QTY))) return NULL;
-    p = aats_num_fast(p, end, m->qty_exp, NULL, &out->qty_i);
-    return p && out->px_i && ENDS("\"}") ? p + 2 : NULL;
+    p = aats_num_fast(p, end, m->qty_exp, NULL, qty_i);
+    return p && *px_i && ENDS("\"}") ? p + 2 : NULL;
 }
 
 /* {"side":"bid","event_time":"2026-08-09T21:05:48.170326Z","price_level":"65083.66","new_quantity":"0.20371215"} */
-static void level(aats_json_t *j, aats_msg_t const *m, aats_level_t *out, int *side)
+static void level(aats_json_t *j, aats_msg_t const *m, int64_t *px_i, int64_t *qty_i, int *side)
 {
     char const *key, *name = "";
     size_t key_len, name_len = 0;
@@ -78,39 +78,41 @@ static void level(aats_json_t *j, aats_msg_t const *m, aats_level_t *out, int *s
     aats_json_object(j);
     while (aats_json_key(j, &key, &key_len) == 1) {
         if (IS("side")) take_str(j, &seen, 0, &name, &name_len);
-        else if (IS("price_level")) take_num(j, &seen, 1, m->px_exp, &out->px_i);
-        else if (IS("new_quantity")) take_num(j, &seen, 2, m->qty_exp, &out->qty_i);
+        else if (IS("price_level")) take_num(j, &seen, 1, m->px_exp, px_i);
+        else if (IS("new_quantity")) take_num(j, &seen, 2, m->qty_exp, qty_i);
         else aats_json_skip(j);
     }
     if (whole(j, seen, 7)) return;
     *side = AATS_JSON_IS(name, name_len, "bid") ? AATS_BID : AATS_JSON_IS(name, name_len, "offer") ? AATS_ASK : -1; /* V-02 */
-    if (*side < 0 || out->px_i <= 0 || out->qty_i < 0) aats_json_fail(j, AATS_E_SHAPE);
+    if (*side < 0 || *px_i <= 0 || *qty_i < 0) aats_json_fail(j, AATS_E_SHAPE);
 }
 
-static int keep(aats_json_t *j, aats_msg_t *m, aats_level_t const *one, int side)
+static inline int keep(aats_json_t *j, aats_msg_t *m, int64_t px_i, int64_t qty_i, int side)
 {
     size_t *cnt = side == AATS_BID ? &m->bid_cnt : &m->ask_cnt;
     if (*cnt == AATS_MSG_LEVELS) return aats_json_fail(j, AATS_E_TOO_BIG);
-    (side == AATS_BID ? m->bids : m->asks)[(*cnt)++] = *one;
+    aats_level_t *const to = (side == AATS_BID ? m->bids : m->asks) + (*cnt)++;
+    to->px_i = px_i;
+    to->qty_i = qty_i;
     return AATS_OK;
 }
 
 static void updates(aats_json_t *j, aats_msg_t *m)
 {
     row_t row = {0};
-    aats_level_t one;
+    int64_t px_i = 0, qty_i = 0; /* no struct: what is stored by halves and loaded whole waits for both */
     int side = AATS_BID;
     aats_json_array(j);
     while (aats_json_item(j) == 1) {
-        char const *p = level_fast(j->p, j->end, m, &row, &one, &side);
+        char const *p = level_fast(j->p, j->end, m, &row, &px_i, &qty_i, &side);
         if (!p) {
-            level(j, m, &one, &side);
-            if (j->err || keep(j, m, &one, side)) return;
+            level(j, m, &px_i, &qty_i, &side);
+            if (j->err || keep(j, m, px_i, qty_i, side)) return;
         }
         while (p) { /* as far as they are spelled as always, with a comma between two of them */
             j->p = p;
-            if (keep(j, m, &one, side)) return;
-            p = p < j->end && *p == ',' ? level_fast(p + 1, j->end, m, &row, &one, &side) : NULL;
+            if (keep(j, m, px_i, qty_i, side)) return;
+            p = p < j->end && *p == ',' ? level_fast(p + 1, j->end, m, &row, &px_i, &qty_i, &side) : NULL;
         }
     }
 }

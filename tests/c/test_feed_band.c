@@ -2,7 +2,6 @@
 #include "mini_venue.h"
 
 #include "check.h"
-#include "shm/ring.h"
 
 #define BOOK (AATS_STREAM_DEPTH | AATS_STREAM_TRADE)
 
@@ -71,7 +70,7 @@ TEST(gap_of_one_symbol_resubscribes_its_depth_alone_and_what_comes_in_between_is
     mini_text(&x, 0, "diff s=A p=12 l=13 b=50:2"); /* 10 .. 12 are missing */
     CHECK_EQ_I64(mini_why(&x, 0, NULL), AATS_WHY_GAP);
     CHECK_EQ_I64(mini_why(&x, 1, NULL), 0);
-    mini_pass(&x, 600); /* not asked again within half a second of the first time */
+    mini_wait(&x, 600); /* not asked again within half a second of the first time */
     mini_pass(&x, 2);
     CHECK_STR(x.said[0], "off 2 1 A\n");
     mini_text(&x, 0, "diff s=A p=13 l=14 b=50:3");
@@ -109,7 +108,7 @@ TEST(acknowledgement_by_symbol_says_what_was_given_up)
     mini_t x;
     REQUIRE(mini_live(&x, &MINI, BOOK));
     mini_text(&x, 0, "diff s=A p=12 l=13 b=50:2");
-    mini_pass(&x, 600);
+    mini_wait(&x, 600);
     mini_pass(&x, 2);
     mini_text(&x, 0, "ack s=A st=1 v=1");
     mini_pass(&x, 2);
@@ -173,7 +172,7 @@ TEST(wrong_checksum_makes_the_book_bad_says_so_and_is_counted)
     CHECK_EQ_U64(mini_count(&x, AATS_MDC_CHECKSUMS), 1);
     CHECK_EQ_U64(mini_count(&x, AATS_MDC_GAPS), 1);
     CHECK_EQ_U64(aats_feed_view(x.feed)->dir[0].gaps, 1);
-    mini_pass(&x, 600);
+    mini_wait(&x, 600);
     mini_pass(&x, 2);
     CHECK(mini_said(&x, 0, "off 2 1 A\n"));
     mini_end(&x);
@@ -199,7 +198,7 @@ TEST(hole_in_the_numbers_of_a_connection_costs_every_book_of_it)
     CHECK_EQ_I64(mini_why(&x, 1, NULL), AATS_WHY_GAP);
     CHECK_EQ_U64(mini_count(&x, AATS_MDC_LINK_HOLES), 1);
     CHECK_EQ_U64(mini_count(&x, AATS_MDC_GAPS), 2);
-    mini_pass(&x, 600);
+    mini_wait(&x, 600);
     mini_pass(&x, 2);
     CHECK(mini_said(&x, 0, "off 2 1 A B\n"));
     mini_end(&x);

@@ -59,6 +59,7 @@ class Rig:
         self.truth = Truth(self.exchange, instruments(row), row.venue)
         self.feed: Feed | None = None
         self.desk: Desk | None = None
+        self.storm: Storm | None = None
         self._conns = 0
 
     @property
@@ -167,6 +168,56 @@ class Truth:
         return bids, asks
 
 
+class Storm:
+    """What goes wrong between two ends: a connection that ends at any byte, either way, or holds back what it carries for a while."""
+
+    def __init__(self, rig: Rig) -> None:
+        self.rig = rig
+        self.cut_in: dict[int, int] = {}  # connection -> bytes that still come through to the client, then it ends
+        self.cut_out: dict[int, int] = {}  # the same to the exchange
+        self.held: dict[int, tuple[int, bytes]] = {}  # connection -> until when, and what waits
+        self.met = 0  # cuts and holds that a connection has felt
+
+    def hold(self, conn: int, seconds: float) -> None:
+        """Let nothing through to the client for so long."""
+        self.held[conn] = self.rig.now_ns + round(seconds * SECOND), self.held.get(conn, (0, b""))[1]
+
+    def holds(self, conn: int) -> bool:
+        return conn in self.held
+
+    def calm(self) -> None:
+        """Stop; what was held comes with the next step."""
+        self.cut_in.clear()
+        self.cut_out.clear()
+        self.held = {conn: (0, data) for conn, (_, data) in self.held.items()}
+
+    def inward(self, conn: int, data: bytes) -> tuple[bytes, bool]:
+        """Return what reaches the client, and whether the connection ends behind it."""
+        if conn in self.held:
+            until_ns, waiting = self.held.pop(conn)
+            data = waiting + data
+            if self.rig.now_ns < until_ns:
+                self.met += bool(data) and not waiting
+                self.held[conn] = until_ns, data
+                return b"", False
+        return self._short(self.cut_in, conn, data)
+
+    def outward(self, conn: int, data: bytes) -> tuple[bytes, bool]:
+        """Return what reaches the exchange, and whether the connection ends behind it."""
+        return self._short(self.cut_out, conn, data)
+
+    def _short(self, cuts: dict[int, int], conn: int, data: bytes) -> tuple[bytes, bool]:
+        left = cuts.get(conn)
+        if left is None or not data:
+            return data, False
+        if len(data) < left:
+            cuts[conn] = left - len(data)
+            return data, False
+        del cuts[conn]
+        self.met += 1
+        return data[:left], True
+
+
 class Links:
     """The connections of a feed or a session: bytes to and from the exchange."""
 
@@ -194,21 +245,29 @@ class Links:
             return
         if conn is None:
             return
-        exchange = self.rig.exchange
-        data = exchange.take(conn)
+        exchange, storm = self.rig.exchange, self.rig.storm
+        data, cut = exchange.take(conn), False
+        if storm is not None:
+            data, cut = storm.inward(conn, data)
         while data and self.conns.get(link) == conn:
             room = call("room", link, self._at)
             part, data = data[:room], data[room:]
             ffi.memmove(self._at[0], part, len(part))
             call("received", link, len(part), EPOCH_NS + self.rig.now_ns)
-        if exchange.closing(conn):
+        if cut or (exchange.closing(conn) and not (storm and storm.holds(conn))):
             self.end(link, call, b"connection reset by peer")
             return
         size = call("output", link, self._sent)
         if size:
             said = bytes(ffi.buffer(self._sent[0], size))
             call("sent", link, size)
-            exchange.receive(conn, said, self.rig.venue_ns)
+            if storm is not None:
+                said, cut = storm.outward(conn, said)
+            if said:
+                exchange.receive(conn, said, self.rig.venue_ns)
+            if cut:
+                self.end(link, call, b"connection reset by peer")
+                return
         if call("want", link) == lib.AATS_FEED_CLOSE:
             self.end(link, call, b"closed by us")
 
