@@ -9,7 +9,7 @@ What a connection may expect follows the venue's documents; the numbers stand in
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qs, unquote
 
 from websockets.http11 import Request
@@ -74,6 +74,9 @@ class Exchange(Host):
     Determinism: the same market, calls and times give the same bytes.
     """
 
+    USERS: ClassVar[type[UserData]] = UserData
+    API: ClassVar[type[WsApi]] = WsApi
+
     def __init__(
         self,
         market: Market,
@@ -105,11 +108,11 @@ class Exchange(Host):
         self.keyring = Keyring()
         for name, secret in (keys or {DEFAULT_KEY: DEFAULT_KEY}).items():
             self.keyring.add(name, secret, self.ledger.open())
-        self.users = UserData(self.hub.send, lambda conn: self._begin_end(conn, 0))
+        self.users = self.USERS(self.hub.send, lambda conn: self._begin_end(conn, 0))
         self.desk = Desk(market, self.ledger, tell=self.users.tell, publish=self._publish, limits=orders_limits)
         methods = Methods(self.desk, self.weights)
         self.rest.orders = RestOrders(methods, self.keyring, self.faults, self.users)
-        self.ws_api = WsApi(
+        self.ws_api = self.API(
             methods,
             self.rest,
             self.keyring,

@@ -38,7 +38,7 @@ class Limits:
     ping_ns: int = 20 * SECOND_NS  # a ping each 20 s; 0: the server sends none
     pong_ns: int = 60 * SECOND_NS  # no pong to it for 60 s: cut
     quiet_ns: int = 0  # a client that sends nothing for so long is cut; 0: it may be silent
-    life_ns: int = 24 * 3600 * SECOND_NS
+    life_ns: int = 24 * 3600 * SECOND_NS  # 0: it may grow as old as it likes
     inbound_per_s: int = 5  # pings, pongs and control messages together
     streams: int = 1024
     connects_per_5min: int = 300

@@ -20,9 +20,14 @@ __all__ = ["DIALECTS", "Options", "dialect", "make"]
 #: Venue to module and class.
 DIALECTS: dict[str, str] = {
     "BINANCE": "aats.sim.binance:Exchange",
+    "BINANCEUS": "aats.sim.binance_us:USExchange",
+    "BINANCE_SWAP": "aats.sim.binance_futures.exchange:FuturesExchange",
+    "BINANCE_COINM": "aats.sim.binance_futures.exchange:FuturesExchange",
     "KRAKEN": "aats.sim.kraken.exchange:KrakenExchange",
     "OKX": "aats.sim.okx.exchange:OkxExchange",
     "OKX_SWAP": "aats.sim.okx.exchange:OkxExchange",
+    "BYBIT": "aats.sim.bybit.exchange:BybitExchange",
+    "BYBIT_SWAP": "aats.sim.bybit.exchange:BybitExchange",
 }
 
 

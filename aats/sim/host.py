@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["Host"]
 
 _COUNTERS = ("opened", "upgraded", "http_requests", "control_errors", "bytes_out")
+_NEVER_NS = 1 << 62
 _CUTS = ("inbound_cut", "pong_cut", "quiet_cut", "life_cut", "slow_cut")
 
 
@@ -198,7 +199,7 @@ class Host(ABC):
         for conn in self._conns.values():
             if conn.live:
                 self._farewell(conn)
-                if lead_ns:
+                if lead_ns and self.limits.life_ns:
                     conn.opened_ns = self.now_ns + lead_ns - self.limits.life_ns
                 else:
                     self._close(conn, 1001, "going away")
@@ -295,7 +296,7 @@ class Host(ABC):
 
     def _keep_alive(self, conn: Connection, now_ns: int) -> None:
         limits = self.limits
-        if now_ns >= conn.opened_ns + limits.life_ns:
+        if limits.life_ns and now_ns >= conn.opened_ns + limits.life_ns:
             self._cut_off(conn, "life_cut", 1001, "24 h")
         elif limits.quiet_ns and now_ns >= conn.heard_ns + limits.quiet_ns:
             self._cut_off(conn, "quiet_cut", 1008, "No data received")
@@ -310,7 +311,7 @@ class Host(ABC):
 
     def _alive_ns(self, conn: Connection) -> int:
         limits = self.limits
-        first = conn.opened_ns + limits.life_ns
+        first = conn.opened_ns + limits.life_ns if limits.life_ns else _NEVER_NS
         if limits.ping_ns:
             first = min(first, conn.ping_ns)
         if limits.quiet_ns:

@@ -32,8 +32,38 @@ UNSUPPORTED: Mapping[str, Mapping[str, str]] = {
         "VC-59": "orders go by WebSocket alone",
         "VC-60": "the venue has no dead-man switch for spot",
     },
+    "BINANCE_SWAP": {
+        **_NO_CHECKSUM,
+        "VC-32": _NO_LOGON,
+        "VC-33": _NO_LOGON,
+    },
+    "BINANCE_COINM": {
+        **_NO_CHECKSUM,
+        "VC-32": _NO_LOGON,
+        "VC-33": _NO_LOGON,
+    },
+    "BYBIT": {
+        **_SPOT,
+        **_NO_CHECKSUM,
+        **_IN_BAND,
+        "VC-60": "its dead-man switch is for institutional accounts, and acts when the private socket is gone, not when we are silent",
+    },
+    "BYBIT_SWAP": {
+        **_NO_CHECKSUM,
+        **_IN_BAND,
+        "VC-60": "its dead-man switch is for institutional accounts, and acts when the private socket is gone, not when we are silent",
+    },
     "KRAKEN": {
         **_SPOT,
+        **_IN_BAND,
+    },
+    "OKX": {
+        **_SPOT,
+        **_NO_CHECKSUM,
+        **_IN_BAND,
+    },
+    "OKX_SWAP": {
+        **_NO_CHECKSUM,
         **_IN_BAND,
     },
 }

@@ -28,6 +28,9 @@ struct aats_gateway {
     int (*place)(void *self, aats_machine_t *m, aats_rules_t const *rules, char *msg, size_t msg_sz);
     /* cancel asks for an order to be canceled; a gateway that is not ready keeps the wish until it is. */
     int (*cancel)(void *self, aats_machine_t *m, aats_rules_t const *rules);
+    /* amend asks for an order's price and size to be changed to the machine's amend_px_i and amend_qty_i.  AATS_OK; else an AATS_OC_* code with a sentence in msg, and
+     * nothing goes out.  NULL: it cannot. */
+    int (*amend)(void *self, aats_machine_t *m, aats_rules_t const *rules, char *msg, size_t msg_sz);
     /* ask has the order's outcome asked for, by aats_machine_asks; the gateway goes on until the machine wants nothing more. */
     void (*ask)(void *self, aats_machine_t *m, aats_rules_t const *rules);
     /* gone: the machine is about to be freed, forget its address. */

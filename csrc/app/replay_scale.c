@@ -139,7 +139,8 @@ static void see(aats_replay_digits_t *d, int32_t digits)
     if (digits > d->most) d->most = digits;
 }
 
-/* Scaled integers have forgotten how they were written.  Levels are found in the text by their values: two numbers that follow each other. */
+/* Scaled integers have forgotten how they were written.  Levels are found in the text by their values: two numbers that follow each other, the price
+ * first wherever that is possible (an id may equal the size behind it). */
 void aats_replay_spelling(aats_replay_t const *r, aats_replay_sym_t *s, char const *text, size_t n)
 {
     aats_msg_t const *m = &r->msg;
@@ -156,6 +157,8 @@ void aats_replay_spelling(aats_replay_t const *r, aats_replay_sym_t *s, char con
             aats_level_t const *level = &sides[side][at[side]];
             int price_first = is_level(&before, &now, level);
             if (!price_first && !is_level(&now, &before, level)) continue;
+            number_t next;
+            if (!price_first && number(text, p, end, &s->told, &next) && is_level(&now, &next, level)) continue;
             see(&s->px_digits, price_first ? before.digits : now.digits);
             see(&s->qty_digits, price_first ? now.digits : before.digits);
             at[side]++;

@@ -155,7 +155,7 @@ aats_session_t *aats_session_new_at(aats_order_venue_t const *venue, aats_sessio
         snprintf(reason, sizeof reason, "the API key is empty");
         ok = 0;
     }
-    if (ok) ok = (s->auth.signer = aats_signer_new(secret, strlen(secret), reason, sizeof reason)) != NULL;
+    if (ok) ok = (s->auth.signer = aats_signer_new_of(s->venue->sign, secret, strlen(secret), reason, sizeof reason)) != NULL;
     if (!ok) {
         snprintf(why, why_sz, "%s", reason);
         aats_session_free(s);
@@ -195,6 +195,7 @@ void aats_session_free(aats_session_t *s)
     free(s->buckets);
     free(s->trade_ids);
     free(s->held);
+    free(s->nameless);
     free(s->assets);
     free(s->strays);
     free(s->queue);

@@ -161,9 +161,12 @@ static void deliver(aats_session_t *s, aats_oreply_t *r, flight_t const *f, int6
         aats_omsg_t *m = &r->msgs[i];
         m->recv_ns = recv_ns;
         if (f && f->order_id && !m->order_id && m->kind < AATS_OM_DOWN) m->order_id = f->order_id, m->instance = f->instance;
-        if (know_message(s, m, f)) session_tell(s, m);
+        if (!know_message(s, m, f)) continue;
+        session_tell(s, m);
+        if (m->kind == AATS_OM_OPEN) know_amend_over(s, m, f);
     }
     r->msg_cnt = 0;
+    if (s->nameless_cnt && f) know_nameless(s, 0);
 }
 
 /* Of an order: REJECT, FILLs and whatever else it says; or, where nothing was done, only that it may be asked again. */
@@ -419,6 +422,7 @@ void ask_tick(aats_session_t *s)
         }
         if (f->late || age < s->opts.answer_ns || !overdue(s, f)) i++;
     }
+    if (s->nameless_cnt && s->mono_ns - s->nameless_mono_ns >= s->opts.answer_ns) know_nameless(s, 1);
     if (s->unread && s->mono_ns >= s->unread_mono_ns) {
         s->unread = 0;
         s->unread_mono_ns = s->mono_ns + s->opts.query_max_ns;

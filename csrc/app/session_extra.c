@@ -49,9 +49,21 @@ int aats_session_deadman(aats_session_t *s, int64_t after_ns)
     return AATS_OK;
 }
 
+/* Of the whole account, or, where the venue wants a symbol, of each. */
+static int deadman(aats_session_t *s, uint64_t ms)
+{
+    int e = ask(s, AATS_OR_DEADMAN, NONE, NULL, NULL, ms);
+    for (uint32_t i = 0; e == AATS_E_ARG && i < s->sym_cnt; i++) {
+        int const one = ask(s, AATS_OR_DEADMAN, i, NULL, NULL, ms);
+        if (one < 0) return one;
+        if (i + 1 == s->sym_cnt) e = AATS_OK;
+    }
+    return e;
+}
+
 void extra_disarm(aats_session_t *s)
 {
-    if (s->deadman_armed && session_up(s)) (void)ask(s, AATS_OR_DEADMAN, NONE, NULL, NULL, 0);
+    if (s->deadman_armed && session_up(s)) (void)deadman(s, 0);
     s->deadman_armed = 0;
 }
 
@@ -60,7 +72,7 @@ static void arm(aats_session_t *s)
     if (!s->deadman_ns || s->mono_ns < s->deadman_mono_ns || session_waits(s)) return;
     if (!session_up(s) || (s->stage != STAGE_READY && !s->deadman_armed)) return;
     int64_t ms = (s->deadman_ns + MS - 1) / MS;
-    int e = ask(s, AATS_OR_DEADMAN, NONE, NULL, NULL, (uint64_t)ms);
+    int e = deadman(s, (uint64_t)ms);
     if (e == AATS_OK) s->deadman_armed = 1;
     s->deadman_mono_ns = s->mono_ns + (e == AATS_OK ? s->deadman_ns / 3 : e == AATS_E_BUSY ? s->token_wait_ns : s->opts.query_min_ns);
 }

@@ -132,6 +132,36 @@ static int g_cancel(void *self, aats_machine_t *m, aats_rules_t const *rules)
     return AATS_OK;
 }
 
+static int g_amend(void *self, aats_machine_t *m, aats_rules_t const *rules, char *msg, size_t msg_sz)
+{
+    aats_session_t *s = self;
+    look_at_the_clock(s);
+    if (aats_session_state(s) != AATS_GW_READY || s->leaving) {
+        snprintf(msg, msg_sz, "the order session is not ready: %s", s->last);
+        return AATS_OC_NOT_CONNECTED;
+    }
+    if (session_waits(s)) {
+        snprintf(msg, msg_sz, "the venue wants us to wait; %lld ms are left", (long long)((s->hold_mono_ns - s->mono_ns) / MS + 1));
+        return AATS_OC_RATE_LIMIT;
+    }
+    known_t *k = know_add(s, m, rules);
+    int e = k ? ask(s, AATS_OR_AMEND, k->sym, m, &m->o, 0) : AATS_E_NOMEM;
+    if (e < 0) {
+        if (e == AATS_E_BUSY) {
+            budget_sentence(s, s->token_wait_ns, msg, msg_sz);
+            return AATS_OC_RATE_LIMIT;
+        }
+        if (e == AATS_E_EMPTY) snprintf(msg, msg_sz, "%s amends no orders: cancel it and send another", s->venue->name);
+        else snprintf(msg, msg_sz, "its request could not be made (%s)", aats_err_name(e));
+        return e == AATS_E_EMPTY ? AATS_OC_UNSUPPORTED : e == AATS_E_IO ? AATS_OC_AUTH : AATS_OC_NOT_CONNECTED;
+    }
+    k->amend_mono_ns = s->mono_ns;
+    k->amend_ask_mono_ns = s->mono_ns + s->opts.answer_ns;
+    k->amend_tries = 0;
+    if (s->flush) s->flush(s->host_arg);
+    return AATS_OK;
+}
+
 static void g_ask(void *self, aats_machine_t *m, aats_rules_t const *rules)
 {
     aats_session_t *s = self;
@@ -176,7 +206,7 @@ static void g_free(void *self) { aats_session_free(self); }
 
 void aats_session_gateway(aats_session_t *s, aats_gateway_t *out)
 {
-    *out = (aats_gateway_t){.self = s, .place = g_place, .cancel = g_cancel, .ask = g_ask, .gone = g_gone, .step = g_step, .next = g_next,
+    *out = (aats_gateway_t){.self = s, .place = g_place, .cancel = g_cancel, .amend = g_amend, .ask = g_ask, .gone = g_gone, .step = g_step, .next = g_next,
                             .state = g_state, .next_mono_ns = g_next_mono_ns, .verify = g_verify, .leave = g_leave, .waits = g_waits,
                             .free = g_free};
     snprintf(out->exchange, sizeof out->exchange, "%s", s->venue->name);

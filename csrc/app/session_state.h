@@ -80,6 +80,10 @@ typedef struct {
     uint32_t asked_kind;     /* the last question of this doubt, AATS_OR_* */
     int64_t cancel_mono_ns;  /* the next cancel request, not before */
     uint64_t fills_from;     /* FILLS came in parts: the next begins here */
+    int64_t amend_mono_ns;   /* the last amend request went out; 0: none */
+    int64_t amend_ask_mono_ns; /* what came of it is asked for, not before */
+    uint32_t amend_tries;
+    uint32_t pad2;
 } known_t;
 
 /* An open order at the venue that nobody here knows, but whose client id is ours: it is canceled. */
@@ -268,6 +272,9 @@ struct aats_session {
     uint32_t dirty_cnt;
     aats_omsg_t *held;       /* events of the gap, until what was before them is known */
     uint32_t held_cnt, held_cap;
+    aats_omsg_t *nameless;   /* events that name their order by the venue's number alone, while answers are under way that may tell whose it is */
+    uint32_t nameless_cnt, nameless_cap;
+    int64_t nameless_mono_ns; /* since when */
     int64_t glance_mono_ns;  /* the next look by the way */
 
     asset_t *assets;
@@ -368,6 +375,8 @@ void know_lost(aats_session_t *s);
 void know_doubt(aats_session_t *s); /* every open order is asked for, while others go out */
 int know_message(aats_session_t *s, aats_omsg_t *m, flight_t const *f); /* 1: it is for the trader */
 void know_release(aats_session_t *s); /* events that were held are for the trader now */
+void know_amend_over(aats_session_t *s, aats_omsg_t const *m, flight_t const *f); /* after OPEN was told: an amendment that never arrived */
+void know_nameless(aats_session_t *s, int now); /* looks again whose those events are; now: nobody's, if not known */
 void know_answered(aats_session_t *s, flight_t const *f, aats_oreply_t const *r, int ok);
 void know_again(aats_session_t *s, flight_t const *f); /* nothing was done, or nothing is known: later again, if it may be */
 void know_glanced(aats_session_t *s, flight_t const *f); /* a look by the way was answered */

@@ -157,6 +157,12 @@ static uint32_t look_at(aats_session_t *s, known_t *k, uint32_t *flying)
     uint32_t awaited = 0;
     int const silent = o->state == AATS_ORD_NEW && !k->doubt && !ask_under_way(s, AATS_OR_PLACE, k->instance, k->order_id);
     if (silent && s->mono_ns - k->sent_mono_ns >= s->opts.answer_ns) k->doubt = 1, k->doubt_mono_ns = s->mono_ns; /* taken, and nothing was said of it */
+    int const amending = k->m->amend_qty_i && !ask_under_way(s, AATS_OR_AMEND, k->instance, k->order_id);
+    if (amending && !k->doubt && s->mono_ns >= k->amend_ask_mono_ns) { /* answered without a word, or not at all */
+        k->doubt = 1;
+        k->doubt_mono_ns = s->mono_ns;
+        k->amend_ask_mono_ns = s->mono_ns + want_pause(s, k->amend_tries++);
+    }
     int asks = aats_machine_asks(k->m), alive = o->state == AATS_ORD_NEW || o->state == AATS_ORD_LIVE, known = sure(k);
     if (known) {
         k->tries = k->absent_cnt = k->asked_kind = k->full_cnt = 0;
@@ -168,7 +174,7 @@ static uint32_t look_at(aats_session_t *s, known_t *k, uint32_t *flying)
         awaited = is_awaited(s, k, asks);
     }
     if (alive && (k->wish || (known && o->cancel == AATS_CXL_ASKED && !k->cancel_told))) want_cancel(s, k);
-    s->unsure += !known || silent || k->wish || o->cancel == AATS_CXL_ASKED;
+    s->unsure += !known || silent || amending || k->wish || o->cancel == AATS_CXL_ASKED;
     return awaited;
 }
 

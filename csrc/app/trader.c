@@ -160,6 +160,10 @@ static int verdict(aats_trader_t *t, aats_order_req_t const *req, int is_new, aa
         snprintf(msg, REASON_SZ, "margin orders are not supported for %s: only spot", t->gates[s->gate].face.exchange);
         return AATS_OC_MARGIN;
     }
+    if (req->reduce && !s->rules.derivative) {
+        snprintf(msg, REASON_SZ, "%s is spot: there is no position that an order could be bound to reduce", s->rules.symbol);
+        return AATS_OC_UNSUPPORTED;
+    }
     if (s->rules.halted) {
         snprintf(msg, REASON_SZ, "%s does not trade at the moment", s->rules.symbol);
         return AATS_OC_HALTED;
@@ -245,7 +249,7 @@ int aats_trader_send(aats_trader_t *t, aats_order_req_t const *req, int64_t now_
     t->mono_ns = mono_ns;
     symbol_t const *s = &t->symbols[req->sym];
     aats_order_t o = {.order_id = req->order_id, .instance = t->instance, .sym = (uint16_t)req->sym, .side = req->side, .tif = req->tif,
-                      .strategy = req->strategy, .flags = req->margin ? AATS_OF_MARGIN : 0, .px_exp = s->rules.px_exp, .qty_exp = s->rules.qty_exp,
+                      .strategy = req->strategy, .flags = (uint8_t)((req->margin ? AATS_OF_MARGIN : 0) | (req->reduce ? AATS_OF_REDUCE : 0)), .px_exp = s->rules.px_exp, .qty_exp = s->rules.qty_exp,
                       .created_ns = now_ns};
     memcpy(o.symbol, s->rules.symbol, sizeof o.symbol);
     char msg[REASON_SZ] = "", why[REASON_SZ] = "";

@@ -49,7 +49,8 @@ typedef struct {
     uint8_t margin;         /* 1: refused */
     uint8_t strategy;
     uint8_t book_why;       /* AATS_WHY_* of the symbol's book at this moment, 0: it is good; only looked at where there is a risk gate */
-    uint8_t pad[7];
+    uint8_t reduce;         /* 1: it may shrink a position only; refused where that is not known */
+    uint8_t pad[6];
     aats_given_t px;
     aats_given_t qty;
     int64_t recv_ns;        /* of the event that is being delivered, 0: none: hop recv_sent */
@@ -100,6 +101,21 @@ int aats_trader_carried(aats_trader_t *t, int64_t now_ns);
 int aats_trader_send(aats_trader_t *t, aats_order_req_t const *req, int64_t now_ns, int64_t mono_ns);
 /* aats_trader_cancel asks for one to be canceled; an id that is unknown or closed gives CancelRejected alone. */
 int aats_trader_cancel(aats_trader_t *t, int64_t order_id, uint32_t strategy, int64_t now_ns, int64_t mono_ns);
+
+/* aats_trader_amend asks for an order to have another price and size (the whole size, what is filled counted in); one of the kind AATS_GIVEN_NONE stays as it is.  What
+ * becomes of it comes as an event, Amended or AmendRejected, also for an id that is unknown or closed.  AATS_OK; AATS_E_NOMEM, then nothing has happened. */
+typedef struct {
+    int64_t order_id;
+    uint32_t strategy;
+    uint32_t book_why;      /* as in aats_order_req_t */
+    aats_given_t px;
+    aats_given_t qty;
+} aats_amend_req_t;
+int aats_trader_amend(aats_trader_t *t, aats_amend_req_t const *req, int64_t now_ns, int64_t mono_ns);
+/* aats_trader_adopt_amend: an adopted order had an amend request that was not answered. */
+void aats_trader_adopt_amend(aats_trader_t *t, int64_t order_id, int64_t px_i, int64_t qty_i);
+/* aats_trader_cancel_of asks for each open order of a strategy to be canceled, of one symbol, or of all (sym negative).  How many, or AATS_E_NOMEM. */
+int aats_trader_cancel_of(aats_trader_t *t, uint32_t strategy, int sym, int64_t now_ns, int64_t mono_ns);
 
 /* Market data of traded symbols: reference prices, and what paper trading fills by. */
 void aats_trader_quote(aats_trader_t *t, int sym, aats_level_t const *bids, size_t bid_cnt, aats_level_t const *asks, size_t ask_cnt, int valid, int64_t now_ns);

@@ -46,6 +46,8 @@ static int put_order(aats_trader_t *t, slot_t const *sl)
     int rc = aats_journal_keep(t->journal, AATS_JR_INTENT, id, intent, sizeof *intent, t->now_ns);
     for (uint32_t i = 0; rc == AATS_OK && i < sl->kept_cnt; i++)
         rc = aats_journal_keep(t->journal, AATS_JR_EVENT, id, &sl->kept[i], sizeof sl->kept[i], t->now_ns);
+    aats_jamend_t const amend = {.px_i = sl->m.amend_px_i, .qty_i = sl->m.amend_qty_i};
+    if (rc == AATS_OK && amend.qty_i > 0) rc = aats_journal_keep(t->journal, AATS_JR_AMEND, id, &amend, sizeof amend, t->now_ns);
     return rc;
 }
 

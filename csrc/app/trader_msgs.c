@@ -35,7 +35,7 @@ static void of_order(aats_trader_t *t, int gate, aats_omsg_t const *m, int64_t n
     slot_t *s = &t->slots[slot];
     int const cnt = aats_machine_take(&s->m, m, now_ns, evs);
     aats_step(AATS_STEP_MACHINE);
-    int const refusal = m->kind == AATS_OM_REJECT || m->kind == AATS_OM_CANCEL_REJECT;
+    int const refusal = m->kind == AATS_OM_REJECT || m->kind == AATS_OM_CANCEL_REJECT || m->kind == AATS_OM_AMEND_REJECT;
     if (cnt >= 0 && refusal) aats_trader_count(t, AATS_TDC_VENUE_ERRORS);
     /* A repeated word is an ordinary day, but not that an order which lived had been refused. */
     int const twice = cnt == AATS_E_STALE && (m->kind != AATS_OM_REJECT || s->m.o.state == AATS_ORD_CLOSED);
@@ -86,6 +86,6 @@ void aats_trader_take(aats_trader_t *t, int gate, aats_omsg_t const *m, int64_t 
     default:
         break;
     }
-    if (m->kind >= AATS_OM_ACK && m->kind <= AATS_OM_FAILED && m->order_id != 0) of_order(t, gate, m, now_ns);
+    if (m->kind >= AATS_OM_ACK && m->kind <= AATS_OM_AMEND_REJECT && m->order_id != 0) of_order(t, gate, m, now_ns);
     else aats_trader_count(t, AATS_TDC_STRANGE);
 }

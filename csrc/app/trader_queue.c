@@ -79,6 +79,10 @@ static void count_order(aats_trader_t *t, aats_oev_t const *ev, int32_t slot)
     case AATS_OEV_UNKNOWN:
         aats_trader_count(t, AATS_TDC_UNKNOWN);
         return;
+    case AATS_OEV_AMENDED:
+    case AATS_OEV_AMEND_REJECTED:
+        if (slot != NONE) aats_trader_amended(t, ev, slot);
+        return;
     default:
         return;
     }

@@ -57,7 +57,7 @@ void aats_trader_risk_unreserve(aats_trader_t *t, int32_t slot)
     slot_t *sl = &t->slots[slot];
     if (!sl->counted) return;
     sl->counted = 0;
-    aats_gate_unreserve(t->gate, t->symbols[sl->m.o.sym].risk, &sl->m.o);
+    aats_gate_unreserve(t->gate, t->symbols[sl->m.o.sym].risk, &sl->m.o); /* it was never amended: nothing of it has gone out */
 }
 
 int aats_trader_risk_cancel(aats_trader_t *t, aats_order_t const *o, char *msg, size_t msg_sz)
@@ -77,7 +77,7 @@ void aats_trader_risk_fill(aats_trader_t *t, int32_t slot, aats_oev_t const *ev,
 {
     symbol_t const *s = &t->symbols[ev->order.sym];
     if (t->gate == NULL || !t->slots[slot].counted || s->risk < 0) return;
-    aats_order_t before = ev->order;
+    aats_order_t before = aats_trader_counted(t, slot, &ev->order);
     before.cum_qty_i -= ev->fill_qty_i;
     before.cum_notional = aats_wide_of(aats_wide(before.cum_notional) - (__int128)ev->fill_px_i * ev->fill_qty_i);
     aats_gate_fill(t->gate, s->risk, &before, ev->fill_px_i, ev->fill_qty_i, delta);
@@ -88,8 +88,9 @@ void aats_trader_risk_closed(aats_trader_t *t, int32_t slot)
 {
     slot_t *sl = &t->slots[slot];
     if (!sl->counted) return;
+    aats_order_t const last = aats_trader_counted(t, slot, &sl->m.o);
     sl->counted = 0;
-    aats_gate_release(t->gate, t->symbols[sl->m.o.sym].risk, &sl->m.o);
+    aats_gate_release(t->gate, t->symbols[sl->m.o.sym].risk, &last);
     aats_step(AATS_STEP_RELEASED);
 }
 

@@ -1,6 +1,7 @@
 /* trader_state.h -- what a trader holds; private to csrc/app/trader*.c.  The trade loop's thread owns all of it.
  *
  *     trader.c         opening, symbols, gateways; a new order, a cancel; passes
+ *     trader_amend.c   price and size of an open order changed
  *     trader_table.c   slots of the orders that are not closed and told, found by id; the ids ever seen
  *     trader_msgs.c    what gateways say
  *     trader_queue.c   order events: counted, shown in the td segment, journaled, given out
@@ -35,6 +36,7 @@ typedef struct {
     uint8_t lost;        /* no memory for one of its events: no checkpoint can be made while it is there */
     uint8_t unwritten;   /* the journal has not taken one of its events: it may not be told as told before a checkpoint has them */
     int64_t until_mono_ns; /* waits so long at most */
+    int64_t gate_px_i, gate_qty_i; /* the risk gate counts it as if these were its price and size: an amendment is under way; 0: as it is */
     int64_t recv_ns, delivered_ns; /* of the event that it answers, for the hops; while it waits 0 */
     aats_oev_t *kept;    /* its events that are in the journal, for the next checkpoint */
     uint32_t kept_cnt, kept_cap;
@@ -174,6 +176,10 @@ void aats_trader_sent(aats_trader_t *t, int32_t slot);
 void aats_trader_refuse(aats_trader_t *t, int32_t slot, int code, char const *msg);
 /* aats_trader_cancel_slot asks for an open order's cancel; checked: the limits on cancels count. */
 void aats_trader_cancel_slot(aats_trader_t *t, int32_t slot, int checked);
+
+/* ---- trader_amend.c ---- */
+void aats_trader_amended(aats_trader_t *t, aats_oev_t const *ev, int32_t slot); /* Amended or AmendRejected was told: the risk gate counts it anew */
+aats_order_t aats_trader_counted(aats_trader_t const *t, int32_t slot, aats_order_t const *o); /* o as the gate counts it */
 
 /* ---- trader_risk.c ---- */
 /* aats_trader_risk_symbol enters a symbol into the gate, where there is one. */

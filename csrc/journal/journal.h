@@ -39,7 +39,8 @@ enum {
     AATS_JR_FEE = 8,     /* aats_fee_t */
     AATS_JR_DAY = 9,     /* aats_jday_t: day totals */
     AATS_JR_CHECKED = 10, /* the checkpoint is complete: payload empty; INTENT and EVENT records of orders that are not told precede it */
-    AATS_JR_ADOPTED = 11  /* order_id: ours now; payload aats_jadopt_t: an order of an earlier run goes on in this one */
+    AATS_JR_ADOPTED = 11, /* order_id: ours now; payload aats_jadopt_t: an order of an earlier run goes on in this one */
+    AATS_JR_AMEND = 12    /* payload aats_jamend_t: that is asked of the venue next; the order's next Amended or AmendRejected answers it */
 };
 
 /* Policies on power loss: when the records are brought to the disk. */
@@ -56,6 +57,11 @@ typedef struct {
     uint64_t instance;     /* of the run that sent it */
     int64_t client_no;
 } aats_jadopt_t;
+
+typedef struct {
+    int64_t px_i;          /* at the order's exponents */
+    int64_t qty_i;
+} aats_jamend_t;
 
 typedef struct {
     uint32_t size;      /* of the whole record, a multiple of 8; stored last, with kind */

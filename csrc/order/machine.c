@@ -141,6 +141,22 @@ static void be_amended(step_t *s, int64_t px_i, int64_t qty_i)
     emit(s, AATS_OEV_AMENDED, AATS_OC_NONE, NULL, 0);
 }
 
+/* The size that the order will have after learn_numbers. */
+static int64_t size_after(aats_machine_t const *m, aats_omsg_t const *in)
+{
+    aats_order_t const *o = &m->o;
+    int64_t const px_i = in->px_i > 0 ? in->px_i : o->px_i, qty_i = in->qty_i > 0 ? in->qty_i : o->qty_i;
+    int const asked = amending(m) && px_i == m->amend_px_i && qty_i == m->amend_qty_i;
+    return !asked && px_i == m->was_px_i && qty_i == m->was_qty_i ? o->qty_i : qty_i;
+}
+
+/* Can `cum` be filled in all, after what the message tells of the order's size? */
+static int possible(aats_machine_t const *m, aats_omsg_t const *in, int64_t cum)
+{
+    int64_t const size = size_after(m, in), most = m->amend_qty_i > size ? m->amend_qty_i : size;
+    return cum <= most && size >= m->o.cum_qty_i;
+}
+
 /* What a message tells of price and size beside what it is for; 0: nothing. */
 static void learn_numbers(step_t *s)
 {
@@ -150,10 +166,7 @@ static void learn_numbers(step_t *s)
 }
 
 /* The most that may be filled in all: an amendment under way may have been made already. */
-static int64_t most_of(aats_machine_t const *m)
-{
-    return m->amend_qty_i > m->o.qty_i ? m->amend_qty_i : m->o.qty_i;
-}
+static int64_t most_of(aats_machine_t const *m) { return m->amend_qty_i > m->o.qty_i ? m->amend_qty_i : m->o.qty_i; }
 
 /* More is filled than the order's size allows: so it has been amended. */
 static void reveal_amend(step_t *s, int64_t cum)
@@ -298,7 +311,7 @@ static int end_code(aats_machine_t const *m, aats_omsg_t const *in, int64_t cum)
 static int64_t end_cum(aats_machine_t const *m, aats_omsg_t const *in)
 {
     if (in->cum_qty_i >= 0) return in->cum_qty_i;
-    if (in->code == AATS_OC_FILLED) return m->o.qty_i;
+    if (in->code == AATS_OC_FILLED) return size_after(m, in);
     return m->o.cum_qty_i > m->venue_cum_i ? m->o.cum_qty_i : m->venue_cum_i;
 }
 
@@ -307,7 +320,7 @@ static int act_end(step_t *s)
     aats_machine_t *m = s->m;
     aats_order_t *o = &m->o;
     int64_t const cum = end_cum(m, s->in);
-    if (cum > most_of(m) || (cum > o->qty_i && s->in->qty_i > 0 && cum > s->in->qty_i) || cum < o->cum_qty_i) {
+    if (!possible(m, s->in, cum) || cum < o->cum_qty_i) {
         m->want |= AATS_WANT_STATUS;
         return AATS_E_SHAPE;
     }
@@ -326,6 +339,7 @@ static int act_end(step_t *s)
     o->state = AATS_ORD_ENDING;
     o->end_qty_i = m->venue_cum_i = cum;
     answer_cancel(s, AATS_OEV_CANCEL_REJECTED, AATS_OC_ORDER_CLOSED);
+    answer_amend(s, AATS_OC_ORDER_CLOSED);
     return AATS_OK;
 }
 
@@ -376,7 +390,7 @@ static int act_alive(step_t *s)
 {
     aats_machine_t *m = s->m;
     aats_order_t *o = &m->o;
-    if (s->in->cum_qty_i > (s->in->qty_i > 0 ? s->in->qty_i : most_of(m))) return AATS_E_SHAPE;
+    if (!possible(m, s->in, s->in->cum_qty_i)) return AATS_E_SHAPE;
     int const more = s->in->cum_qty_i > m->venue_cum_i;
     int const news = more || (o->flags & AATS_OF_UNKNOWN) || (m->want & AATS_WANT_STATUS);
     if (more) m->venue_cum_i = s->in->cum_qty_i;
@@ -384,6 +398,7 @@ static int act_alive(step_t *s)
     be_acked(s);
     learn_numbers(s);
     reveal_amend(s, s->in->cum_qty_i);
+    if (o->cum_qty_i == o->qty_i) m->want |= AATS_WANT_STATUS; /* all of it is filled: it cannot live for long */
     return learn_id(s) || news ? AATS_OK : AATS_E_STALE;
 }
 

@@ -31,6 +31,14 @@ typedef struct {
     int64_t market_lot_i, market_min_qty_i, market_max_qty_i; /* MARKET: the lot instead, the bounds beside those above */
     int64_t min_notional_i, max_notional_i;       /* at px_exp */
     uint32_t min_notional_market, max_notional_market; /* whether they hold for MARKET too */
+    /* a contract: one unit of quantity is worth contract_i at contract_exp of the base asset, or, inverse, of the quote asset; derivative 0: spot, and the quantity is
+     * of the base asset */
+    int64_t contract_i;
+    int32_t contract_exp;
+    uint32_t derivative;
+    uint32_t inverse;
+    uint32_t pad;
+    char settle[16];      /* what profit, loss and fees are in */
     /* percent price, in 1e-8: price must lie in [reference * down, reference * up]; 0: off */
     int64_t bid_up_i, bid_down_i, ask_up_i, ask_down_i;
     int64_t number;       /* of the instrument at its venue, where requests name it so; 0: it has none, or it is not known */

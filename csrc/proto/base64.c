@@ -17,3 +17,14 @@ int aats_base64_encode(uint8_t const *p, size_t n, char *out, size_t cap)
     *o = 0;
     return (int)(o - out);
 }
+
+int aats_base64url_encode(uint8_t const *p, size_t n, char *out, size_t cap)
+{
+    int len = aats_base64_encode(p, n, out, cap);
+    for (int i = 0; i < len; i++) {
+        if (out[i] == '+') out[i] = '-';
+        else if (out[i] == '/') out[i] = '_';
+    }
+    while (len > 0 && out[len - 1] == '=') out[--len] = 0;
+    return len;
+}

@@ -11,5 +11,7 @@
 
 /* aats_base64_encode writes the text of n bytes and a final zero; its length, or AATS_E_FULL. */
 int aats_base64_encode(uint8_t const *p, size_t n, char *out, size_t cap);
+/* aats_base64url_encode does so with "-" and "_" and without padding (RFC 4648, section 5), as JWTs want it. */
+int aats_base64url_encode(uint8_t const *p, size_t n, char *out, size_t cap);
 
 #endif

@@ -310,6 +310,59 @@ int aats_gate_recheck(aats_gate_t *g, int sym, aats_order_t const *o, aats_gbook
     return code == AATS_OC_NONE ? code : refused(g, code);
 }
 
+/* recount counts an order as another one, in private. */
+static void recount(gsym_t *s, aats_order_t const *was, aats_order_t const *now)
+{
+    int64_t const before = aats_gate_leaves(was), after = aats_gate_leaves(now);
+    reserve(s, was, before, before, -1);
+    reserve(s, now, after, after, 1);
+}
+
+/* change announces an amended order as announce does a new one. */
+static int change(aats_gate_t *g, gsym_t *s, aats_order_t const *was, aats_order_t const *most, int64_t mono_ns, int64_t day)
+{
+    int64_t const before = s->exposure;
+    count(g, s, 0, mono_ns, day);
+    recount(s, was, most);
+    show(g, s);
+    aats_fence_full(); /* S2 */
+    if (!aats_gate_mine(g)) return fenced(g);
+    int code = aats_gate_check_sums(g, s, most, s->exposure > before);
+    if (code == AATS_OC_NONE) code = aats_gate_check_rates(g, s, 0, mono_ns, day);
+    if (code == AATS_OC_NONE) return code;
+    recount(s, most, was);
+    show(g, s);
+    uncount(g, s, 0, mono_ns, day);
+    return code;
+}
+
+int aats_gate_amend(aats_gate_t *g, int sym, aats_order_t const *was, aats_order_t const *next, aats_order_t const *most, aats_gbook_t const *book, int64_t now_ns,
+                    int64_t mono_ns, char *msg, size_t msg_sz)
+{
+    gsym_t *s = symbol(g, sym);
+    int64_t const day = aats_rate_day_of(now_ns);
+    say_into(g, msg, msg_sz);
+    if (s == NULL) return refused(g, aats_gate_deny(g, AATS_OC_RISK_FULL, "the risk segment does not know this symbol"));
+    if (!aats_gate_mine(g)) return refused(g, fenced(g));
+    if (aats_load_acquire(&g->v.risk->news) != g->news) aats_gate_refresh(g); /* S5 */
+    int64_t const left = aats_gate_leaves(was);
+    reserve(s, was, left, left, -1); /* in private: what others see of it stays */
+    int code = aats_gate_check_switches(g, s, next, day);
+    if (code == AATS_OC_NONE) code = aats_gate_check_book(g, s, next, book);
+    if (code == AATS_OC_NONE) code = aats_gate_check_value(g, s, next, settle_prices(s, next, book));
+    reserve(s, was, left, left, 1);
+    if (code == AATS_OC_NONE) code = change(g, s, was, most, mono_ns, day);
+    return code == AATS_OC_NONE ? code : refused(g, code);
+}
+
+void aats_gate_recount(aats_gate_t *g, int sym, aats_order_t const *was, aats_order_t const *now)
+{
+    gsym_t *s = symbol(g, sym);
+    if (s == NULL) return;
+    recount(s, was, now);
+    if (aats_gate_mine(g)) show(g, s);
+}
+
 void aats_gate_unreserve(aats_gate_t *g, int sym, aats_order_t const *o)
 {
     gsym_t *s = symbol(g, sym);

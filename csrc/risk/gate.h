@@ -43,6 +43,12 @@ int aats_gate_symbol(aats_gate_t *g, aats_rules_t const *rules, uint32_t mode);
 int aats_gate_reserve(aats_gate_t *g, int sym, aats_order_t const *o, aats_gbook_t const *book, int64_t now_ns, int64_t mono_ns, char *msg, size_t msg_sz);
 /* aats_gate_recheck looks at switches and book again, for a reserved order that has waited: a code and a sentence, or AATS_OC_NONE; it stays counted. */
 int aats_gate_recheck(aats_gate_t *g, int sym, aats_order_t const *o, aats_gbook_t const *book, int64_t now_ns, char *msg, size_t msg_sz);
+/* aats_gate_amend checks a counted order (was: as it is counted now) against the limits as it would be after an amendment (next), and counts it as `most` from then
+ * on: whatever the venue makes of the request, it is no more.  A code and a sentence, and it stays counted as it was; or AATS_OC_NONE.
+ * aats_gate_recount counts it as `now` instead, with no check: the venue's answer is in. */
+int aats_gate_amend(aats_gate_t *g, int sym, aats_order_t const *was, aats_order_t const *next, aats_order_t const *most, aats_gbook_t const *book, int64_t now_ns,
+                    int64_t mono_ns, char *msg, size_t msg_sz);
+void aats_gate_recount(aats_gate_t *g, int sym, aats_order_t const *was, aats_order_t const *now);
 /* aats_gate_unreserve takes back a reservation of which no byte went out. */
 void aats_gate_unreserve(aats_gate_t *g, int sym, aats_order_t const *o);
 /* aats_gate_adopt counts an order of an earlier run as it is (leaves open), with no check.  What was open in a cell when its symbol was entered goes on

@@ -32,7 +32,8 @@ int aats_dir_add(aats_md_view_t const *view, aats_dir_t const *entry)
     if (sym == view->dir_cap) return AATS_E_FULL;
 
     aats_dir_t fresh = {.tick_i = entry->tick_i, .lot_i = entry->lot_i, .px_exp = entry->px_exp, .qty_exp = entry->qty_exp,
-                        .level_num = entry->level_num, .link = entry->link};
+                        .level_num = entry->level_num, .link = entry->link, .px_dec = entry->px_dec, .qty_dec = entry->qty_dec,
+                        .trade_ids = entry->trade_ids};
     strcpy(fresh.symbol, entry->symbol);
     strcpy(fresh.native, entry->native);
 

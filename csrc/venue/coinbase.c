@@ -83,8 +83,10 @@ static void read_events(aats_json_t *j, aats_msg_t *m, int channel)
 /* The channel is looked for where it does not stand first. */
 static int find_channel(aats_json_t look)
 {
+    static char const USUAL[] = "\"channel\":\"l2_data\"";
     char const *key, *s = "";
     size_t key_len, n = 0;
+    if (!look.err && (size_t)(look.end - look.p) >= sizeof USUAL && !memcmp(look.p, USUAL, sizeof USUAL - 1)) return BOOK;
     while (aats_json_key(&look, &key, &key_len) == 1) {
         if (IS("channel")) return aats_json_type(&look) != '"' || aats_json_str(&look, &s, &n) ? OTHER : channel_of(s, n);
         aats_json_skip(&look);

@@ -126,6 +126,7 @@ static void find_product(aats_json_t look, aats_msg_t *m, char const *name, size
     size_t key_len;
     m->sym = NULL;
     m->sym_len = 0;
+    if (look.err) return;
     aats_json_object(&look);
     while (aats_json_key(&look, &key, &key_len) == 1) {
         if (key_len == n && !memcmp(key, name, n)) {
@@ -136,6 +137,20 @@ static void find_product(aats_json_t look, aats_msg_t *m, char const *name, size
     }
 }
 
+/* The product of an update as it is always spelled; 0: it is another text. */
+static int product_fast(char const *p, char const *end, aats_msg_t *m)
+{
+    static char const HEAD[] = "{\"type\":\"update\",\"product_id\":\"";
+    size_t const head = sizeof HEAD - 1, room = 24;
+    if ((size_t)(end - p) < head + room || !same(p, HEAD, head)) return 0;
+    p += head;
+    char const *const quote = memchr(p, '"', room);
+    if (!quote || memchr(p, '\\', (size_t)(quote - p))) return 0;
+    m->sym = p;
+    m->sym_len = (size_t)(quote - p);
+    return 1;
+}
+
 /* {"type":"update","product_id":"BTC-USD","updates":[{..}]} */
 void coinbase_book(aats_json_t *j, aats_msg_t *m)
 {
@@ -144,7 +159,7 @@ void coinbase_book(aats_json_t *j, aats_msg_t *m)
     uint32_t seen = 0;
     m->kind = AATS_MSG_DEPTH; /* an error is one of this symbol's book */
     m->bid_cnt = m->ask_cnt = 0;
-    find_product(*j, m, "product_id", 10);
+    if (!product_fast(j->p, j->end, m)) find_product(*j, m, "product_id", 10);
     aats_msg_scale(m, COINBASE_EXP, COINBASE_EXP);
     aats_json_object(j);
     while (aats_json_key(j, &key, &key_len) == 1) {

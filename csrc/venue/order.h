@@ -141,6 +141,7 @@ typedef struct {
 typedef struct {
     char const *name; /* "BINANCE" */
     int32_t px_exp, qty_exp, fee_exp;
+    int sign;         /* AATS_SIGN_* of its secrets; 0: HMAC-SHA256, or Ed25519 where the secret is a PEM text */
     char const *path; /* of the upgrade request, where there is one way */
     uint32_t way_cnt; /* 0: one WebSocket for everything */
     aats_oway_t ways[AATS_OWAYS];

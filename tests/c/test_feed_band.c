@@ -140,12 +140,11 @@ TEST(book_that_is_lost_time_and_again_is_asked_for_ever_more_seldom)
     uint64_t id = 1;
     for (int i = 0; i < 200; i++) { /* 20 s of a venue whose every diff misses the one before */
         x.said[0][0] = 0;
-        mini_pass(&x, 100);
-        unsigned asked = 0;
-        for (char *p = x.said[0]; (p = strstr(p, "off ")) != NULL; p++) asked++;
-        cnt += asked;
-        for (int k = 0; k < 2; k++) mini_text(&x, 0, "ack s=A st=1 v=1");
+        mini_pass(&x, 98);
+        mini_text(&x, 0, "ack s=A st=1 v=1");
         mini_pass(&x, 2);
+        cnt += mini_said(&x, 0, "off ");
+        if (!mini_said(&x, 0, "on ") && i) continue;
         mini_text(&x, 0, "ack s=A st=1");
         char text[100];
         snprintf(text, sizeof text, "snap s=A l=%llu b=50:4 a=51:1", (unsigned long long)(id += 10));

@@ -11,13 +11,14 @@ static aats_machine_t m;
 static aats_oev_t out[AATS_MACHINE_OUT + 1];
 static char told[400]; /* what was told so far, in one letter an event */
 
-/* Letters of events: C created, A acked, R rejected, X exec, D canceled, Z closed, ? unknown; of a cancel: c created, a acked, r rejected. */
+/* Letters of events: C created, A acked, R rejected, X exec, D canceled, Z closed, ? unknown; of a cancel: c created, a acked, r rejected; of an amendment:
+ * M made, m rejected. */
 static char letter(uint32_t kind)
 {
     static char const LETTERS[] = {
         [AATS_OEV_CREATED]        = 'C', [AATS_OEV_ACKED]        = 'A', [AATS_OEV_REJECTED]        = 'R', [AATS_OEV_EXEC]   = 'X',
         [AATS_OEV_CANCEL_CREATED] = 'c', [AATS_OEV_CANCEL_ACKED] = 'a', [AATS_OEV_CANCEL_REJECTED] = 'r', [AATS_OEV_CLOSED] = 'Z',
-        [AATS_OEV_CANCELED]       = 'D', [AATS_OEV_UNKNOWN]      = '?',
+        [AATS_OEV_CANCELED]       = 'D', [AATS_OEV_UNKNOWN]      = '?', [AATS_OEV_AMENDED]         = 'M', [AATS_OEV_AMEND_REJECTED] = 'm',
     };
     return kind < sizeof LETTERS && LETTERS[kind] ? LETTERS[kind] : '!';
 }
@@ -67,6 +68,22 @@ static int fill(uint64_t trade_id, int64_t qty, int64_t cum)
     return note(aats_machine_take(&m, &one, NOW + 6, out));
 }
 
+static int amend(int64_t px, int64_t qty)
+{
+    int go = -1;
+    note(aats_machine_amend(&m, px, qty, NOW + 6, out, &go));
+    return go;
+}
+
+/* A message that also tells the order's price and whole size. */
+static int take_sized(uint32_t kind, uint32_t code, int64_t cum, int64_t px, int64_t qty)
+{
+    aats_omsg_t one = msg(kind, code, cum);
+    one.px_i = px;
+    one.qty_i = qty;
+    return note(aats_machine_take(&m, &one, NOW + 6, out));
+}
+
 static int cancel(void)
 {
     int go = -1;
@@ -112,7 +129,7 @@ TEST(a_message_of_another_order_or_of_the_session_is_refused)
     CHECK(unchanged(&was));
     CHECK_EQ_I64(aats_machine_action(AATS_ORD_FREE, AATS_OM_ACK), AATS_E_ARG);
     CHECK_EQ_I64(aats_machine_action(AATS_ORD_CLOSED + 1, AATS_OM_ACK), AATS_E_ARG);
-    CHECK_EQ_I64(aats_machine_action(AATS_ORD_NEW, AATS_OM_FAILED + 1), AATS_E_ARG);
+    CHECK_EQ_I64(aats_machine_action(AATS_ORD_NEW, AATS_OM_AMEND_REJECT + 1), AATS_E_ARG);
 }
 
 TEST(an_end_below_what_was_told_is_refused_and_the_status_is_asked_for)
@@ -442,6 +459,112 @@ TEST(what_could_not_be_sent_is_rejected)
     CHECK_EQ_U64(m.o.code, AATS_OC_NOT_CONNECTED);
 }
 
+/* ---- amendments ---- */
+
+TEST(an_amendment_that_cannot_be_is_refused_here)
+{
+    fresh();
+    take(AATS_OM_ACK, 0, 0);
+    fill(1, 4, 4);
+    CHECK_EQ_I64(amend(101, 4), 0);
+    CHECK_EQ_U64(out[0].code, AATS_OC_SIZE_RANGE);
+    CHECK_EQ_I64(amend(101, 8), 1);
+    CHECK_EQ_I64(amend(102, 8), 0);
+    CHECK_EQ_U64(out[0].code, AATS_OC_AMEND_PENDING);
+    CHECK_STR(told, "CAXmm");
+    take(AATS_OM_DONE, AATS_OC_EXPIRED, 4);
+    CHECK_STR(told, "CAXmmDmZ");
+    CHECK_EQ_I64(amend(102, 8), 0);
+    CHECK_EQ_U64(out[0].code, AATS_OC_UNKNOWN_ORDER);
+    fresh();
+    take(AATS_OM_ACK, 0, 0);
+    cancel();
+    CHECK_EQ_I64(amend(101, 8), 0);
+    CHECK_EQ_U64(out[0].code, AATS_OC_CANCEL_PENDING);
+}
+
+TEST(an_amended_order_has_its_new_price_and_size_and_ends_by_them)
+{
+    fresh();
+    take(AATS_OM_ACK, 0, 0);
+    CHECK_EQ_I64(amend(101, 6), 1);
+    CHECK_EQ_I64(take(AATS_OM_AMENDED, 0, -1), 1); /* told without numbers: as it was asked */
+    CHECK_EQ_I64(out[0].order.px_i, 101);
+    CHECK_EQ_I64(out[0].order.qty_i, 6);
+    CHECK_EQ_I64(take_sized(AATS_OM_AMENDED, 0, -1, 101, 6), AATS_E_STALE);
+    fill(1, 6, 6);
+    CHECK_STR(told, "CAMXZ");
+    CHECK_EQ_U64(m.o.code, AATS_OC_FILLED);
+}
+
+TEST(a_refused_amendment_leaves_the_order_as_it_is)
+{
+    fresh();
+    take(AATS_OM_ACK, 0, 0);
+    amend(101, 6);
+    CHECK_EQ_I64(take(AATS_OM_AMEND_REJECT, AATS_OC_VENUE, -1), 1);
+    CHECK_EQ_I64(m.o.qty_i, 10);
+    CHECK_EQ_I64(take(AATS_OM_AMEND_REJECT, AATS_OC_VENUE, -1), AATS_E_STALE);
+    CHECK_EQ_I64(amend(101, 6), 1);
+    take(AATS_OM_AMEND_REJECT, AATS_OC_UNKNOWN_ORDER, -1);
+    CHECK_EQ_I64(aats_machine_asks(&m), AATS_ASK_STATUS);
+    CHECK_STR(told, "CAmm");
+}
+
+TEST(fills_that_only_the_amended_order_can_have_queue_amended_first)
+{
+    fresh();
+    take(AATS_OM_ACK, 0, 0);
+    amend(101, 20);
+    fill(1, 15, 15);
+    CHECK_STR(told, "CAMX");
+    CHECK_EQ_I64(m.o.qty_i, 20);
+    CHECK_EQ_I64(fill(2, 6, 21), AATS_E_SHAPE);
+    CHECK_EQ_I64(take(AATS_OM_AMENDED, 0, -1), AATS_E_STALE);
+    fill(2, 5, 20);
+    CHECK_STR(told, "CAMXXZ");
+}
+
+TEST(an_order_filled_to_its_old_size_waits_for_the_answer_to_its_amendment)
+{
+    fresh();
+    take(AATS_OM_ACK, 0, 0);
+    amend(100, 20);
+    fill(1, 10, 10);
+    CHECK_STR(told, "CAX");
+    CHECK_EQ_I64(aats_machine_asks(&m), AATS_ASK_STATUS);
+    take(AATS_OM_AMEND_REJECT, AATS_OC_UNKNOWN_ORDER, -1);
+    CHECK_STR(told, "CAXmZ");
+    CHECK_EQ_U64(m.o.code, AATS_OC_FILLED);
+
+    fresh();
+    take(AATS_OM_ACK, 0, 0);
+    amend(100, 20);
+    fill(1, 10, 10);
+    take(AATS_OM_AMENDED, 0, -1);
+    fill(2, 10, 20);
+    CHECK_STR(told, "CAXMXZ");
+}
+
+TEST(an_answer_to_asking_tells_what_became_of_an_amendment)
+{
+    fresh();
+    take(AATS_OM_ACK, 0, 0);
+    amend(101, 20);
+    take(AATS_OM_UNKNOWN, AATS_OC_TIMEOUT, -1);
+    CHECK_EQ_I64(take_sized(AATS_OM_OPEN, 0, 0, 100, 10), 0); /* not yet, or not: whoever asks knows when to give up */
+    CHECK_EQ_I64(m.amend_qty_i, 20);
+    CHECK_EQ_I64(take_sized(AATS_OM_OPEN, 0, 0, 101, 20), 1);
+    CHECK_STR(told, "CA?M");
+    CHECK_EQ_I64(take_sized(AATS_OM_OPEN, 0, 0, 100, 10), AATS_E_STALE); /* late news of what it was */
+    CHECK_EQ_I64(m.o.qty_i, 20);
+    CHECK_EQ_I64(take_sized(AATS_OM_OPEN, 0, 0, 99, 7), 1); /* somebody else's hand */
+    CHECK_EQ_I64(take_sized(AATS_OM_DONE, AATS_OC_FILLED, 5, 99, 5), 1);
+    fill(1, 5, 5);
+    CHECK_STR(told, "CA?MMMXZ");
+    CHECK_EQ_U64(m.o.code, AATS_OC_FILLED);
+}
+
 /* ---- any order of anything ---- */
 
 /* Says what is wrong with what was told of a whole or unfinished life; NULL if nothing. */
@@ -450,7 +573,7 @@ static char const *grammar(char const *s)
     int acked = 0, rejected = 0, canceled = 0, closed = 0, open = 0;
     if (*s++ != 'C') return "Created is not first";
     for (; *s != 0; s++) {
-        if (closed && *s != 'r') return "something after Closed but a refused cancel";
+        if (closed && *s != 'r' && *s != 'm') return "something after Closed but a refused cancel or amendment";
         switch (*s) {
         case 'A': if (acked++ || rejected) return "a second Acked, or one after Rejected"; break;
         case 'R': if (rejected++ || acked) return "a second Rejected, or one after Acked"; break;
@@ -464,7 +587,8 @@ static char const *grammar(char const *s)
         case 'c': open++; break;
         case 'a': if (--open < 0) return "an answer without a request"; break;
         case 'r': if (!closed && --open < 0) return "an answer without a request"; break;
-        case '?': break;
+        case 'M': if (!acked || canceled) return "Amended before Acked or after Canceled"; break;
+        case '?': case 'm': break;
         default: return "an event that is none of these";
         }
     }
@@ -483,7 +607,7 @@ static uint32_t dice(uint32_t n)
 static aats_omsg_t anything(void)
 {
     static uint32_t const CODES[] = {AATS_OC_NONE, AATS_OC_CANCELED, AATS_OC_EXPIRED, AATS_OC_FILLED, AATS_OC_UNKNOWN_ORDER, AATS_OC_VENUE};
-    aats_omsg_t one = msg(1 + dice(AATS_OM_FAILED), CODES[dice(6)], (int64_t)dice(13) - 1);
+    aats_omsg_t one = msg(1 + dice(AATS_OM_AMEND_REJECT), CODES[dice(6)], (int64_t)dice(13) - 1);
     one.trade_id = dice(8);
     one.qty_i = (int64_t)dice(6);
     one.px_i = 1 + dice(200);
@@ -498,23 +622,26 @@ TEST(a_hundred_thousand_random_lives_keep_the_grammar_and_the_sums)
     uint32_t closed_lives = 0, endings = 0;
     for (int life = 0; life < 100000; life++) {
         fresh();
-        int64_t sum = 0, notional = 0, asked = 0;
+        int64_t sum = 0, notional = 0, asked = 0, amends = 0, answers = 0;
         uint32_t ids = 0, closes = 0;
         char const *why = NULL;
         for (int step = 0; step < 24 && why == NULL; step++) {
             int cnt, go;
             aats_omsg_t const one = anything();
             aats_machine_t const was = m;
-            int const by_us = dice(6) == 0;
+            int const by_us = dice(6) == 0, ours = !by_us && dice(8) == 0;
+            int64_t const px = 1 + dice(3), size = 1 + dice(14);
             memset(&out[AATS_MACHINE_OUT], 0x5a, sizeof out[0]);
-            cnt = by_us ? aats_machine_cancel(&m, NOW, out, &go) : aats_machine_take(&m, &one, NOW, out);
+            cnt = by_us ? aats_machine_cancel(&m, NOW, out, &go) : ours ? aats_machine_amend(&m, px, size, NOW, out, &go) : aats_machine_take(&m, &one, NOW, out);
             if (by_us && go) asked++;
+            amends += ours;
             note(cnt);
             if (cnt > AATS_MACHINE_OUT || out[AATS_MACHINE_OUT].ns != 0x5a5a5a5a5a5a5a5a) why = "more events than there is room for";
             if (cnt < 0 && !unchanged(&was)) why = "a refused message changed the order";
             if (cnt < 0 && cnt != AATS_E_STALE && cnt != AATS_E_SHAPE) why = "an undocumented code";
             for (int i = 0; i < cnt; i++) {
                 closes += out[i].kind == AATS_OEV_CLOSED;
+                answers += out[i].kind == AATS_OEV_AMEND_REJECTED;
                 if (out[i].kind != AATS_OEV_EXEC) continue;
                 if (ids >> out[i].trade_id & 1) why = "a fill told twice";
                 ids |= 1u << out[i].trade_id;
@@ -527,6 +654,9 @@ TEST(a_hundred_thousand_random_lives_keep_the_grammar_and_the_sums)
             if (closes != (m.o.state == AATS_ORD_CLOSED)) why = "Closed does not go with the state";
             int const closed = m.o.state == AATS_ORD_CLOSED, asks = aats_machine_asks(&m);
             if (closed && (m.o.code == AATS_OC_FILLED) != (sum == m.o.qty_i)) why = "closed as filled and is not, or the reverse";
+            if (closed && m.amend_qty_i != 0) why = "closed with an amendment unanswered";
+            if (answers > amends) why = "an answer to no amendment";
+            if (!closed && sum == m.o.qty_i && asks == AATS_ASK_NOTHING) why = "whole, not closed, and nobody asks";
             if (m.o.state == AATS_ORD_ENDING && asks != AATS_ASK_FILLS) why = "ENDING and nobody asks";
             if (!closed && m.o.flags & AATS_OF_UNKNOWN && asks == AATS_ASK_NOTHING) why = "UNKNOWN and nobody asks";
             endings += m.o.state == AATS_ORD_ENDING;

@@ -1,6 +1,9 @@
 /* test_sign.c -- signatures: which secrets are refused, then published vectors and those of the exchange's fact sheet. */
+#include <openssl/bn.h>
+#include <openssl/ecdsa.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/pem.h>
 
 #include "check.h"
 #include "proto/sign.h"
@@ -148,6 +151,80 @@ TEST(hmac_is_openssls_own_whatever_the_secrets_length_and_whatever_was_signed_be
         }
         aats_signer_free(s);
     }
+}
+
+/* ---- HMAC-SHA512 over a base64 secret: exchanges/kraken_v2.md section 6, vector 1 ---- */
+
+#define SECRET512 "kQH5HW/8p1uGOVjbgWA7FunAmGO8lsSUXNsu3eow76sz84Q18fWxnyRzBHCd3pd5nE9qa99HAZtuZuj6F1huXg=="
+
+TEST(secret_that_is_no_base64_is_refused_where_the_venue_has_such)
+{
+    static char const *const BAD[] = {"", "kQH5", "kQH5HW/8p1u*", "kQH5HW/8p1uG=", "====", "kQH5HW/8p1uGOVjbgWA7FunAmGO8lsSU "};
+    for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++) {
+        aats_signer_t *s = aats_signer_new_of(AATS_SIGN_HMAC512, BAD[i], strlen(BAD[i]), why, sizeof why);
+        if (i == 1) CHECK_MSG(s != NULL, "four good characters are three bytes");
+        else CHECK_MSG(s == NULL, "%s was taken", BAD[i]);
+        aats_signer_free(s);
+    }
+}
+
+TEST(hmac_sha512_is_the_venues_vector)
+{
+    static char const BODY[] = "1616492376594nonce=1616492376594&ordertype=limit&pair=XBTUSD&price=37500&type=buy&volume=1.25";
+    uint8_t message[64] = "/0/private/AddOrder";
+    size_t n = strlen((char *)message);
+    unsigned sha_sz = 0;
+    EVP_Digest(BODY, strlen(BODY), message + n, &sha_sz, EVP_sha256(), NULL);
+    aats_signer_t *s = aats_signer_new_of(AATS_SIGN_HMAC512, SECRET512, strlen(SECRET512), why, sizeof why);
+    CHECK(s != NULL);
+    if (!s) return;
+    CHECK_EQ_I64(aats_sign(s, message, n + sha_sz, text, sizeof text), 88);
+    CHECK_STR(text, "4/dpxb3iT4tp/ZCVEwSnEsLxx0bqyhLpdfOpc6fn7OR8+UClSV5n9E6aSS8MPtnRfp32bAb0nmbRn6H8ndwLUQ==");
+    CHECK_EQ_I64(aats_sign(s, message, n + sha_sz, text, 88), AATS_E_FULL);
+    aats_signer_free(s);
+}
+
+/* ---- ES256 ---- */
+
+static int from_url(char const *s, uint8_t *out)
+{
+    char padded[96];
+    size_t n = strlen(s);
+    memcpy(padded, s, n);
+    for (size_t i = 0; i < n; i++) padded[i] = s[i] == '-' ? '+' : s[i] == '_' ? '/' : s[i];
+    while (n % 4) padded[n++] = '=';
+    return EVP_DecodeBlock(out, (unsigned char *)padded, (int)n);
+}
+
+TEST(es256_is_r_and_s_of_a_signature_that_verifies)
+{
+    static char const MESSAGE[] = "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJjZHAifQ";
+    aats_signer_t *s = aats_signer_new_of(AATS_SIGN_ES256, EC, strlen(EC), why, sizeof why);
+    CHECK_MSG(s != NULL, "%s", why);
+    if (!s) return;
+    BIO *bio = BIO_new_mem_buf(EC, -1);
+    EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
+    BIO_free(bio);
+    for (int i = 0; i < 200; i++) { /* r or s begins with a zero byte once in 128 */
+        uint8_t raw[72];
+        CHECK_EQ_I64(aats_sign(s, MESSAGE, strlen(MESSAGE), text, sizeof text), 86);
+        CHECK(!strpbrk(text, "+/="));
+        CHECK_EQ_I64(from_url(text, raw), 66);
+        ECDSA_SIG *sig = ECDSA_SIG_new();
+        ECDSA_SIG_set0(sig, BN_bin2bn(raw, 32, NULL), BN_bin2bn(raw + 32, 32, NULL));
+        uint8_t der[80], *at = der;
+        int der_sz = i2d_ECDSA_SIG(sig, &at);
+        ECDSA_SIG_free(sig);
+        EVP_MD_CTX *c = EVP_MD_CTX_new();
+        CHECK(EVP_DigestVerifyInit(c, NULL, EVP_sha256(), NULL, key) == 1 &&
+              EVP_DigestVerify(c, der, (size_t)der_sz, (uint8_t const *)MESSAGE, strlen(MESSAGE)) == 1);
+        EVP_MD_CTX_free(c);
+    }
+    EVP_PKEY_free(key);
+    aats_signer_free(s);
+    CHECK(aats_signer_new_of(AATS_SIGN_ES256, ED25519, strlen(ED25519), why, sizeof why) == NULL);
+    CHECK(strstr(why, "another kind") != NULL);
+    CHECK(aats_signer_new_of(AATS_SIGN_ES256, SECRET, strlen(SECRET), why, sizeof why) == NULL);
 }
 
 RUN_ALL()

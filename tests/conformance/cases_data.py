@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -18,11 +19,20 @@ def watched(row: Row, *, faults: dict[str, int] | None = None, rate: int = 40, s
     rig = Rig(row, rate=rate, clock_off_ns=off_ns)
     feed = Feed(rig, streams=streams)
     rig.until(feed.good, "good books at the start", 20)
-    rig.exchange.faults = begun = Faults(faults or {})
-    for part in ("hub", "rest"):  # the first dialect keeps them in its parts
-        if hasattr(rig.exchange, part):
-            getattr(rig.exchange, part)._faults = begun
+    put_faults(rig, Faults(faults or {}))
     return rig, feed
+
+
+def put_faults(rig: Rig, faults: Faults) -> Faults:
+    """Give the exchange other faults."""
+    rig.exchange.faults = faults
+    for part in ("ws_api", "hub", "rest"):  # the first dialect keeps them in its parts
+        if hasattr(rig.exchange, part):
+            getattr(rig.exchange, part)._faults = faults
+    orders = getattr(getattr(rig.exchange, "rest", None), "orders", None)
+    if orders is not None:
+        orders._faults = faults
+    return faults
 
 
 def faults_made(rig: Rig) -> int:
@@ -107,26 +117,40 @@ def doubled_and_swapped(row: Row) -> None:
 def changed_digit(row: Row) -> None:
     for every in (7, 11):
         rig, feed = watched(row)
-        _damage_one(rig, every)
+        damage_one(rig, every)
         rig.until(lambda rig=rig: rig.exchange.faults.counts["digit"], "a damaged frame", 10)
         heals(rig, feed)
         assert feed.count("CHECKSUMS") > 0 or feed.count("PARSE_ERRORS") > 0, "it passed for good"
 
 
-def _damage_one(rig: Rig, number: int) -> None:
-    """Change one digit in the `number`-th depth frame from now, and in no other."""
+def damage_one(rig: Rig, number: int) -> None:
+    """Change one digit of a quantity near the touch, where every checksum looks, in the `number`-th depth frame from now or soon after it."""
     faults, frames = rig.exchange.faults, 0
     plain = faults.pass_depth
 
     def digit(lane: Any, stream: Any, frame: bytes, now_ns: int) -> list[bytes]:
         nonlocal frames
         frames += 1
-        if frames != number:
+        at = _quantity_near_touch(rig, frame) if frames >= number and not faults.counts["digit"] else -1
+        if at < 0:
             return plain(lane, stream, frame, now_ns)
         faults.counts["digit"] += 1
-        return [faults._other_digit(lane, frame)]
+        return [frame[:at] + b"%d" % ((frame[at] - 0x30 + 1) % 10) + frame[at + 1 :]]
 
     faults.pass_depth = digit  # type: ignore[method-assign]
+
+
+def _quantity_near_touch(rig: Rig, frame: bytes) -> int:
+    """Return where the last digit of a quantity stands whose price is one of the best five of a side, -1 for none."""
+    for native in rig.row.symbols:
+        book = rig.exchange.market.snapshot(native, 5)
+        for px, _ in book.bids + book.asks:
+            texts = {px, px.rstrip("0").rstrip(".")} if "." in px else {px}
+            for text in texts:
+                found = re.search(rb"[^0-9.]" + re.escape(text.encode()) + rb"[^0-9.][^0-9]*([0-9]+\.?[0-9]*)", frame)
+                if found:
+                    return found.end(1) - 1
+    return -1
 
 
 @case("VC-07", "a depth frame that cannot be read makes its books suspect, and they are had anew")

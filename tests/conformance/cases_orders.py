@@ -10,7 +10,7 @@ from typing import Any
 from aats._ffi import lib
 from aats.sim.faults import Faults
 from tests.conformance.cases import case
-from tests.conformance.cases_data import faults_made
+from tests.conformance.cases_data import faults_made, put_faults
 from tests.conformance.rig import Desk, Rig, Wrong
 from tests.conformance.rows import Row, instruments
 
@@ -27,12 +27,8 @@ def trading(row: Row, *, rate: int = 0, off_ns: int = 0, **options: Any) -> tupl
 
 
 def faulty(rig: Rig, **every: int) -> Faults:
-    """Begin with faults."""
-    faults = rig.exchange.faults = Faults({kind.replace("_", "-"): n for kind, n in every.items()})
-    for part in ("ws_api", "hub", "rest"):  # the first dialect keeps them in its parts
-        if hasattr(rig.exchange, part):
-            getattr(rig.exchange, part)._faults = faults
-    return faults
+    """Begin with faults of these kinds."""
+    return put_faults(rig, Faults({kind.replace("_", "-"): n for kind, n in every.items()}))
 
 
 class Market:

@@ -398,12 +398,11 @@ class Feed(Links):
             self.why[native] = why
             if why:
                 continue
-            top: Top = (
-                tuple((one.px_i, one.qty_i) for one in self._bids[0 : rec.bid_len]),
-                tuple(  # type: ignore[assignment]
-                    (one.px_i, one.qty_i) for one in self._asks[0 : rec.ask_len]
-                ),
+            bids, asks = (
+                tuple((one.px_i, one.qty_i) for one in side[0 : min(cnt, self.rig.row.judged)])
+                for side, cnt in ((self._bids, rec.bid_len), (self._asks, rec.ask_len))
             )
+            top: Top = bids, asks
             if self.books.get(native) != top and not self.rig.truth.was(native, top):
                 raise Wrong(f"{self.rig.row.venue} {native}: called good, but the market never was so: {top[0][:3]} {top[1][:3]}")
             self.books[native] = top

@@ -30,6 +30,8 @@ class Row:
         Venue whose control plane is asked for instruments, if another than its own.
     snapshot : callable, optional
         Native name to the target of the REST request for a book, where books begin with one.
+    judged : int
+        Levels a side that a lost or damaged frame cannot leave wrong unnoticed: fewer than 20 where a checksum of so many is all that vouches.
     size : str
         Of an order, in the venue's quantity.
     secret, key, passphrase : str
@@ -43,6 +45,7 @@ class Row:
     venue: str
     symbols: tuple[str, str]
     snapshot: Callable[[str], str] | None = None
+    judged: int = 20
     size: str = "0.01"
     key: str = "aats-sim"
     secret: str = "aats-sim"

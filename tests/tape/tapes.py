@@ -43,10 +43,22 @@ DERIBIT = tuple(f"deribit/cryptofeed/deribit_{day}.jsonl.gz" for day in ("2021-0
 VENUE_OF = {HFT: "BINANCE", **dict.fromkeys(USDM_HFT, "BINANCE_SWAP"), COINM_HFT: "BINANCE_COINM"}
 ALL = (*VENUE_OF, *SPOT, *US, *USDM, COINM, OKX, *BYBIT, COINBASE, KRAKEN, *GATE, KUCOIN, *DERIBIT)
 #: Tapes of the golden file in protocols that are no longer spoken, or of venues that are not built in.
-NOT_OURS = ("bitfinex/", "bitget/", "bitmex/", "bitstamp/", "gemini/", "okcoin/", "coinbase/cryptofeed/coinbase_exchange", "gate/cryptofeed/gate_v3")
-NOT_OURS += ("kraken/cryptofeed/kraken_v1", "kraken/cryptofeed/kraken_futures")
+NOT_OURS = (
+    "bitfinex/",
+    "bitget/",
+    "bitmex/",
+    "bitstamp/",
+    "coinbase/cryptofeed/coinbase_exchange",
+    "gate/cryptofeed/gate_v3",
+    "gemini/",
+    "kraken/cryptofeed/kraken_futures",
+    "kraken/cryptofeed/kraken_v1",
+    "okcoin/",
+)
 
 SHORT = (SPOT[2], US[1])
+#: Tapes of Binance's spot rule.
+SPANS = (HFT, *SPOT, *US)
 LONG = (HFT, SPOT[0], SPOT[1], US[0])
 
 

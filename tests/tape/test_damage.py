@@ -149,7 +149,7 @@ def test_diffs_of_a_long_tape_twice_or_misplaced_give_the_same_book_or_none(data
     assert sum(judge.shuffled(at) for at in sampled(judge.applied, tape)[: SAMPLE // 2]) > 0
 
 
-@judges(tapes.ALL)
+@judges(tapes.SPANS)
 def test_diffs_older_than_the_snapshot_do_not_matter(data_dir: Path, tape: str) -> None:
     judge = Judge(tapes.book_events(data_dir, tape))
     assert judge.dropped

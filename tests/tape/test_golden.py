@@ -41,7 +41,7 @@ def test_books_and_checkpoints_equal_the_independent_reading(data_dir: Path, tap
         assert set(ours) - KEYS - IDS == {"gaps", "trade_gaps", "checksum_failures", "valid"}
         assert (ours["gaps"], ours["trade_gaps"], ours["checksum_failures"], ours["valid"]) == (0, 0, 0, True), name
     assert report.good and report.parse_errors == 0
-    frames = (row for part in tape.split("+") for row in read_rows(data_dir / part, (tapes.venues(tape) or [None])[0], lambda _: None))
+    frames = (row for part in tape.split("+") for row in read_rows(data_dir / part, tapes.VENUE_OF.get(tape), lambda _: None))
     assert report.frames == sum(not row.snapshot and not row.begins for row in frames)
 
 

@@ -161,8 +161,9 @@ def test_more_venues_than_files(tmp_path: Path) -> None:
 
 def test_the_last_venue_is_for_the_rest_of_the_files(tmp_path: Path) -> None:
     path = tapes.write_hft(tmp_path / "t.gz", GOOD)
-    report = check([path, path, path], venue=["BINANCE", "BINANCEUS"])
-    assert {name: one["snapshots"] for name, one in report.instruments.items()} == {"ABUSDT.BINANCE": 1, "ABUSDT.BINANCEUS": 2}
+    later = tapes.write_hft(tmp_path / "u.gz", [tapes.diff("ABUSDT", 9, 10)])
+    report = check([path, path, later], venue=["BINANCE", "BINANCEUS"])
+    assert {name: one["final_u"] for name, one in report.instruments.items()} == {"ABUSDT.BINANCE": 8, "ABUSDT.BINANCEUS": 10}
 
 
 def test_snapshot_of_nobody_knows_whom(tmp_path: Path) -> None:

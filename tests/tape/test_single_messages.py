@@ -48,7 +48,7 @@ CHANNELS: dict[str, list[tuple[str, set[int]]]] = {
         (r".*@depth(@.*)?", {DEPTH}),
         (r".*@trade", {TRADE}),
         (r".*@aggTrade", {AGG}),
-        (r".*@bookTicker|!bookTicker", {BBO}),
+        (r".*@bookTicker", {BBO}),
     ],
     "BINANCE_FUTURES": [
         (r".*@depth\d+(@.*)?", {PARTIAL}),
@@ -90,13 +90,19 @@ CHANNELS: dict[str, list[tuple[str, set[int]]]] = {
 }
 #: Keys that a depth answer of REST has at its top, or in its "data".
 ANSWERS = {
-    **dict.fromkeys(("BINANCE", "BINANCE_FUTURES"), {"lastUpdateId", "bids", "asks"}),
-    **dict.fromkeys(("GATE", "GATE_SWAP"), {"id", "bids", "asks"}),
+    **{name: {"lastUpdateId", "bids", "asks"} for name in ("BINANCE", "BINANCE_FUTURES")},
+    **{name: {"id", "bids", "asks"} for name in ("GATE", "GATE_SWAP")},
     "KUCOIN": {"sequence", "bids", "asks"},
 }
 
 
-FAMILIES = {"BINANCEUS": "BINANCE", "BINANCE_SWAP": "BINANCE_FUTURES", "BINANCE_COINM": "BINANCE_FUTURES", "OKX_SWAP": "OKX", "BYBIT_SWAP": "BYBIT"}
+FAMILIES = {
+    "BINANCEUS": "BINANCE",
+    "BINANCE_SWAP": "BINANCE_FUTURES",
+    "BINANCE_COINM": "BINANCE_FUTURES",
+    "OKX_SWAP": "OKX",
+    "BYBIT_SWAP": "BYBIT",
+}
 
 
 def family(venue: str) -> str:
@@ -231,7 +237,9 @@ def test_market_parsers_take_each_message_for_what_its_channel_says_or_refuse_it
 @pytest.mark.parametrize(("folder", "venue"), CASES)
 def test_parsers_of_other_venues_make_no_book_and_no_trade_of_a_message(data_dir: Path, folder: str, venue: str) -> None:
     """A connection that leads to the wrong venue brings nothing, instead of something wrong."""
-    parsers = {other: Market(other) for other in (name for names in FOLDERS.values() for name in names) if family(other)[:4] != family(venue)[:4]}
+    parsers = {
+        other: Market(other) for other in (name for names in FOLDERS.values() for name in names) if family(other)[:4] != family(venue)[:4]
+    }
     for path in files(data_dir, folder):
         for text in texts(path):
             if allowed(venue, loads(text)):

@@ -67,11 +67,20 @@ class FuturesExchange(FuturesTrade, VenueExchange):
             Listing("ETHUSD_PERP", "ETH", "USD", px_dec=2, qty_dec=0, mid=265_000, size=200, kind="inverse", contract="10"),
         ),
     }
-    HOSTS = ("fapi.binance.com", "fstream.binance.com", "ws-fapi.binance.com", "dapi.binance.com", "dstream.binance.com", "ws-dapi.binance.com")
+    HOSTS = (
+        "fapi.binance.com",
+        "fstream.binance.com",
+        "ws-fapi.binance.com",
+        "dapi.binance.com",
+        "dstream.binance.com",
+        "ws-dapi.binance.com",
+    )
     FEES = (20_000, 50_000)  # 0.02 and 0.05 percent
     POST_ONLY = "refuse"
     STP = "EXPIRE_MAKER"
-    LIMITS = Limits(ping_ns=180 * SECOND_NS, pong_ns=600 * SECOND_NS, life_ns=24 * 3600 * SECOND_NS, inbound_per_s=10, connects_per_5min=300)
+    LIMITS = Limits(
+        ping_ns=180 * SECOND_NS, pong_ns=600 * SECOND_NS, life_ns=24 * 3600 * SECOND_NS, inbound_per_s=10, connects_per_5min=300
+    )
     BOOK_DEPTH = 1000
 
     def __init__(self, *args: Any, **named: Any) -> None:
@@ -80,6 +89,7 @@ class FuturesExchange(FuturesTrade, VenueExchange):
         self.root = "/dapi" if self.inverse else "/fapi"
         self._diffs: dict[tuple[str, str], Diff] = {}
         self._olds: dict[str, tuple[int, Snapshot]] = {}
+        self._spent = 0, 0  # minute, weight in it
 
     @classmethod
     def addresses(cls, venue: str, http: str, ws: str) -> dict[str, str]:
@@ -131,7 +141,9 @@ class FuturesExchange(FuturesTrade, VenueExchange):
         result: Any = None
         if method in ("SUBSCRIBE", "UNSUBSCRIBE"):
             if not isinstance(params, list) or not all(isinstance(one, str) for one in params):
-                self.send(conn, orjson.dumps({"error": {"code": 2, "msg": "Invalid request: params must be an array of strings"}, "id": number}))
+                self.send(
+                    conn, orjson.dumps({"error": {"code": 2, "msg": "Invalid request: params must be an array of strings"}, "id": number})
+                )
                 return
             bad = [name for name in params if self._topic(name) is None and conn.role != "user"]
             if bad and method == "SUBSCRIBE":
@@ -198,7 +210,10 @@ class FuturesExchange(FuturesTrade, VenueExchange):
             for speed in ("", "@500ms", "@100ms"):
                 if self.topics.has(f"{low}@depth{levels}{speed}"):
                     book = self.book(event.symbol, levels)
-                    self.tell_stream(f"{low}@depth{levels}{speed}", self._depth_text(event, book.bids, book.asks, event.last_id * ID_STEP - 1, event.last_id * ID_STEP, 0))
+                    self.tell_stream(
+                        f"{low}@depth{levels}{speed}",
+                        self._depth_text(event, book.bids, book.asks, event.last_id * ID_STEP - 1, event.last_id * ID_STEP, 0),
+                    )
 
     def _diff(self, event: Event, name: str, diff: Diff) -> None:
         diff.first = diff.first or event.first_id * ID_STEP - 1
@@ -224,7 +239,7 @@ class FuturesExchange(FuturesTrade, VenueExchange):
         listing, ms, name = self.listings[event.symbol], event.t_ns // 1_000_000, f"{event.symbol.lower()}@bookTicker"
         if not self.topics.has(name) or not event.bids or not event.asks:
             return
-        (bid, bid_qty), (ask, ask_qty) = event.bids[0], event.asks[0]
+        (bid, bid_qty), (ask, ask_qty) = next(iter(event.bids)), next(iter(event.asks))
         self.tell_stream(
             name,
             f'{{"e":"bookTicker","u":{event.last_id * ID_STEP},"E":{ms + 1},"T":{ms},"s":"{listing.name}",{self._tail(listing)},'
@@ -268,7 +283,9 @@ class FuturesExchange(FuturesTrade, VenueExchange):
     # -- REST ----------------------------------------------------------------------------------------------------------
 
     def http(self, conn: Connection, asked: Asked) -> Answer:
-        if asked.path in ("/fapi/v1/exchangeInfo", "/dapi/v1/exchangeInfo", "/api/v3/exchangeInfo") and not asked.path.startswith(self.root):
+        if asked.path in ("/fapi/v1/exchangeInfo", "/dapi/v1/exchangeInfo", "/api/v3/exchangeInfo") and not asked.path.startswith(
+            self.root
+        ):
             return json_answer({"symbols": []})  # of the other houses, for clients that ask them all
         if asked.path.startswith("/sapi/"):
             return json_answer([])
@@ -282,10 +299,10 @@ class FuturesExchange(FuturesTrade, VenueExchange):
             "premiumIndex": self._premium,
         }.get(path)
         if handler is not None:
-            return self._counted(json_answer(handler(asked)), 1)
+            return self._weighed(json_answer(handler(asked)), 1)
         if path == "depth":
             return self._depth(asked)
-        return self._counted(self.signed_request(conn, asked, version, path), 1)
+        return self._weighed(self.signed_request(conn, asked, version, path), 1)
 
     def refused(self, why: Refused, asked: Asked) -> Answer:
         status, code, text = error_of(why)
@@ -296,11 +313,10 @@ class FuturesExchange(FuturesTrade, VenueExchange):
         answer.headers.append(("Retry-After", "1"))
         return answer
 
-    def _counted(self, answer: Answer, weight: int) -> Answer:
+    def _weighed(self, answer: Answer, weight: int) -> Answer:
         minute = self.now_ns // (60 * SECOND_NS)
-        self.spent = weight + (self.spent if minute == self.spent_minute else 0)
-        self.spent_minute = minute
-        answer.headers.append(("X-MBX-USED-WEIGHT-1M", str(self.spent)))
+        self._spent = minute, weight + (self._spent[1] if minute == self._spent[0] else 0)
+        answer.headers.append(("X-MBX-USED-WEIGHT-1M", str(self._spent[1])))
         return answer
 
     def _info(self, asked: Asked) -> Any:
@@ -347,8 +363,10 @@ class FuturesExchange(FuturesTrade, VenueExchange):
             book = before[1] if before[1] is not book else Snapshot(max(0, book.last_id - 5000), book.bids, book.asks)
         ms = self.ms
         names = f'"symbol":"{listing.name}","pair":"{listing.base}{listing.quote}",' if self.inverse else ""
-        body = f'{{"lastUpdateId":{book.last_id * ID_STEP},"E":{ms},"T":{ms},{names}"bids":{_levels(book.bids)},"asks":{_levels(book.asks)}}}'
-        answer = self._counted(Answer(200, body.encode(), content_type="application/json"), DEPTH_WEIGHTS[limit])
+        body = (
+            f'{{"lastUpdateId":{book.last_id * ID_STEP},"E":{ms},"T":{ms},{names}"bids":{_levels(book.bids)},"asks":{_levels(book.asks)}}}'
+        )
+        answer = self._weighed(Answer(200, body.encode(), content_type="application/json"), DEPTH_WEIGHTS[limit])
         answer.cut = fault == "snap-cut"
         return answer
 

@@ -1,4 +1,4 @@
-"""What Binance's futures write: rows of orders, fills, positions, instruments, and the numbers of their errors (exchanges/binance_usdm_futures.md, 4, 5, 7, 11)."""
+"""What Binance's futures write: rows of orders, fills, positions, instruments, numbers of errors (exchanges/binance_usdm_futures.md, 4, 5, 7, 11)."""
 
 from __future__ import annotations
 

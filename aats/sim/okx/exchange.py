@@ -17,6 +17,7 @@ __all__ = ["OkxExchange"]
 
 SECOND_NS = 1_000_000_000
 QUIET_NS = 30 * SECOND_NS
+YEAR_NS = 365 * 86_400 * SECOND_NS
 DEPTH = 400
 ROLES = {"/ws/v5/public": "public", "/ws/v5/private": "private", "/ws/v5/business": "business"}
 #: Channels of one instrument, by the path that has them; then those of a kind of instruments, and those of an account.
@@ -61,7 +62,7 @@ class OkxExchange(OkxRest):
     FEES = (80_000, 100_000)
     POST_ONLY = "cancel"
     BOOK_DEPTH = DEPTH
-    LIMITS = Limits(ping_ns=0, quiet_ns=0, life_ns=0, inbound_per_s=200)
+    LIMITS = Limits(ping_ns=0, quiet_ns=0, life_ns=YEAR_NS, inbound_per_s=200)
 
     def __init__(self, *args: Any, **named: Any) -> None:
         self._hold: list[bytes] | None = None

@@ -2,4 +2,4 @@
 
 from tests.conformance.rows import Row
 
-ROWS = (Row("KRAKEN", symbols=("BTC/USD", "ETH/USD")),)
+ROWS = (Row("KRAKEN", symbols=("BTC/USD", "ETH/USD"), judged=10),)
