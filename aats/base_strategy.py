@@ -25,7 +25,7 @@ from aats.layout import to_floats
 from aats.money import Balance, Pnl, Position
 
 if TYPE_CHECKING:
-    from aats.base.order import Order
+    from aats.base.order import Number, Order
     from aats.base.symbolinfo import SymbolInfo
 
 __all__ = ["BaseStrategy", "Levels"]
@@ -168,6 +168,35 @@ class BaseStrategy:
         if self.__dict__.get("_link") is None and "_counts" in self.__dict__:
             return  # the run is over, and nothing is open
         self._engine("send_cancel_order").send_cancel_order(order_id)
+
+    def send_amend_order(self, order_id: int, price: Number | None = None, size: Number | None = None) -> None:
+        """Ask for an open order to have another price, size (the whole size, what is filled counted in), or both.
+
+        onOrderAmended, whose message has the new price and size, or onOrderAmendRejected with ``msg`` and ``code``: ``unsupported`` where the venue amends no
+        orders (cancel it and send another), the rules' and limits' own codes, ``amend_pending`` and ``cancel_pending`` while an earlier request is open.
+
+        Raises
+        ------
+        OrderError
+            `order_id` is no int, price or size of a type that is no number, or both are missing.
+
+        Notes
+        -----
+        Threads: as `send_order`.
+        """
+        if self.__dict__.get("_link") is None and "_counts" in self.__dict__:
+            return  # the run is over, and nothing is open
+        self._engine("send_amend_order").send_amend_order(order_id, price, size)
+
+    def send_cancel_all(self, cid: Any = None) -> None:
+        """Ask for each open order of this strategy to be canceled: of one symbol, or, without `cid`, of all.  Each is told as send_cancel_order's.
+
+        Threads: as `send_order`.
+        """
+        if self.__dict__.get("_link") is None and "_counts" in self.__dict__:
+            return
+        symbol = None if cid is None else (self.si[cid].sym, self.si[cid].exch)
+        self._engine("send_cancel_all").send_cancel_all(symbol)
 
     def set_timer(self, name: Any, every_ms: float) -> None:
         """Have ``onTimer(name)`` called every `every_ms` milliseconds; 0 ends it.

@@ -21,79 +21,26 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from aats import budget, control, cpus, instrument_store, keys, venue
+from aats import budget, control, cpus, feed_options, instrument_store, venue
 from aats._ffi import ffi, lib, text
 from aats.config import FeedConfig
 from aats.errors import AatsError, ConfigError, FeedError
 from aats.feed_net import FeedNet
+from aats.feed_options import endpoints
 from aats.instruments import feed_symbol
 from aats.layout import Command, Mode, Role
-from aats.venue import Endpoints, Instrument, SnapshotRefused
+from aats.venue import Instrument, SnapshotRefused
 
 __all__ = ["Feed", "endpoints", "main"]
 
 log = logging.getLogger("aats.feed")
 
-_STREAM_BITS = {"depth": 1, "trade": 2, "bookTicker": 4, "aggTrade": 8, "mark": 16, "funding": 32, "liquidation": 64}
-_STATUS_BIT = 128
 _LEVELS = (logging.INFO, logging.WARNING, logging.ERROR)
 _PASS_S = 0.002
 _SNAPSHOTS_AT_ONCE = 4
-
-
-def endpoints(config: FeedConfig) -> Endpoints:
-    """Return where the feed connects: the config's (or the environment's) addresses, else the venue's own for the mode."""
-    client = venue.client_class(config.venue)
-    own = client.endpoints_of(config.mode)
-    rest = config.endpoints.rest or (own.rest if own else "")
-    stream = config.endpoints.stream or client.stream_of(config.mode, config.format)
-    if not (rest and stream):
-        missing = " and ".join(
-            f"AATS_ENDPOINT_{config.venue}_{config.mode.upper()}_{kind}" for kind, have in (("REST", rest), ("STREAM", stream)) if not have
-        )
-        hint = "; `aats sim` prints the lines to export" if config.mode == "sim" else ""
-        raise ConfigError(f"{config.where}: mode {config.mode!r} of {config.venue} has no address of its own: set {missing}{hint}")
-    given = (config.endpoints.stream2, config.endpoints.stream3)
-    owns = own.ways if own and not config.endpoints.stream else ()  # a given address serves every way that has none of its own
-    ways = tuple(one or (owns[i] if i < len(owns) else "") for i, one in enumerate(given))
-    return Endpoints(rest, stream, ways=ways if any(ways) else ())
-
-
-def _stream_bits(config: FeedConfig) -> int:
-    """Return what to ask of the venue: the streams that were named; if none were, of all that its symbols can tell what the venue has."""
-    bits = sum(_STREAM_BITS[one] for one in config.streams)
-    has = lib.aats_venue_streams(config.venue.encode(), config.format.encode())
-    if has < 0:
-        return bits  # the C core says it in its own words
-    if config.origins.get("feed.streams", "default") == "default":
-        bits = (bits | _STREAM_BITS["mark"] | _STREAM_BITS["funding"] | _STREAM_BITS["liquidation"]) & has
-    return int(bits | (_STATUS_BIT & has))
-
-
-def _host_field(tls: bool, host: str, port: int) -> bytes:
-    return (host if port == (443 if tls else 80) else f"{host}:{port}").encode()
-
-
-def _api_key(config: FeedConfig) -> str:
-    """Return the API key that the format's streams ask for, "" where none is needed.
-
-    Raises
-    ------
-    ConfigError
-        There is none, or it is not of the kind that the venue takes there.
-    """
-    if config.format == "json":
-        return ""
-    found = keys.find(config.venue, config.mode)
-    if config.mode != "sim" and not found.secret.lstrip().startswith("-----BEGIN"):
-        raise ConfigError(
-            f"{config.where}: feed.format {config.format!r} needs an Ed25519 API key, and the one from {found.origin} has another kind of secret "
-            f"(an Ed25519 key's secret is a PEM text); format 'json' needs no key"
-        )
-    return found.key
 
 
 @dataclass
@@ -146,7 +93,7 @@ class Feed:
         self._instruments: dict[str, Instrument] = {}
         self._next_look = 0.0
         self.endpoints = endpoints(config)
-        key = _api_key(config)
+        key = feed_options.api_key(config)
         self.client = venue.client_class(config.venue)(
             self.endpoints,
             cafile=config.endpoints.cafile,
@@ -191,23 +138,16 @@ class Feed:
 
     def _make_host(self, key: str) -> Any:
         config, limits = self.config, self.config.limits
-        tls, host, port, prefix = self.endpoints.stream_parts()
         why = ffi.new("char[]", 1024)
         opts = ffi.new("aats_feed_opts_t *")
         lib.aats_feed_defaults(opts)
-        opts.venue, opts.format = config.venue.encode(), config.format.encode()
-        opts.host, opts.prefix = _host_field(tls, host, port), prefix.encode()
-        opts.streams = _stream_bits(config)
+        outside = ffi.new("aats_host_opts_t *")
+        feed_options.fill(config, self.endpoints, opts, outside)
         opts.snapshot_limit = self.client.snapshot_limit
         opts.open_l2, opts.fuse_bbo = config.open_l2, config.fuse_bbo
         opts.stale_ns = limits.feed_stale_ms * 1_000_000
         opts.connect_ns = limits.connect_ms * 1_000_000
         opts.first_message_ns = limits.first_message_ms * 1_000_000
-        outside = ffi.new("aats_host_opts_t *")
-        outside.host, outside.port, outside.plain = host.encode(), port, not tls
-        for index, (tls, host, port, prefix) in self._ways().items():
-            opts.way_host[index], opts.way_prefix[index] = _host_field(tls, host, port), prefix.encode()
-            outside.way_host[index], outside.way_port[index], outside.way_plain[index] = host.encode(), port, not tls
         base = self.segment._base
         feed = lib.aats_feed_new(opts, base, self.segment.size, self.member.slot, why, len(why))
         if feed == ffi.NULL:
@@ -245,10 +185,6 @@ class Feed:
             self._thread = threading.Thread(target=self._run_host, name="aats-io")
             self._thread.start()
         self.member.ready(self._about())
-
-    def _ways(self) -> dict[int, tuple[bool, str, int, str]]:
-        """Return the parts of the addresses of ways that have one of their own, by way."""
-        return {i: replace(self.endpoints, stream=one).stream_parts() for i, one in enumerate(self.endpoints.ways, start=1) if one}
 
     def _run_host(self) -> None:
         """Be the I/O thread."""
@@ -397,7 +333,7 @@ class Feed:
 
     def _resolve(self, way: int) -> None:
         """Have the address of a way's host, and a token for its path where the venue wants one; on a pool thread."""
-        _, host, port, _ = self._ways().get(way) or self.endpoints.stream_parts()
+        _, host, port, _ = feed_options.way_parts(self.endpoints).get(way) or self.endpoints.stream_parts()
         try:
             address, path = venue.resolve(host, port), self.client.token_path(way)
         except (OSError, SnapshotRefused) as exc:

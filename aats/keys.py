@@ -42,6 +42,8 @@ WITH_PASSPHRASE = frozenset(("OKX", "OKX_SWAP"))
 
 #: Key and secret of the simulated exchange's account where it was started without ``--key``.  Worth nothing anywhere else.
 SIM_KEY = "aats-sim"
+#: The same secret in the form of a venue whose signers take no other.
+SIM_SECRETS = {"KRAKEN": "YWF0cy1zaW0="}
 _FILE_MAX = 65536
 
 
@@ -95,7 +97,9 @@ def find(venue: str, mode: str, *, given: tuple[str, str] | tuple[str, str, str]
             )
         return found
     if mode == "sim":
-        return Credentials(SIM_KEY, SIM_KEY, "the simulated exchange's own account", SIM_KEY if venue in WITH_PASSPHRASE else "")
+        return Credentials(
+            SIM_KEY, SIM_SECRETS.get(venue, SIM_KEY), "the simulated exchange's own account", SIM_KEY if venue in WITH_PASSPHRASE else ""
+        )
     raise ConfigError(
         f"{venue} {mode}: no API key: call set_apikey({venue!r}, key, secret), or set AATS_APIKEY_{venue} and AATS_SECRET_{venue}, "
         f"or write [{venue}] with key = and secret = into {key_file()} (mode 0600)"

@@ -321,7 +321,7 @@ class DirState(IntEnum):
 
 
 class MdCounter(IntEnum):
-    """Counters of a feed, in its segment and (the first 21) in its slot."""
+    """Counters of a feed, in its segment and (the first 29) in its slot."""
 
     FRAMES = lib.AATS_MDC_FRAMES
     BYTES = lib.AATS_MDC_BYTES

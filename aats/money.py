@@ -23,6 +23,7 @@ Price = Decimal | int | str | float
 
 EXACT = Context(prec=400, rounding=ROUND_HALF_EVEN)
 _ZERO = Decimal(0)
+_ONE = Decimal(1)
 
 
 def tidy(value: Decimal) -> Decimal:
@@ -77,6 +78,8 @@ class Position:
         Middle of the last book that was seen; None before the first.
     day_cash, day_size, day_price
         As the UTC day began; the price is None while none has been known.
+    contract : Decimal
+        What one unit of `size` is worth in `base`; 1 on spot.  0 of an inverse contract: its value in `quote` is not counted, and what it makes is not either.
     """
 
     symbol: str
@@ -93,14 +96,15 @@ class Position:
     day_cash: Decimal = _ZERO
     day_size: Decimal = _ZERO
     day_price: Decimal | None = None
+    contract: Decimal = _ONE
 
     @property
     def avg_px(self) -> Decimal:
         """Average price of what is open, half-even at four digits more than the venue's prices; 0 while nothing is."""
-        if self.size == 0:
+        if self.size == 0 or self.contract == 0:
             return _ZERO
         exp = self.px_exp - 4
-        units = round(Fraction(self.cost) / Fraction(self.size) / Fraction(10) ** exp)  # to even
+        units = round(Fraction(self.cost) / Fraction(self.size) / Fraction(self.contract) / Fraction(10) ** exp)  # to even
         return tidy(EXACT.scaleb(Decimal(units), exp))
 
     @property
@@ -119,7 +123,7 @@ class Position:
         at = self.price if price is None else _price(price)
         if self.size == 0:
             return _ZERO
-        return None if at is None else minus(times(self.size, at), self.cost)
+        return None if at is None else minus(times(self.size, times(self.contract, at)), self.cost)
 
     def total(self, price: Price | None = None) -> Decimal | None:
         """Return realised and unrealised together: ``cash + size * price``, to the last digit."""
@@ -139,7 +143,7 @@ class Position:
         made = minus(self.cash, self.day_cash)
         if at is None or then is None:
             return made if self.size == self.day_size else None
-        return plus((made, times(self.size, at), -times(self.day_size, then)))
+        return plus((made, times(self.size, times(self.contract, at)), -times(self.day_size, times(self.contract, then))))
 
 
 @dataclass(frozen=True)

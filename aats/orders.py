@@ -122,8 +122,22 @@ def rules_of(instrument: Instrument, name: str) -> Rules:
     ):
         beyond = value.scaleb(-exponent) > _INT64_MAX  # no number of ours can break such a bound
         setattr(out, field, 0 if beyond else scaled(value, exponent, f"{field} of {what}"))
+    _contract(out, instrument)
     out.min_notional_market, out.max_notional_market = limits.min_notional_market, limits.max_notional_market
     return Rules(instrument, out)
+
+
+def _contract(out: Any, instrument: Instrument) -> None:
+    """Enter what one unit of quantity is worth; spot has no contract."""
+    if instrument.kind == "spot":
+        return
+    sign, digits, exponent = instrument.contract_size.normalize().as_tuple()
+    settle = (instrument.settle or instrument.quote).encode()
+    size = int("".join(map(str, digits)))
+    if sign or not size or size > _INT64_MAX or not isinstance(exponent, int) or len(settle) >= ffi.sizeof(out.settle):
+        raise ConfigError(f"{instrument.symbol}: no order can be valued with a contract of {instrument.contract_size} {instrument.contract_unit}")
+    out.derivative, out.inverse, out.settle = 1, instrument.inverse, settle
+    out.contract_i, out.contract_exp = size, exponent
 
 
 def fetch_rules(name: str, endpoints: Endpoints, ports: Sequence[str], *, mode: str = "") -> dict[str, Rules]:

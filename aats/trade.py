@@ -120,9 +120,13 @@ class Link:
         self._index = index
         self.send_order: Callable[[Any], int] = self._no_order
         self.send_cancel_order: Callable[[int], None] = self._no_cancel
+        self.send_amend_order: Callable[[int, Any, Any], None] = self._no_amend
+        self.send_cancel_all: Callable[[Any], None] = self._nothing_open
         if session.desk is not None:  # straight into C
             self.send_order = functools.partial(session.loop.send_order, index)
             self.send_cancel_order = functools.partial(session.loop.send_cancel_order, index)
+            self.send_amend_order = functools.partial(session.loop.send_amend_order, index)
+            self.send_cancel_all = functools.partial(session.loop.send_cancel_all, index)
 
     @property
     def quote_cnt(self) -> int:
@@ -144,6 +148,13 @@ class Link:
     def _no_cancel(self, order_id: int) -> None:
         """Refuse likewise."""
         raise OrderError(f"order {order_id!r} cannot be canceled: no symbol was added with add_trade_symbol")
+
+    def _no_amend(self, order_id: int, price: Any, size: Any) -> None:
+        """Refuse likewise."""
+        raise OrderError(f"order {order_id!r} cannot be amended: no symbol was added with add_trade_symbol")
+
+    def _nothing_open(self, symbol: Any) -> None:
+        """Do nothing: where nothing is traded nothing is open."""
 
 
 class Session:

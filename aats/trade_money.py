@@ -230,6 +230,8 @@ def position_of(raw: Any, price: Decimal | None = None, *, day: int = 0) -> Posi
     base, quote = text(raw.base), text(raw.quote)
     base_exp, cash_exp = int(raw.base_exp), int(raw.cash_exp)
     day_px_i, begun = int(raw.day_px_i), int(raw.day) >= day
+    contract = _contract(raw)
+    unit_exp = cash_exp - base_exp  # of the price of one unit: of one contract
     return Position(
         symbol=text(raw.symbol),
         base=base,
@@ -241,11 +243,19 @@ def position_of(raw: Any, price: Decimal | None = None, *, day: int = 0) -> Posi
         fills=int(raw.fills),
         runs=int(raw.runs),
         price=price,
-        px_exp=cash_exp - base_exp,
+        px_exp=unit_exp - (int(raw.contract_exp) if raw.market == lib.AATS_MARKET_LINEAR else 0),
         day_cash=_wide(raw.day_cash if begun else raw.cash, cash_exp),
         day_size=_wide(raw.day_size if begun else raw.size, base_exp),
-        day_price=tidy(EXACT.scaleb(Decimal(day_px_i), cash_exp - base_exp)) if day_px_i and begun else None,
+        day_price=tidy(EXACT.divide(EXACT.scaleb(Decimal(day_px_i), unit_exp), contract)) if day_px_i and begun and contract else None,
+        contract=contract,
     )
+
+
+def _contract(raw: Any) -> Decimal:
+    """Return what one unit of a holding is worth in its base asset; 0 where that depends on the price."""
+    if raw.market == lib.AATS_MARKET_INVERSE:
+        return Decimal(0)
+    return EXACT.scaleb(Decimal(int(raw.contract_i)), int(raw.contract_exp)) if raw.market == lib.AATS_MARKET_LINEAR else Decimal(1)
 
 
 def holdings_of(segment: Segment) -> list[tuple[int, Position]]:

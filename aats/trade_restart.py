@@ -140,6 +140,8 @@ class Earlier:
         code = lib.aats_trader_adopt(trader, order_id, intent, story, len(left.events), now_ns)
         if code == lib.AATS_OK:
             self._adopted.add(left.client_id)
+            if left.amend is not None:
+                lib.aats_trader_adopt_amend(trader, order_id, *left.amend)
             return order_id
         if code != lib.AATS_E_UNKNOWN:  # that is a symbol that is not traded here
             log.error("%s: order %s of an earlier run cannot be taken over (%s)", self._name, left.client_id, text(lib.aats_err_name(code)))

@@ -40,6 +40,8 @@ class Order:
         ``'buy'`` or ``'sell'``.
     tif : OrderType or str
         ``'ioc'``, ``'pos'`` (post only), ``'gtc'``, ``'fok'`` or ``'market'``.
+    reduce_only : bool
+        It may shrink a position only, never open or turn one: contracts alone; on spot onOrderRejected ``unsupported``.
 
     Attributes
     ----------
@@ -67,6 +69,7 @@ class Order:
     fill_notional: float = 0.0
     remote_id: str = ""
     order_status: OrderStatus | str = OrderStatus.NEW
+    reduce_only: bool = False
     order_id: int = field(init=False, default_factory=_next_id)
 
     # Written out, because it stands between a decision and its order's bytes: what dataclass makes of the same takes half as long again.
@@ -85,6 +88,7 @@ class Order:
         fill_notional: float = 0.0,
         remote_id: str = "",
         order_status: OrderStatus | str = OrderStatus.NEW,
+        reduce_only: bool = False,
     ) -> None:
         self.exchange = exchange
         self.symbol = symbol
@@ -99,6 +103,7 @@ class Order:
         self.fill_notional = fill_notional
         self.remote_id = remote_id
         self.order_status = order_status
+        self.reduce_only = reduce_only
         self.order_id = _next_id()
         if type(self) is not Order:
             self.__post_init__()

@@ -133,6 +133,12 @@ def _adopted(record: Record) -> dict[str, Any]:
     return {"client_id": ffi.string(out).decode()}
 
 
+def _amend(record: Record) -> dict[str, Any]:
+    amend = ffi.new("aats_jamend_t *")
+    ffi.memmove(amend, record.payload, min(len(record.payload), ffi.sizeof("aats_jamend_t")))
+    return {"px_i": int(amend.px_i), "qty_i": int(amend.qty_i)}
+
+
 _MORE = {
     int(JournalKind.START): _start,
     int(JournalKind.INTENT): _intent,
@@ -141,6 +147,7 @@ _MORE = {
     int(JournalKind.FEE): _fee,
     int(JournalKind.DAY): _day,
     int(JournalKind.ADOPTED): _adopted,
+    int(JournalKind.AMEND): _amend,
 }
 
 

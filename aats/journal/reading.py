@@ -39,6 +39,8 @@ class Left:
         The newest ``aats_order_t`` of these.
     closed : bool
         Its Closed is known here, though it was not delivered; else it may be open at the venue.
+    amend : (int, int) or None
+        Price and size of an amend request that was not answered.
     """
 
     order_id: int
@@ -48,6 +50,7 @@ class Left:
     client_no: int = 0
     intent: np.void | None = None
     events: list[np.void] = field(default_factory=list)
+    amend: tuple[int, int] | None = None
 
     @property
     def client_id(self) -> str:
@@ -255,6 +258,8 @@ class _Reading:
             left.order = event["order"]
             left.events.append(event)
             left.closed = left.closed or int(event["kind"]) == lib.AATS_OEV_CLOSED
+            if int(event["kind"]) in (lib.AATS_OEV_AMENDED, lib.AATS_OEV_AMEND_REJECTED):
+                left.amend = None
         if int(event["kind"]) == lib.AATS_OEV_EXEC:
             trades, trade = self.trades.setdefault(record.order_id, set()), int(event["trade_id"])
             if self.counts(int(event["order"]["instance"])) and trade not in trades:
@@ -303,6 +308,12 @@ class _Reading:
     def day(self, ns: int) -> DayTotals:
         return self.run.days.setdefault(ns // _DAY_NS, DayTotals())
 
+    def amend(self, record: Record) -> None:
+        left, asked = self.run.left.get(record.order_id), ffi.new("aats_jamend_t *")
+        if left is not None:
+            ffi.memmove(asked, record.payload, min(len(record.payload), ffi.sizeof("aats_jamend_t")))
+            left.amend = int(asked.px_i), int(asked.qty_i)
+
     def adopt(self, record: Record) -> None:
         self.run.adopted[_adoption(record)] = record.order_id
 
@@ -332,6 +343,7 @@ _VERBS = {
     int(JournalKind.DAY): _Reading.day_totals,
     int(JournalKind.CHECKED): _Reading.checkpoint,
     int(JournalKind.ADOPTED): _Reading.adopt,
+    int(JournalKind.AMEND): _Reading.amend,
 }
 
 

@@ -34,6 +34,7 @@ class JournalKind(IntEnum):
     DAY = lib.AATS_JR_DAY
     CHECKED = lib.AATS_JR_CHECKED
     ADOPTED = lib.AATS_JR_ADOPTED
+    AMEND = lib.AATS_JR_AMEND
 
 
 #: Structs of payloads, by kind; those of other kinds are read by all builds.

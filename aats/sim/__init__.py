@@ -4,8 +4,12 @@ It is a package of its own: it stands on the venue's documents and on recorded t
 so that the two can check each other.  Of aats it imports aats.errors and, through aats._ffi, the matching engine alone.
 
     command.py   aats sim                          server.py    port, TLS, clock            certs.py   certificates
-    binance.py   the dialect as a step machine     its parts: connection, hub, rest, answer, instruments, control,
-                                                   streams
+    host.py      connections, what a host calls    connection.py, answer.py, frames.py      many.py    several venues, one port
+    dialects.py  which venues there are            venue.py     the base of a dialect       topics.py, views.py, listing.py,
+                                                                                           trading.py, perpetual.py: its parts
+    <venue>/     one dialect a folder
+
+    binance.py   the dialect of Binance Spot       its parts: hub, rest, instruments, control, streams
     ws_api.py    requests in envelopes, sessions   rest_orders.py  signed REST              auth.py    keys, signatures
     methods.py   what both lead to                 user_data.py    who is told              limits.py  weights, counts
     orders.py    the order desk                    pit.py       the engine and the market   filters.py trading rules

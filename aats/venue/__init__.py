@@ -13,7 +13,10 @@ from aats.venue.base import Endpoints, Instrument, OrderLimits, SnapshotRefused,
 from aats.venue.binance import BinanceClient, BinanceUSClient
 from aats.venue.binance_futures import BinanceCoinmClient, BinanceSwapClient
 from aats.venue.bybit import BybitClient, BybitSwapClient
+from aats.venue.deribit import DeribitClient
+from aats.venue.gate import GateClient
 from aats.venue.kraken import KrakenClient
+from aats.venue.kucoin import KucoinClient
 from aats.venue.okx import OkxClient, OkxSwapClient
 
 if TYPE_CHECKING:
@@ -42,13 +45,19 @@ CLIENTS: dict[str, type[VenueClient]] = {
     "BINANCE_COINM": BinanceCoinmClient,
     "BYBIT": BybitClient,
     "BYBIT_SWAP": BybitSwapClient,
+    "DERIBIT": DeribitClient,
+    "GATE": GateClient,
     "KRAKEN": KrakenClient,
+    "KUCOIN": KucoinClient,
     "OKX": OkxClient,
     "OKX_SWAP": OkxSwapClient,
 }
 #: Where each venue's account is looked at from outside: module and class, imported when asked for.
 ACCOUNTS: dict[str, tuple[str, str]] = {
     "BINANCE": ("aats.venue.binance_account", "BinanceAccount"),
+    "BINANCEUS": ("aats.venue.binance_account", "BinanceUSAccount"),
+    "BINANCE_SWAP": ("aats.venue.binance_account", "BinanceSwapAccount"),
+    "BINANCE_COINM": ("aats.venue.binance_account", "BinanceCoinmAccount"),
     "BYBIT": ("aats.venue.bybit_account", "BybitAccount"),
     "BYBIT_SWAP": ("aats.venue.bybit_account", "BybitSwapAccount"),
     "OKX": ("aats.venue.okx_account", "OkxAccount"),

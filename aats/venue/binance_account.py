@@ -1,4 +1,4 @@
-"""A Binance Spot account over signed REST (exchanges/binance_spot.md sections 5 to 8): what is open, what it holds, and cancelling.
+"""A Binance account over signed REST (exchanges/binance_spot.md sections 5 to 9, binance_usdm_futures.md 5 to 9): what is open, what it holds, and cancelling.
 
 For: looking at an account from outside a trade process: `aats orders --venue`, `aats flatten`, the demo's check of balances.  Not for trading: orders go over
 the order session in C.
@@ -17,7 +17,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote, urlencode
 
 import httpx
@@ -30,7 +30,7 @@ from aats.errors import ConfigError
 from aats.venue.account import AccountError, AccountOrder, Balance, VenueAccount, short
 from aats.venue.base import RateBudget
 
-__all__ = ["BinanceAccount", "BinanceError", "signer"]
+__all__ = ["BinanceAccount", "BinanceCoinmAccount", "BinanceError", "BinanceSwapAccount", "BinanceUSAccount", "signer"]
 
 #: Milliseconds of the venue's clock within which a request must reach it (6).
 RECV_WINDOW_MS = 5000
@@ -38,14 +38,16 @@ RECV_WINDOW_MS = 5000
 BAD_TIMESTAMP = -1021
 #: "Unknown order sent.": nothing (more) to cancel.
 NOTHING_TO_CANCEL = -2011
-#: Weight of a request (7).
+#: Weight of a request by the end of its path (7); of futures they are smaller, and this is safe.
 _WEIGHTS: dict[str, Callable[[Mapping[str, str]], int]] = {
-    "/api/v3/time": lambda params: 1,
-    "/api/v3/account": lambda params: 20,
-    "/api/v3/openOrders": lambda params: 6 if "symbol" in params else 80,
-    "/api/v3/order": lambda params: 4,
-    "/api/v3/allOrders": lambda params: 20,
-    "/api/v3/myTrades": lambda params: 20,
+    "time": lambda params: 1,
+    "account": lambda params: 20,
+    "balance": lambda params: 5,
+    "openOrders": lambda params: 6 if "symbol" in params else 80,
+    "order": lambda params: 4,
+    "allOrders": lambda params: 20,
+    "myTrades": lambda params: 20,
+    "userTrades": lambda params: 20,
 }
 
 
@@ -68,7 +70,7 @@ class BinanceError(AccountError):
     unsure_codes = frozenset((-1006, -1007))
 
 
-_TIFS = {"LIMIT_MAKER": "pos", "MARKET": "market"}
+_TIFS = {"LIMIT_MAKER": "pos", "MARKET": "market", "GTX": "pos"}
 
 
 def _order(row: Mapping[str, Any]) -> AccountOrder:
@@ -78,7 +80,7 @@ def _order(row: Mapping[str, Any]) -> AccountOrder:
         order_id=str(row["orderId"]),
         client_id=str(row.get("clientOrderId", "")),
         side=str(row.get("side", "")).lower(),
-        tif=_TIFS.get(kind, str(row.get("timeInForce", "")).lower()),
+        tif=_TIFS.get(kind) or _TIFS.get(str(row.get("timeInForce", "")), str(row.get("timeInForce", "")).lower()),
         size=str(row.get("origQty", "")),
         filled=str(row.get("executedQty", "")),
         price=str(row.get("price", "")),
@@ -112,6 +114,9 @@ class BinanceAccount(VenueAccount):
     """Signed requests about one Binance account; see `VenueAccount`."""
 
     name = "BINANCE"
+    #: Of its paths, and what fills are called there.
+    root: ClassVar[str] = "/api/v3"
+    fills_path: ClassVar[str] = "myTrades"
 
     def __init__(
         self,
@@ -139,21 +144,21 @@ class BinanceAccount(VenueAccount):
         return {asset: one for asset, one in found.items() if one.total}
 
     def open_orders(self, symbol: str | None = None) -> list[AccountOrder]:
-        return [_order(row) for row in self._call("GET", "/api/v3/openOrders", {"symbol": symbol} if symbol else {})]
+        return [_order(row) for row in self._call("GET", f"{self.root}/openOrders", {"symbol": symbol} if symbol else {})]
 
     def order(self, symbol: str, *, client_id: str) -> dict[str, Any]:
         """Return one order, open or not; AccountError with code -2013 if the venue does not know it."""
-        return dict(self._call("GET", "/api/v3/order", {"symbol": symbol, "origClientOrderId": client_id}))
+        return dict(self._call("GET", f"{self.root}/order", {"symbol": symbol, "origClientOrderId": client_id}))
 
     def trades(self, symbol: str, *, from_id: int = 0, limit: int = 1000) -> list[dict[str, Any]]:
         """Return the account's fills of a symbol, oldest first, from a trade id on."""
-        return list(self._call("GET", "/api/v3/myTrades", {"symbol": symbol, "fromId": str(from_id), "limit": str(limit)}))
+        return list(self._call("GET", f"{self.root}/{self.fills_path}", {"symbol": symbol, "fromId": str(from_id), "limit": str(limit)}))
 
     # ---------------------------------------------------------------------------------------------------- cancelling
 
     def cancel(self, symbol: str, order_id: str) -> bool:
         try:
-            self._call("DELETE", "/api/v3/order", {"symbol": symbol, "orderId": order_id})
+            self._call("DELETE", f"{self.root}/order", {"symbol": symbol, "orderId": order_id})
         except AccountError as exc:
             if exc.code == NOTHING_TO_CANCEL:
                 return False
@@ -165,7 +170,7 @@ class BinanceAccount(VenueAccount):
     def sync(self) -> int:
         """Ask for the venue's clock; return how far it is ahead of ours, in ms."""
         begin = self._clock()
-        answer = self._exchange("GET", "/api/v3/time")
+        answer = self._exchange("GET", f"{self.root}/time")
         middle = (begin + self._clock()) / 2
         self._offset_ms = int(answer["serverTime"]) - round(middle * 1000)
         return self._offset_ms
@@ -193,7 +198,7 @@ class BinanceAccount(VenueAccount):
             query = urlencode({**params, "recvWindow": str(RECV_WINDOW_MS), "timestamp": str(now_ms)})
             target = f"{path}?{query}&signature={quote(self._sign(query), safe='')}"
         cancels = method == "DELETE"
-        answer = self._send(method, target, weight=1 if cancels else _WEIGHTS[path](params or {}), cancels=cancels)
+        answer = self._send(method, target, weight=1 if cancels else _WEIGHTS[path.rpartition("/")[2]](params or {}), cancels=cancels)
         used = answer.headers.get("X-MBX-USED-WEIGHT-1M", "")
         if self._budget is not None and used.isdigit():
             self._budget.told(int(used))
@@ -206,3 +211,38 @@ class BinanceAccount(VenueAccount):
         except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):  # gateways answer with HTML or nothing (7)
             code, said = 0, short(answer)
         raise BinanceError(f"{what}: HTTP {answer.status_code}: {said}", code=code, status=answer.status_code, retry_after_s=self.wait_s())
+
+
+class BinanceUSAccount(BinanceAccount):
+    """Signed requests about a Binance US account: spot's, without the parameters that are younger than its documents."""
+
+    name = "BINANCEUS"
+
+    def balances(self) -> dict[str, Balance]:
+        rows = self._call("GET", f"{self.root}/account", {})["balances"]
+        found = {row["asset"]: Balance(Decimal(row["free"]), Decimal(row["locked"])) for row in rows}
+        return {asset: one for asset, one in found.items() if one.total}
+
+
+class BinanceSwapAccount(BinanceAccount):
+    """Signed requests about an account of USD-M futures; what margin holds counts as locked."""
+
+    name = "BINANCE_SWAP"
+    root = "/fapi/v1"
+    fills_path = "userTrades"
+    balance_path: ClassVar[str] = "/fapi/v3/balance"
+
+    def balances(self) -> dict[str, Balance]:
+        found = {}
+        for row in self._call("GET", self.balance_path, {}):
+            total, free = Decimal(row["balance"]), Decimal(row["availableBalance"])
+            found[row["asset"]] = Balance(min(free, total), max(total - free, Decimal(0)))
+        return {asset: one for asset, one in found.items() if one.total}
+
+
+class BinanceCoinmAccount(BinanceSwapAccount):
+    """Signed requests about an account of COIN-M futures."""
+
+    name = "BINANCE_COINM"
+    root = "/dapi/v1"
+    balance_path = "/dapi/v1/balance"

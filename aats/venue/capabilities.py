@@ -32,6 +32,16 @@ UNSUPPORTED: Mapping[str, Mapping[str, str]] = {
         "VC-59": "orders go by WebSocket alone",
         "VC-60": "the venue has no dead-man switch for spot",
     },
+    "BINANCEUS": {
+        **_SPOT,
+        **_NO_CHECKSUM,
+        "VC-17": "its simulated dialect delists nothing",
+        "VC-32": _NO_LOGON,
+        "VC-33": _NO_LOGON,
+        "VC-43": "its simulated dialect has no keys that may not trade",
+        "VC-59": "orders go by WebSocket alone",
+        "VC-60": "the venue has no dead-man switch",
+    },
     "BINANCE_SWAP": {
         **_NO_CHECKSUM,
         "VC-32": _NO_LOGON,

@@ -323,7 +323,10 @@ void ask_message(aats_session_t *s, uint32_t way, char const *text, size_t n, in
     }
     switch (r->kind) {
     case AATS_OV_REPLY: take_reply(s, r, recv_ns); break;
-    case AATS_OV_EVENT: deliver(s, r, NULL, recv_ns); break;
+    case AATS_OV_EVENT:
+        deliver(s, r, NULL, recv_ns);
+        if (r->moved && !s->account_mono_ns) s->account_mono_ns = s->mono_ns + s->opts.query_min_ns;
+        break;
     case AATS_OV_SHUTDOWN: conn_renew(s, "the venue shuts down", s->opts.answer_ns); break;
     case AATS_OV_DEAF: deaf(s, way); break;
     case AATS_OV_MOVED:

@@ -159,7 +159,7 @@ static int take_open(aats_session_t *s, aats_omsg_t *m, flight_t const *f)
         return 0;
     }
     if (f->sent_mono_ns >= k->doubt_mono_ns) k->doubt = 0;
-    forget_numbers(k, m, f);
+    know_stale_numbers(k, m, f);
     k->absent_cnt = 0;
     if (s->verifying) s->look_own++, k->wish = 1;
     return 1;
@@ -235,90 +235,6 @@ static void came_late(aats_session_t *s, aats_omsg_t const *m, flight_t const *f
     }
 }
 
-/* ---- amendments ---- */
-
-/* That the order is as it was says something only if it was asked after the request went out. */
-static void forget_numbers(known_t const *k, aats_omsg_t *m, flight_t const *f)
-{
-    if (f && k->amend_mono_ns && f->sent_mono_ns <= k->amend_mono_ns && m->kind != AATS_OM_FILL) m->px_i = m->qty_i = 0;
-}
-
-/* The venue shows the order as it was, and the request's own time stamp is too old by now to be taken: it never arrived. */
-void know_amend_over(aats_session_t *s, aats_omsg_t const *m, flight_t const *f)
-{
-    known_t *k = f ? know_by_id(s, m->instance, m->order_id) : NULL;
-    if (!k || !k->m->amend_qty_i || !k->amend_mono_ns || f->sent_mono_ns <= k->amend_mono_ns) return;
-    if (ask_under_way(s, AATS_OR_AMEND, k->instance, k->order_id)) return;
-    int64_t const window_ms = s->opts.recv_window_ms ? (int64_t)s->opts.recv_window_ms : s->venue->window_ms;
-    int64_t const limit = (window_ms + s->venue->clock_margin_ms) * MS, age = f->sent_mono_ns - k->amend_mono_ns;
-    int const told = m->px_i > 0 && m->qty_i > 0, made = told && m->px_i == k->m->amend_px_i && m->qty_i == k->m->amend_qty_i;
-    if (made || age < s->opts.answer_ns || age < limit || (!told && age < s->opts.unknown_ns)) return;
-    aats_omsg_t over = {.kind = AATS_OM_AMEND_REJECT, .code = AATS_OC_NOT_RECEIVED, .instance = k->instance, .order_id = k->order_id, .recv_ns = s->now_ns,
-                        .cum_qty_i = -1};
-    snprintf(over.text, sizeof over.text, "the venue shows the order as it was before the request");
-    session_tell(s, &over);
-}
-
-/* ---- events that name an order by the venue's number alone ---- */
-
-static known_t *by_remote(aats_session_t *s, char const *remote_id)
-{
-    for (known_t *k = s->known; k < s->known + s->known_cnt; k++)
-        if (k->m->o.remote_id[0] && strcmp(k->m->o.remote_id, remote_id) == 0) return k;
-    return NULL;
-}
-
-static int may_be_ours(aats_session_t const *s)
-{
-    for (known_t const *k = s->known; k < s->known + s->known_cnt; k++)
-        if (!k->m->o.remote_id[0] && !know_closed(k->m)) return 1;
-    return s->queue_cnt > 0; /* what the trader has not taken may tell a number */
-}
-
-/* Finds whose a message is that has no id of ours.  Returns 1 if it has one now; 0: it waits. */
-static int name(aats_session_t *s, aats_omsg_t *m)
-{
-    known_t const *k = by_remote(s, m->remote_id);
-    if (k) m->instance = k->instance, m->order_id = k->order_id;
-    if (k || !may_be_ours(s)) return 1;
-    if (!session_grow((void **)&s->nameless, &s->nameless_cap, s->nameless_cnt + 1, sizeof *s->nameless)) return 1;
-    if (!s->nameless_cnt) s->nameless_mono_ns = s->mono_ns;
-    s->nameless[s->nameless_cnt++] = *m;
-    return 0;
-}
-
-/* The answers that came first are told first: machines learn a number when the trader takes its message, so it is looked for in what is queued, too. */
-static int told_number(aats_session_t const *s, aats_omsg_t *m)
-{
-    for (uint32_t i = 0; i < s->queue_cnt; i++) {
-        aats_omsg_t const *q = &s->queue[(s->queue_head + i) % s->queue_cap];
-        if (!q->order_id || strcmp(q->remote_id, m->remote_id) != 0) continue;
-        m->instance = q->instance;
-        m->order_id = q->order_id;
-        return 1;
-    }
-    return 0;
-}
-
-void know_nameless(aats_session_t *s, int now)
-{
-    uint32_t const cnt = s->nameless_cnt;
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < cnt; i++) {
-        aats_omsg_t m = s->nameless[i];
-        known_t const *k = by_remote(s, m.remote_id);
-        if (k) m.instance = k->instance, m.order_id = k->order_id;
-        int const found = k != NULL || told_number(s, &m);
-        if (!found && !now) {
-            s->nameless[kept++] = m;
-            continue;
-        }
-        if (!found) m.kind = AATS_OM_FOREIGN;
-        if (!found || know_message(s, &m, NULL)) session_tell(s, &m);
-    }
-    s->nameless_cnt = kept;
-}
-
 /* An event of the gap waits until what was before it is known. */
 static int hold(aats_session_t *s, aats_omsg_t const *m)
 {
@@ -334,7 +250,7 @@ int know_message(aats_session_t *s, aats_omsg_t *m, flight_t const *f)
     if (m->kind == AATS_OM_BALANCE) extra_balance(s, m);
     if (m->kind >= AATS_OM_DOWN) return 1;
     if (!f && s->gap && s->stage < STAGE_ORDERS) return hold(s, m);
-    if (!m->order_id && m->remote_id[0] && m->kind <= AATS_OM_AMEND_REJECT && !told_number(s, m) && !name(s, m)) return 0;
+    if (!m->order_id && m->remote_id[0] && m->kind <= AATS_OM_AMEND_REJECT && !know_name(s, m)) return 0;
     know_dirty(s, m->instance, m->order_id);
     if (s->denied_cnt && (!f || f->kind == AATS_OR_PLACE)) came_late(s, m, f);
     if (f && f->order_id && !f->m) return 0; /* a stray's, or of an order that is gone */
@@ -346,7 +262,7 @@ int know_message(aats_session_t *s, aats_omsg_t *m, flight_t const *f)
         return !stray_find(s, m->instance, m->order_id);
     }
     k->heard_mono_ns = s->mono_ns;
-    forget_numbers(k, m, f);
+    know_stale_numbers(k, m, f);
     if (m->kind == AATS_OM_ABSENT) {
         if (!believe_absent(s, k)) return 0;
         if (k->m->o.state == AATS_ORD_ENDING) k->doubt = 0; /* how it ended is known: only its fills are wanted */
@@ -359,6 +275,7 @@ int know_message(aats_session_t *s, aats_omsg_t *m, flight_t const *f)
     if (m->kind == AATS_OM_CANCEL_ACK || m->kind == AATS_OM_CANCEL_REJECT) k->cancel_told = 1;
     int newer = !f || f->sent_mono_ns >= k->doubt_mono_ns; /* that it lived before the doubt began says nothing */
     if (m->kind == AATS_OM_DONE || (m->kind == AATS_OM_OPEN && newer) || m->kind == AATS_OM_REJECT) k->doubt = 0;
+    if (m->kind == AATS_OM_FILL && m->fee_i && !m->fee_asset[0]) memcpy(m->fee_asset, s->syms[k->sym].quote, sizeof m->fee_asset); /* omsg.h */
     if (m->kind == AATS_OM_FILL && !s->gap) note_trade(s, k->sym, m->trade_id); /* those of the gap come first */
     if (f && f->kind == AATS_OR_FILLS && m->kind == AATS_OM_FILL && m->trade_id >= k->fills_from) k->fills_from = m->trade_id + 1;
     return 1;

@@ -8,6 +8,8 @@
  *     session_ask.c   requests under way: what was asked, what the answer means, what no answer means
  *     session_budget.c  the host's rate budgets: before a request, and what answers say of them
  *     session_know.c  what is known of each order: what messages say of it, what is believed
+ *     session_name.c  events that name an order by the venue's number alone
+ *     session_amend.c what answers are worth while an order is being amended
  *     session_want.c  what is wanted of the venue: questions, cancels, how long they are asked
  *     session_way.c   the way to READY, and looks on the way
  *     session_extra.c balances; the dead-man switch
@@ -375,8 +377,14 @@ void know_lost(aats_session_t *s);
 void know_doubt(aats_session_t *s); /* every open order is asked for, while others go out */
 int know_message(aats_session_t *s, aats_omsg_t *m, flight_t const *f); /* 1: it is for the trader */
 void know_release(aats_session_t *s); /* events that were held are for the trader now */
+
+/* session_name.c */
+int know_name(aats_session_t *s, aats_omsg_t *m); /* 1: it has an id of ours, or it is nobody's here; 0: it waits */
+void know_nameless(aats_session_t *s, int now);   /* looks again whose those that wait are; now: nobody's, if that is not known */
+
+/* session_amend.c */
+void know_stale_numbers(known_t const *k, aats_omsg_t *m, flight_t const *f); /* takes an order's price and size out of a view that is too old */
 void know_amend_over(aats_session_t *s, aats_omsg_t const *m, flight_t const *f); /* after OPEN was told: an amendment that never arrived */
-void know_nameless(aats_session_t *s, int now); /* looks again whose those events are; now: nobody's, if not known */
 void know_answered(aats_session_t *s, flight_t const *f, aats_oreply_t const *r, int ok);
 void know_again(aats_session_t *s, flight_t const *f); /* nothing was done, or nothing is known: later again, if it may be */
 void know_glanced(aats_session_t *s, flight_t const *f); /* a look by the way was answered */

@@ -95,7 +95,10 @@ static aats_hold_t *make_row(aats_trader_t *t, uint32_t strategy, int sym)
     symbol_t const *s = &t->symbols[sym];
     if (t->hold_cnt == AATS_TD_HOLDS) return NULL;
     aats_hold_t *h = &t->holds[t->hold_cnt++];
-    aats_hold_init(h, s->rules.symbol, s->rules.base, s->rules.quote, (int)strategy, sym, s->rules.px_exp, s->rules.qty_exp);
+    aats_rules_t const *r = &s->rules;
+    int const linear = r->derivative && !r->inverse;
+    aats_hold_init(h, r->symbol, r->base, linear && r->settle[0] ? r->settle : r->quote, (int)strategy, sym, r->px_exp, r->qty_exp);
+    if (r->derivative) aats_hold_contract(h, linear ? AATS_MARKET_LINEAR : AATS_MARKET_INVERSE, r->contract_i, r->contract_exp);
     return h;
 }
 

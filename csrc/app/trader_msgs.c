@@ -4,6 +4,7 @@
 
 #include "app/trader_state.h"
 #include "base/steps.h"
+#include "proto/num.h"
 #include "shm/td.h"
 
 /* ---- of an order ------------------------------------------------------------------------------------------------------------- */
@@ -53,6 +54,33 @@ static void tell_all(aats_trader_t *t, int kind, int gate, aats_omsg_t const *m,
     aats_trader_queue_put(t, &ev, 1, NONE, 0);
 }
 
+/* ---- positions of contracts ---- */
+
+static void take_position(aats_trader_t *t, int gate, aats_omsg_t const *m)
+{
+    for (symbol_t *s = t->symbols; s < t->symbols + t->symbol_cnt; s++) {
+        if (s->gate != gate || !s->rules.derivative || strncmp(s->rules.native, m->symbol, sizeof m->symbol) != 0) continue;
+        s->venue_pos_i = m->qty_i;
+        s->venue_told = 1;
+    }
+}
+
+/* differs says where the account holds something else than this process's strategies do: others may trade it, or somebody by hand.  Told, never acted upon. */
+static void differs(aats_trader_t *t, int gate, char *out, size_t cap)
+{
+    for (uint32_t i = 0; i < t->symbol_cnt; i++) {
+        symbol_t *s = &t->symbols[i];
+        char theirs[32], ours[32];
+        if (s->gate != gate || !s->venue_told) continue;
+        s->venue_told = 0;
+        int64_t const size = aats_trader_size(t, (int)i);
+        if (size == s->venue_pos_i || out[0]) continue;
+        int const exp = s->rules.qty_exp;
+        if (aats_num_format(s->venue_pos_i, exp, theirs, sizeof theirs) < 0 || aats_num_format(size, exp, ours, sizeof ours) < 0) continue;
+        snprintf(out, cap, "%s: the account's position is %s, the strategies of this process hold %s", s->rules.symbol, theirs, ours);
+    }
+}
+
 void aats_trader_take(aats_trader_t *t, int gate, aats_omsg_t const *m, int64_t now_ns)
 {
     gate_t *g = &t->gates[gate];
@@ -72,10 +100,15 @@ void aats_trader_take(aats_trader_t *t, int gate, aats_omsg_t const *m, int64_t 
         aats_trader_balances_known(t, gate);
         g->was_ready = g->up = 1;
         aats_trader_count(t, AATS_TDC_RECONCILED);
-        tell_all(t, AATS_OEV_RECONCILED, gate, m, now_ns);
+        aats_omsg_t ready = *m;
+        differs(t, gate, ready.text, sizeof ready.text);
+        tell_all(t, AATS_OEV_RECONCILED, gate, &ready, now_ns);
         return;
     case AATS_OM_BALANCE:
         aats_trader_balance(t, gate, m);
+        return;
+    case AATS_OM_POSITION:
+        take_position(t, gate, m);
         return;
     case AATS_OM_FOREIGN:
         aats_trader_count(t, AATS_TDC_FOREIGN);

@@ -64,6 +64,8 @@ typedef struct {
     int64_t last_px_i;    /* of the last tick, 0: none yet */
     aats_gbook_t book;    /* as the last quote left it */
     int risk;             /* its index in the risk gate, below 0: it could not be entered */
+    int64_t venue_pos_i;  /* of a contract: the account's position as the venue told it last */
+    int venue_told;       /* ... since the session was last lost */
 } symbol_t;
 
 /* An order event that waits to be given out. */

@@ -70,7 +70,7 @@ typedef struct {
     uint64_t heartbeat_mono_ns; /* stamped at the start of each pass of its loop; owner alone */
     uint64_t passes;
     uint64_t wait;              /* AATS_WAIT_* in force */
-    uint64_t counters[21];      /* meaning by role: AATS_MDC_* for a feed ... */
+    uint64_t counters[29];      /* meaning by role: AATS_MDC_* for a feed ... */
 
     uint64_t cmd_lock;   /* identity word of the commander, 0: none; commanders alone */
     uint64_t cmd_seq;    /* grows by one a command */
@@ -79,7 +79,7 @@ typedef struct {
     uint64_t ans_seq;    /* equals cmd_seq once answered; owner alone from here on */
     int64_t ans_code;    /* AATS_OK or AATS_E_* */
     char ans_text[240];
-    char pad[128];
+    char pad[64];
 } aats_slot_t;
 
 /* aats_clock_page_t -- how the processor's counter is read as time, once for all processes of a namespace; shm/clock_page.h has the verbs; 128 bytes. */
@@ -614,9 +614,13 @@ typedef struct {
     uint64_t pad[12];
 } aats_pos_t;
 
+enum { AATS_MARKET_SPOT = 0, AATS_MARKET_LINEAR = 1, AATS_MARKET_INVERSE = 2 };
+
 /* aats_hold_t -- what one strategy holds of one symbol, through all its runs; 320 bytes; order/hold.h says how a fill changes it.
  * Amounts of the base asset at base_exp, of the quote asset at cash_exp, prices at cash_exp - base_exp; fees are already taken off size or cash if they
  * were paid in that asset (others: aats_fee_t).
+ * Of contracts size counts contracts, and prices are of one contract; no fee is taken off size.  An inverse contract has neither cash nor cost here: its value is not
+ * counted in the quote asset.
  * cost is what the open position cost (negative of what a short one brought); realised = cash + cost, unrealised = size * price - cost. */
 typedef struct {
     uint64_t stamp;
@@ -638,7 +642,10 @@ typedef struct {
     int64_t day;               /* UTC days since the epoch */
     int64_t day_px_i;          /* price then, or the first that was known since; 0: none yet */
     uint64_t fills;
-    uint64_t pad[10];
+    int64_t contract_i;        /* of contracts: what one unit of size is worth, at contract_exp, in the base asset, or, inverse, in the quote asset */
+    int32_t contract_exp;
+    uint32_t market;           /* AATS_MARKET_* */
+    uint64_t pad[8];
 } aats_hold_t;
 enum { AATS_HOLD_NO_SYM = 65535 };
 

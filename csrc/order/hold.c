@@ -53,6 +53,29 @@ static int scaled(int64_t v, int from, int to, __int128 *out)
     return rc;
 }
 
+/* ---- contracts ---- */
+
+void aats_hold_contract(aats_hold_t *h, uint32_t market, int64_t contract_i, int contract_exp)
+{
+    for (; contract_i != 0 && contract_i % 10 == 0; contract_i /= 10) contract_exp++;
+    h->market = market;
+    h->contract_i = contract_i;
+    h->contract_exp = contract_exp;
+}
+
+/* unit_price makes the price of one unit of size of a price of the venue. */
+static int unit_price(aats_hold_t const *h, int64_t *px_i, int *px_exp)
+{
+    if (h->market == AATS_MARKET_SPOT) return AATS_OK;
+    if (h->market == AATS_MARKET_INVERSE) {
+        *px_i = 0;
+        return AATS_OK;
+    }
+    for (; *px_i != 0 && *px_i % 10 == 0 && *px_exp < 0; *px_i /= 10) ++*px_exp;
+    *px_exp += h->contract_exp;
+    return __builtin_mul_overflow(*px_i, h->contract_i, px_i) ? AATS_E_RANGE : AATS_OK;
+}
+
 /* ---- a fill ---- */
 
 /* move changes size by `by` at price p: cost follows. */
@@ -91,19 +114,20 @@ static int sane(int exp) { return exp >= AATS_WIDE_EXP_MIN && exp <= AATS_WIDE_E
 static int enter(aats_hold_t *h, aats_oev_t const *ev)
 {
     aats_order_t const *o = &ev->order;
-    int64_t fee_i = ev->fee_i;
-    int fee_exp = ev->fee_exp;
-    int const in_base = fee_i != 0 && strncmp(ev->fee_asset, h->base, sizeof h->base) == 0;
+    int64_t fee_i = ev->fee_i, unit_i = ev->fill_px_i;
+    int fee_exp = ev->fee_exp, unit_exp = o->px_exp;
+    int const in_base = fee_i != 0 && h->market == AATS_MARKET_SPOT && strncmp(ev->fee_asset, h->base, sizeof h->base) == 0;
     int const in_quote = fee_i != 0 && !in_base && strncmp(ev->fee_asset, h->quote, sizeof h->quote) == 0;
     if (!in_base && !in_quote) fee_i = 0;
-    if (!sane(o->px_exp) || !sane(o->qty_exp) || !sane(h->base_exp) || !sane(h->cash_exp) || (fee_i != 0 && !sane(fee_exp))) return AATS_E_RANGE;
+    if (unit_price(h, &unit_i, &unit_exp) != AATS_OK) return AATS_E_RANGE;
+    if (!sane(unit_exp) || !sane(o->qty_exp) || !sane(h->base_exp) || !sane(h->cash_exp) || (fee_i != 0 && !sane(fee_exp))) return AATS_E_RANGE;
     while (fee_i != 0 && fee_i % 10 == 0) {
         fee_i /= 10;
         fee_exp++;
     }
 
     int px_exp = h->cash_exp - h->base_exp, qty_exp = h->base_exp;
-    if (o->px_exp < px_exp) px_exp = o->px_exp;
+    if (unit_exp < px_exp) px_exp = unit_exp;
     if (o->qty_exp < qty_exp) qty_exp = o->qty_exp;
     if (in_base && fee_exp < qty_exp) qty_exp = fee_exp;
     if (in_quote && fee_exp < px_exp + qty_exp) qty_exp = fee_exp - px_exp;
@@ -111,7 +135,7 @@ static int enter(aats_hold_t *h, aats_oev_t const *ev)
     (void)aats_hold_day(h, ev->ns, ev->fill_px_i, o->px_exp);
 
     __int128 p, q, fee = 0, paid;
-    if (scaled(ev->fill_px_i, o->px_exp, px_exp, &p) || scaled(ev->fill_qty_i, o->qty_exp, qty_exp, &q)) return AATS_E_RANGE;
+    if (scaled(unit_i, unit_exp, px_exp, &p) || scaled(ev->fill_qty_i, o->qty_exp, qty_exp, &q)) return AATS_E_RANGE;
     if (fee_i != 0 && scaled(fee_i, fee_exp, in_base ? qty_exp : px_exp + qty_exp, &fee)) return AATS_E_RANGE;
     if (o->side == AATS_SIDE_SELL) q = -q;
     if (__builtin_mul_overflow(p, q, &paid)) return AATS_E_RANGE;
@@ -138,6 +162,7 @@ int aats_hold_fill(aats_hold_t *h, aats_oev_t const *ev)
 static int64_t price_at(aats_hold_t *h, int64_t px_i, int px_exp)
 {
     __int128 p;
+    if (unit_price(h, &px_i, &px_exp) != AATS_OK) return 0;
     if (px_i <= 0 || aats_hold_finer(h, px_exp, h->base_exp) != AATS_OK) return 0;
     return scaled(px_i, px_exp, h->cash_exp - h->base_exp, &p) == AATS_OK && p <= INT64_MAX ? (int64_t)p : 0;
 }

@@ -28,6 +28,9 @@
 /* aats_hold_init begins one that has never traded. */
 void aats_hold_init(aats_hold_t *h, char const *symbol, char const *base, char const *quote, int strategy, int sym, int px_exp, int qty_exp);
 
+/* aats_hold_contract makes it one of contracts (AATS_MARKET_*), before its first fill: one is worth contract_i at contract_exp. */
+void aats_hold_contract(aats_hold_t *h, uint32_t market, int64_t contract_i, int contract_exp);
+
 /* aats_hold_fill enters an AATS_OEV_EXEC of its symbol and strategy; the caller sees to it that each comes once.  The first of a day begins the day (at its
  * own price, unless aats_hold_day has).  AATS_OK; AATS_E_ARG: it is another event, or another's; AATS_E_RANGE. */
 int aats_hold_fill(aats_hold_t *h, aats_oev_t const *ev);

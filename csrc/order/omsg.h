@@ -51,7 +51,7 @@ typedef struct {
     uint64_t trade_id;
     aats_i128_t amount;
     aats_i128_t locked;
-    char fee_asset[16];
+    char fee_asset[16];    /* "" of a FILL with a fee: the quote asset of its symbol, which the session fills in */
     char remote_id[40];
     char symbol[24];       /* the venue's spelling, "" if not told; for FOREIGN and asking */
     char text[160];

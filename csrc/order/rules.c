@@ -287,16 +287,19 @@ static int worth(aats_rules_t const *r, int market, int64_t px_i, int64_t qty_i,
 {
     int64_t const low = market && !r->min_notional_market ? 0 : r->min_notional_i;
     int64_t const high = market && !r->max_notional_market ? 0 : r->max_notional_i;
-    if (px_i <= 0 || (low == 0 && high == 0)) return AATS_OC_NONE;
+    if (px_i <= 0 || (low == 0 && high == 0) || r->inverse) return AATS_OC_NONE; /* an inverse contract's bounds are those of its size */
 
     /* both sides at the finer of px_exp and px_exp + qty_exp; what leaves 128 bits there is above every maximum */
+    int const more_exp = r->derivative ? r->contract_exp : 0, scale = r->qty_exp + more_exp;
     __int128 v = (__int128)px_i * qty_i;
-    __int128 const one = r->qty_exp < 0 ? (__int128)pow10_u(-r->qty_exp) : 1;
-    int const huge = r->qty_exp > 0 && __builtin_mul_overflow(v, (__int128)pow10_u(r->qty_exp), &v);
+    __int128 const one = scale < 0 && scale >= -EXP_MAX ? (__int128)pow10_u(-scale) : 1;
+    if (scale < -EXP_MAX) return AATS_OC_NONE; /* finer than anything that is traded: the venue judges */
+    int huge = r->derivative && __builtin_mul_overflow(v, (__int128)r->contract_i, &v);
+    huge = huge || (scale > 0 && __builtin_mul_overflow(v, (__int128)pow10_u(scale), &v));
     int const under = low != 0 && !huge && v < low * one, over = high != 0 && (huge || v > high * one);
     if (!under && !over) return AATS_OC_NONE;
     restart(note);
-    int const exp = r->px_exp + (r->qty_exp < 0 ? r->qty_exp : 0);
+    int const exp = r->px_exp + (scale < 0 ? scale : 0);
     say(note, "notional %s (%s x %s) is %s the %s %s", huge ? "beyond 128 bits" : wide_text(v, exp).s, wide_text(px_i, r->px_exp).s,
         wide_text(qty_i, r->qty_exp).s, under ? "below" : "above", under ? "minimum" : "maximum",
         wide_text(under ? low : high, r->px_exp).s);

@@ -67,11 +67,12 @@ static aats_signer_t *from_pem(aats_signer_t *s, int kind, char const *secret, s
     s->key = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
     BIO_free(bio);
     if (!s->key)
-        return refuse(s, why, why_sz, kind == AATS_SIGN_ES256
+        return refuse(s, why, why_sz, kind != AATS_SIGN_ED25519
                                           ? "the secret is a PEM text, but no private key could be read from it: expected an EC key on the curve P-256 "
                                             "without a passphrase (\"-----BEGIN EC PRIVATE KEY-----\")"
                                           : "the secret is a PEM text, but no private key could be read from it: expected an Ed25519 key "
                                             "in PKCS#8 without a passphrase (\"-----BEGIN PRIVATE KEY-----\")");
+    if (kind == AATS_SIGN_PEM) kind = s->kind = EVP_PKEY_id(s->key) == EVP_PKEY_ED25519 ? AATS_SIGN_ED25519 : AATS_SIGN_ES256;
     if (kind == AATS_SIGN_ED25519 && EVP_PKEY_id(s->key) != EVP_PKEY_ED25519)
         return refuse(s, why, why_sz, "the secret is a PEM text with a key of another kind than Ed25519");
     if (kind == AATS_SIGN_ES256 && !on_p256(s->key))
@@ -136,7 +137,7 @@ aats_signer_t *aats_signer_new_of(int kind, char const *secret, size_t n, char *
     aats_signer_t *s = OPENSSL_zalloc(sizeof *s);
     if (!s) return refuse(NULL, why, why_sz, "no memory for the key");
     if (kind == AATS_SIGN_HMAC512) return from_base64(s, secret, n, why, why_sz);
-    if (kind == AATS_SIGN_ES256) return from_pem(s, kind, secret, n, why, why_sz);
+    if (kind == AATS_SIGN_ES256 || kind == AATS_SIGN_PEM) return from_pem(s, kind, secret, n, why, why_sz);
     if (holds(secret, n, "-----BEGIN")) return from_pem(s, AATS_SIGN_ED25519, secret, n, why, why_sz);
     if (is_space(secret[0]) || is_space(secret[n - 1]))
         return refuse(s, why, why_sz, "the secret begins or ends with white space: every signature would be wrong");

@@ -14,7 +14,7 @@
 #include "base/errors.h"
 
 /* cdef-begin */
-enum { AATS_SIGN_HMAC = 1, AATS_SIGN_ED25519 = 2, AATS_SIGN_HMAC512 = 3, AATS_SIGN_ES256 = 4 };
+enum { AATS_SIGN_HMAC = 1, AATS_SIGN_ED25519 = 2, AATS_SIGN_HMAC512 = 3, AATS_SIGN_ES256 = 4, AATS_SIGN_PEM = 5 /* asked for: ES256 or ED25519, by the key */ };
 #define AATS_SIGN_SZ 100 /* room for any signature's text: 64 hex digits, or 88 base64 characters, with its final zero */
 
 typedef struct aats_signer aats_signer_t;
@@ -24,7 +24,7 @@ typedef struct aats_signer aats_signer_t;
  * white space around an HMAC secret (a file's last line end). */
 aats_signer_t *aats_signer_new(char const *secret, size_t n, char *why, size_t why_sz);
 /* aats_signer_new_of takes a secret of a kind that its venue asks for: 0 is aats_signer_new; HMAC512: base64 of the key of an HMAC-SHA512; ES256: a PEM text
- * with a private key on the curve P-256 (SEC1 or PKCS#8).  NULL as aats_signer_new, also for a secret of another kind. */
+ * with a private key on the curve P-256 (SEC1 or PKCS#8); PEM: that, or an Ed25519 key, and the signer is of the key's kind.  NULL as aats_signer_new, also for a secret of another kind. */
 aats_signer_t *aats_signer_new_of(int kind, char const *secret, size_t n, char *why, size_t why_sz);
 void aats_signer_free(aats_signer_t *s);
 int aats_signer_kind(aats_signer_t const *s);

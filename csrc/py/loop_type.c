@@ -206,6 +206,18 @@ static PyObject *loop_send_cancel_order(loop_t *l, PyObject *const *args, Py_ssi
     return strategy < 0 ? NULL : aats_desk_cancel(&l->desk, strategy, args[1]);
 }
 
+static PyObject *loop_send_amend_order(loop_t *l, PyObject *const *args, Py_ssize_t cnt)
+{
+    int const strategy = strategy_of(l, args, cnt, 4);
+    return strategy < 0 ? NULL : aats_desk_amend(&l->desk, strategy, args[1], args[2], args[3]);
+}
+
+static PyObject *loop_send_cancel_all(loop_t *l, PyObject *const *args, Py_ssize_t cnt)
+{
+    int const strategy = strategy_of(l, args, cnt, 2);
+    return strategy < 0 ? NULL : aats_desk_cancel_all(&l->desk, strategy, args[1]);
+}
+
 static PyObject *loop_order(loop_t *l, PyObject *order_id)
 {
     if (!l->desk.closed) Py_RETURN_NONE;
@@ -354,6 +366,10 @@ static PyMethodDef loop_methods[] = {
      "send_order(strategy, order) -> order_id"},
     {"send_cancel_order", (PyCFunction)(void (*)(void))loop_send_cancel_order, METH_FASTCALL,
      "send_cancel_order(strategy, order_id)"},
+    {"send_amend_order", (PyCFunction)(void (*)(void))loop_send_amend_order, METH_FASTCALL,
+     "send_amend_order(strategy, order_id, price, size)"},
+    {"send_cancel_all", (PyCFunction)(void (*)(void))loop_send_cancel_all, METH_FASTCALL,
+     "send_cancel_all(strategy, (symbol, exchange) or None)"},
     {"order", (PyCFunction)loop_order, METH_O,
      "order(order_id) -> dict or None: what is known of an order, open or closed"},
     {"open_orders", (PyCFunction)loop_open_orders, METH_O, "open_orders(strategy) -> list of ids, oldest first"},

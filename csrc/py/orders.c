@@ -9,7 +9,7 @@
 #define STEP_NS 5000 /* between two looks at the order sockets */
 
 static struct {
-    PyObject *exchange, *symbol, *price, *size, *side, *tif, *order_id, *margin, *margin_source;
+    PyObject *exchange, *symbol, *price, *size, *side, *tif, *order_id, *margin, *margin_source, *reduce_only;
 } W; /* names of Order's attributes, interned once */
 
 static int make_names(void)
@@ -17,6 +17,7 @@ static int make_names(void)
     struct { PyObject **at; char const *text; } const list[] = {
         {&W.exchange, "exchange"}, {&W.symbol, "symbol"}, {&W.price, "price"}, {&W.size, "size"}, {&W.side, "side"}, {&W.tif, "tif"},
         {&W.order_id, "order_id"}, {&W.margin, "margin"}, {&W.margin_source, "margin_source"},
+        {&W.reduce_only, "reduce_only"},
     };
     for (size_t i = 0; i < sizeof list / sizeof list[0]; i++)
         if (!*list[i].at && !(*list[i].at = PyUnicode_InternFromString(list[i].text))) return -1;
@@ -118,8 +119,8 @@ static int margin_of(PyObject *margin, PyObject *source)
 /* read_order fills w from an Order's attributes; the id as it is, a new reference, or NULL with an exception. */
 static PyObject *read_order(aats_desk_t const *d, PyObject *order, aats_wish_t *w)
 {
-    PyObject *names[] = {W.symbol, W.exchange, W.side, W.tif, W.margin, W.margin_source, W.size, W.price, W.order_id};
-    enum { ATTR_SYMBOL, ATTR_EXCHANGE, ATTR_SIDE, ATTR_TIF, ATTR_MARGIN, ATTR_SOURCE, ATTR_SIZE, ATTR_PRICE, ATTR_ID, ATTRS };
+    PyObject *names[] = {W.symbol, W.exchange, W.side, W.tif, W.margin, W.margin_source, W.size, W.price, W.order_id, W.reduce_only};
+    enum { ATTR_SYMBOL, ATTR_EXCHANGE, ATTR_SIDE, ATTR_TIF, ATTR_MARGIN, ATTR_SOURCE, ATTR_SIZE, ATTR_PRICE, ATTR_ID, ATTR_REDUCE, ATTRS };
     PyObject *a[ATTRS] = {NULL}, *id = NULL;
     aats_order_req_t *r = &w->req;
     for (int i = 0; i < ATTRS; i++)
@@ -129,6 +130,9 @@ static PyObject *read_order(aats_desk_t const *d, PyObject *order, aats_wish_t *
     if (tif < 0 || (r->sym = find_symbol(d, a[ATTR_SYMBOL], a[ATTR_EXCHANGE])) < 0) goto out;
     r->side = (uint8_t)side, r->tif = (uint8_t)tif;
     r->margin = (uint8_t)margin_of(a[ATTR_MARGIN], a[ATTR_SOURCE]);
+    int const reduce = a[ATTR_REDUCE] == Py_False ? 0 : PyObject_IsTrue(a[ATTR_REDUCE]);
+    if (reduce < 0) goto out;
+    r->reduce = (uint8_t)reduce;
     if (given(d, a[ATTR_SIZE], "size", &r->qty, &w->texts[1]) < 0) goto out;
     if (tif != AATS_TIF_MARKET && given(d, a[ATTR_PRICE], "price", &r->px, &w->texts[0]) < 0) goto out;
     r->order_id = PyLong_Check(a[ATTR_ID]) ? PyLong_AsLongLong(a[ATTR_ID]) : -1;
@@ -164,11 +168,21 @@ static int keep(aats_desk_t *d, aats_wish_t const *w)
     return 0;
 }
 
+static int amend_now(aats_desk_t *d, aats_order_req_t const *r, int64_t now, int64_t mono)
+{
+    aats_order_t o;
+    aats_amend_req_t req = {.order_id = r->order_id, .strategy = r->strategy, .px = r->px, .qty = r->qty};
+    if (aats_trader_find(d->trader, r->order_id, &o) == 1) req.book_why = (uint32_t)aats_reader_why(d->reader, d->subs[o.sym], mono);
+    return aats_trader_amend(d->trader, &req, now, mono);
+}
+
 static int do_wish(aats_desk_t *d, aats_wish_t *w)
 {
     int64_t const now = w->decided_ns ? w->decided_ns : aats_now_ns(), mono = aats_mono_ns();
     d->due_mono_ns = 0; /* the bytes go out as soon as the callback has returned */
-    if (w->cancel) return aats_trader_cancel(d->trader, w->req.order_id, w->req.strategy, now, mono);
+    if (w->kind == WISH_CANCEL) return aats_trader_cancel(d->trader, w->req.order_id, w->req.strategy, now, mono);
+    if (w->kind == WISH_CANCEL_ALL) return aats_trader_cancel_of(d->trader, w->req.strategy, w->req.sym, now, mono);
+    if (w->kind == WISH_AMEND) return amend_now(d, &w->req, now, mono);
     w->req.book_why = (uint8_t)aats_reader_why(d->reader, d->subs[w->req.sym], mono);
     return aats_trader_send(d->trader, &w->req, now, mono);
 }
@@ -213,17 +227,55 @@ PyObject *aats_desk_send(aats_desk_t *d, int strategy, PyObject *order, int64_t 
     return id;
 }
 
+/* id_of reads an order_id: 1, or 0 with an exception. */
+static int id_of(aats_desk_t const *d, char const *verb, PyObject *order_id, int64_t *out)
+{
+    int const is = PyLong_Check(order_id) && !PyBool_Check(order_id);
+    *out = is ? PyLong_AsLongLong(order_id) : -1;
+    if (is && !(*out == -1 && PyErr_Occurred())) return 1;
+    PyErr_Clear();
+    refuse(d, "%s takes an order_id, an int; this is %s: %R", verb, Py_TYPE(order_id)->tp_name, order_id);
+    return 0;
+}
+
+/* hand does what is wanted, now or by the loop's thread; it takes over the texts. */
+static PyObject *hand(aats_desk_t *d, aats_wish_t *w)
+{
+    if (elsewhere(d)) {
+        if (keep(d, w) == 0) Py_RETURN_NONE;
+        drop(w);
+        return NULL;
+    }
+    do_wish(d, w);
+    drop(w);
+    Py_RETURN_NONE;
+}
+
 PyObject *aats_desk_cancel(aats_desk_t *d, int strategy, PyObject *order_id)
 {
-    long long const id = PyLong_Check(order_id) && !PyBool_Check(order_id) ? PyLong_AsLongLong(order_id) : -1;
-    if (id == -1 && (PyErr_Occurred() || !PyLong_Check(order_id) || PyBool_Check(order_id))) {
-        PyErr_Clear();
-        return refuse(d, "send_cancel_order takes an order_id, an int; this is %s: %R", Py_TYPE(order_id)->tp_name, order_id);
+    aats_wish_t w = {.req = {.strategy = (uint8_t)strategy}, .kind = WISH_CANCEL};
+    return id_of(d, "send_cancel_order", order_id, &w.req.order_id) ? hand(d, &w) : NULL;
+}
+
+PyObject *aats_desk_amend(aats_desk_t *d, int strategy, PyObject *order_id, PyObject *price, PyObject *size)
+{
+    aats_wish_t w = {.req = {.strategy = (uint8_t)strategy}, .kind = WISH_AMEND};
+    if (!id_of(d, "send_amend_order", order_id, &w.req.order_id)) return NULL;
+    if (price == Py_None && size == Py_None) return refuse(d, "send_amend_order takes a price, a size, or both");
+    int const bad = (price != Py_None && given(d, price, "price", &w.req.px, &w.texts[0]) < 0) || (size != Py_None && given(d, size, "size", &w.req.qty, &w.texts[1]) < 0);
+    if (!bad) return hand(d, &w);
+    drop(&w);
+    return NULL;
+}
+
+PyObject *aats_desk_cancel_all(aats_desk_t *d, int strategy, PyObject *symbol)
+{
+    aats_wish_t w = {.req = {.strategy = (uint8_t)strategy, .sym = -1}, .kind = WISH_CANCEL_ALL};
+    if (symbol != Py_None) {
+        if (!PyTuple_Check(symbol) || PyTuple_GET_SIZE(symbol) != 2) return refuse(d, "send_cancel_all takes a cid of a traded symbol");
+        if ((w.req.sym = find_symbol(d, PyTuple_GET_ITEM(symbol, 0), PyTuple_GET_ITEM(symbol, 1))) < 0) return NULL;
     }
-    aats_wish_t w = {.req = {.order_id = id, .strategy = (uint8_t)strategy}, .cancel = 1};
-    if (!elsewhere(d)) do_wish(d, &w);
-    else if (keep(d, &w) < 0) return NULL;
-    Py_RETURN_NONE;
+    return hand(d, &w);
 }
 
 /* ---- stepping ---------------------------------------------------------------------------------------------------- */

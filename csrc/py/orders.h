@@ -36,11 +36,12 @@ enum {
     TOOL_CNT
 };
 
-/* aats_wish_t -- an order or a cancel request from another thread. */
+/* aats_wish_t -- what a strategy wants: of its own thread at once, of another one when the loop takes it. */
+enum { WISH_ORDER = 0, WISH_CANCEL = 1, WISH_AMEND = 2, WISH_CANCEL_ALL = 3 };
 typedef struct {
-    aats_order_req_t req;
+    aats_order_req_t req; /* AMEND: order_id, strategy, px, qty; CANCEL_ALL: strategy, sym (negative: of all) */
     PyObject *texts[2]; /* what req.px and req.qty point into, or NULL */
-    int cancel;
+    int kind;           /* WISH_* */
     int64_t decided_ns; /* send_order was called; 0: another thread's, whose time is when the loop takes it */
 } aats_wish_t;
 
@@ -74,6 +75,9 @@ void aats_desk_fini(aats_desk_t *d);
  * whose callback runs, 0: none.  The order's id as a new reference, or None; NULL with an exception. */
 PyObject *aats_desk_send(aats_desk_t *d, int strategy, PyObject *order, int64_t recv_ns, int64_t delivered_ns);
 PyObject *aats_desk_cancel(aats_desk_t *d, int strategy, PyObject *order_id);
+/* aats_desk_amend and _cancel_all do what send_amend_order and send_cancel_all say; symbol: (symbol, exchange) of a traded one, or None. */
+PyObject *aats_desk_amend(aats_desk_t *d, int strategy, PyObject *order_id, PyObject *price, PyObject *size);
+PyObject *aats_desk_cancel_all(aats_desk_t *d, int strategy, PyObject *symbol);
 
 /* aats_desk_wishes hands on what other threads want. */
 void aats_desk_wishes(aats_desk_t *d);

@@ -76,7 +76,7 @@ static unsigned __int128 power(int exp)
 
 int aats_gate_symbol(aats_gate_t *g, aats_rules_t const *rules, uint32_t mode)
 {
-    int const to_money = rules->px_exp + rules->qty_exp - AATS_RISK_MONEY_EXP;
+    int const to_money = (rules->inverse ? 0 : rules->px_exp) + rules->qty_exp + (rules->derivative ? rules->contract_exp : 0) - AATS_RISK_MONEY_EXP;
     if (to_money < -30 || to_money > 18 || rules->qty_exp < -18 || rules->qty_exp > 0) return AATS_E_ARG;
     int const at = aats_risk_symbol(&g->v, rules->symbol, rules->quote, mode, rules->px_exp, rules->qty_exp);
     if (at < 0) return at;
@@ -93,6 +93,8 @@ int aats_gate_symbol(aats_gate_t *g, aats_rules_t const *rules, uint32_t mode)
         .qty_exp  = rules->qty_exp,
         .div      = power(-to_money),
         .mul      = power(to_money),
+        .contract = rules->derivative ? (uint64_t)rules->contract_i : 1,
+        .inverse  = rules->derivative && rules->inverse,
         .qty_mul   = (i128)power(rules->qty_exp - AATS_RISK_QTY_EXP),
         .limit_mul = (i128)power(AATS_RISK_QTY_EXP - rules->qty_exp),
         .row      = NO_ROW,

@@ -14,12 +14,21 @@ static int64_t get(int64_t const *at) { return (int64_t)aats_load_relaxed((uint6
 
 /* ---- money ---- */
 
+/* contracts returns the price of one contract, INT64_MAX where it is beyond that. */
+static int64_t contracts(gsym_t const *s, int64_t px_i)
+{
+    int64_t one;
+    return __builtin_mul_overflow(px_i, (int64_t)s->contract, &one) ? INT64_MAX : one;
+}
+
 i128 aats_gate_money(gsym_t const *s, i128 qty, int64_t px_i)
 {
     if (qty == 0 || px_i == 0) return 0;
     int const negative = qty < 0;
     unsigned __int128 const q = (unsigned __int128)abs128(qty);
     unsigned __int128 product;
+    if (s->inverse) px_i = 1; /* a contract is worth the same at any price */
+    if (s->contract != 1) px_i = contracts(s, px_i);
     if (__builtin_mul_overflow(q, (unsigned __int128)(px_i < 0 ? 0 - (uint64_t)px_i : (uint64_t)px_i), &product)) {
         product = MOST;
     } else if (s->div > 1) {

@@ -46,6 +46,8 @@ typedef struct {
     int64_t exposure, profit, day;
     int row;                    /* of the limits table, NO_ROW: none */
     aats_rlimits_t limits, told;
+    uint64_t contract;   /* what one unit of quantity is worth, at contract_exp of the rules, which is in div and mul; 1: spot */
+    int inverse;         /* ... of the quote asset, whatever the price */
 } gsym_t;
 
 /* An order that went out, for the duplicate guard. */

@@ -1,18 +1,22 @@
 /* bybit.c -- Bybit V5 market streams (BYBIT: spot, BYBIT_SWAP: linear perpetuals): what they send and what they want.
  *
- * Facts: exchanges/bybit_v5.md, sections 1 to 3.  Read from the top: control texts, the frame around each topic's data (bybit_data.c), requests.
+ * Facts: exchanges/bybit_v5.md, sections 1 to 3.  Read from the top: control texts, the frame around each topic's data (bybit_data.c),
+ * requests.
  *
  * Odd behaviours, by number:
- *   V-01 the order of a message's keys varies: "type" and "ts" may stand before or behind "data" (2); "topic" stood first so far, and need not.
- *   V-02 a book begins with a snapshot in the stream, and a later one, or any message with u = 1 (the service was started anew), begins it again (3).
- *   V-03 u counts each topic's messages by one.  The venue's pages promise only that it is "always in sequence"; seq has gaps by nature (3).
- *   V-04 orderbook.1 is all snapshots; with nothing new it comes again after 3 s with the same u; a side without orders is an empty array (2, 3).
+ *   V-01 the order of a message's keys varies: "type" and "ts" may stand before or behind "data" (2); "topic" stood first so far.
+ *   V-02 a book begins with a snapshot in the stream, and a later one, or any message with u = 1 (the service was started anew), begins
+ *        it again (3).
+ *   V-03 u counts each topic's messages by one.  The venue's pages promise only that it is "always in sequence"; seq has gaps (3).
+ *   V-04 orderbook.1 is all snapshots; with nothing new it comes again after 3 s with the same u; a side without orders is an empty
+ *        array (2, 3).
  *   V-05 a ticker of a contract is a delta: what is missing has not changed; "" is no value (2).
  *   V-06 S of a trade is the side of the taker; S of a liquidation is the position's: "Buy", a long one, is closed by selling (2).
  *   V-07 a trade's id is a UUID on contracts and a number on spot: text_id64 makes a number of either.
  *   V-08 the pong to {"op":"ping"} has op "ping" and ret_msg "pong" on public sockets, op "pong" on others (1).
  *   V-09 an answer says "success", spot with the word "subscribe", contracts with "", options by a list of topics (2).
- *   V-10 orderbook.rpi has a third number in each level and counts orders that take no part in this book: passed over, like orderbook.full (2).
+ *   V-10 orderbook.rpi has a third number in each level and counts orders that take no part in this book: passed over, like
+ *        orderbook.full (2).
  *   V-11 options stream trades and tickers by the asset ("publicTrade.BTC"): such a row is its own symbol's (2).
  *
  * Not here: inverse contracts.  They have a socket of their own, and which one a symbol is on is not a matter of streams.

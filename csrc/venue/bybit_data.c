@@ -37,8 +37,8 @@ int bybit_topic(aats_msg_t *m)
     return OF_OTHER;
 }
 
-/* The payload's own symbol must be the topic's (its last cursor2 bytes), or an option's of that asset (V-11); if not, one of the two is wrong, so it
- * may be anybody's. */
+/* The payload's own symbol must be the topic's (its last cursor2 bytes), or an option's of that asset (V-11); if not, one of the two is wrong,
+ * so it may be anybody's. */
 static int same_symbol(aats_json_t *j, uint32_t *seen, unsigned bit, aats_msg_t *m)
 {
     char const *s;

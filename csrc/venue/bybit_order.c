@@ -4,32 +4,32 @@
  *     way 1   wss /v5/private   auth, subscribe: order, execution, wallet, position: what became of them
  *     way 2   REST              time, wallet, open orders, one order, executions, positions, cancel-all
  *
- * Facts: exchanges/bybit_v5.md, sections 1 and 5 to 8.  Not here: answers and events (bybit_order_parse.c and its neighbours), what to ask and when
- * (app/session.c).
+ * Facts: exchanges/bybit_v5.md, sections 1 and 5 to 8.  Not here: answers and events (bybit_order_parse.c and its neighbours), what to ask
+ * and when (app/session.c).
  *
  * Odd behaviours, by number:
  *   V-10 one account trades every category on one private socket, and BTCUSDT is a name in two of them: category tells (5.3).
- *   V-11 a good answer to create, amend or cancel says "received", no more; the order stream has the last word, and executions alone count fills: a
- *        cancel that met a fill is told as a second "Filled" (5.1, 5.4, 9).
+ *   V-11 a good answer to create, amend or cancel says "received", no more; the order stream has the last word, and executions alone count
+ *        fills: a cancel that met a fill is told as a second "Filled" (5.1, 5.4, 9).
  *   V-12 a post-only order that would take is received, and then canceled or rejected with EC_PostOnlyWillTakeLiquidity (5.2).
- *   V-13 the rest of an IOC, FOK or market order is "Cancelled", with the reason; a market order is an IOC order by its timeInForce (5.2, 5.4).
+ *   V-13 the rest of an IOC, FOK or market order is "Cancelled", with the reason; a market order is IOC by its timeInForce (5.2, 5.4).
  *   V-14 cancelType says who canceled it; the venue cannot tell our cancel from one that the account's owner made elsewhere (5.4).
  *   V-15 10000, 10016, 10019, 170146, 170147 and a request id used twice leave open what became of an order: no rejection (7).
  *   V-16 "the order is being processed" (110079, 170191 ...): it is asked for, and a cancel goes out again when it lives (7).
  *   V-17 fees may have more decimals than the coin's balance: the fee's own exponent is told with it.
  *   V-18 the answer to auth and subscribe on the private socket need not repeat the request's id (5.3).
  *   V-19 a spot market order to buy counts its quantity in the quote coin unless marketUnit says otherwise (5.2).
- *   V-20 order/realtime knows what is open and the latest that ended, order/history what ended: an order that the first denies is looked for in the second (8).
+ *   V-20 order/realtime knows what is open and the latest that ended, order/history what ended: an order that the first denies is looked for
+ *        in the second (8).
  *
- * Left out, and why: batches (the session sends order by order), the dead-man switch (disconnected-cancel-all is for institutional accounts, and acts when
- * the private socket is gone, not when we are silent; 5.4), hedge mode (positionIdx is always 0), margin on spot.
+ * Left out, and why: batches (the session sends order by order), the dead-man switch (disconnected-cancel-all is for institutional accounts,
+ * and acts when the private socket is gone, not when we are silent; 5.4), hedge mode (positionIdx is always 0), margin on spot.
  */
 #include "venue/bybit_order.h"
 
 #include <string.h>
 
-#include "order/client_id.h"
-#include "proto/num.h"
+#include "venue/write.h"
 
 enum { WAY_TRADE = 0, WAY_PRIVATE = 1, WAY_REST = 2 };
 
@@ -37,72 +37,23 @@ enum { WAY_TRADE = 0, WAY_PRIVATE = 1, WAY_REST = 2 };
 #define EXPIRES_MS  10000 /* of a WebSocket's auth: "a future ms timestamp (e.g. now + 10 s)" (6) */
 #define PAYLOAD_SZ  1024
 
-/* ---- writing ---- */
-
-/* Appends texts; keeps room for a final zero; the first error sticks. */
-typedef struct {
-    char *at, *end;
-    int err;
-} text_t;
-
-static void put_n(text_t *t, char const *s, size_t n)
-{
-    if (t->err) return;
-    if ((size_t)(t->end - t->at) <= n) {
-        t->err = AATS_E_FULL;
-        return;
-    }
-    memcpy(t->at, s, n);
-    t->at += n;
-    *t->at = 0;
-}
-
-static void put(text_t *t, char const *s) { put_n(t, s, strlen(s)); }
-
-static void put_int(text_t *t, int64_t v)
-{
-    char number[AATS_NUM_SZ];
-    aats_num_format(v, 0, number, sizeof number);
-    put(t, number);
-}
-
-static void put_decimal(text_t *t, int64_t v, int exp)
-{
-    char number[AATS_NUM_SZ];
-    int const n = v > 0 ? aats_num_format(v, exp, number, sizeof number) : AATS_E_ARG;
-    if (n < 0 && !t->err) t->err = n;
-    if (n > 0) put(t, number);
-}
-
-/* A name of letters, digits and "-_.": it can stand in JSON, in a query and in a field as it is. */
-static void put_name(text_t *t, char const *s, size_t cap)
-{
-    size_t const n = strnlen(s, cap);
-    int good = n > 0 && n < cap;
-    for (size_t i = 0; i < n; i++) {
-        char const c = s[i];
-        good &= (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' || c == '_' || c == '.';
-    }
-    if (!good && !t->err) t->err = AATS_E_ARG;
-    if (good) put_n(t, s, n);
-}
+/* ---- names ---- */
 
 static void put_symbol(text_t *t, aats_oreq_t const *req)
 {
     if (req->rules) put_name(t, req->rules->native, sizeof req->rules->native);
-    else if (!t->err) t->err = AATS_E_ARG;
+    else text_fail(t, AATS_E_ARG);
 }
 
 /* By the venue's own id as soon as it is known, else by ours.  json 1: in a body, 0: in a query. */
 static void put_which(text_t *t, aats_order_t const *o, int json)
 {
-    char id[AATS_CLIENT_ID_SZ];
     int const known = o->remote_id[0] != 0;
     put(t, json ? ",\"" : "&");
     put(t, known ? "orderId" : "orderLinkId");
     put(t, json ? "\":\"" : "=");
     if (known) put_name(t, o->remote_id, sizeof o->remote_id);
-    else aats_client_id_format(o->instance, aats_order_client_no(o), id), put(t, id);
+    else put_client_id(t, o);
     if (json) put(t, "\"");
 }
 
@@ -117,10 +68,9 @@ static void create(text_t *t, aats_oreq_t const *req, char const *category)
     static char const *const TIF[] = {
         [AATS_TIF_IOC] = "IOC", [AATS_TIF_POS] = "PostOnly", [AATS_TIF_GTC] = "GTC", [AATS_TIF_FOK] = "FOK", [AATS_TIF_MARKET] = NULL,
     };
-    char id[AATS_CLIENT_ID_SZ];
     aats_order_t const *o = req->order;
     int const market = o->tif == AATS_TIF_MARKET;
-    if ((o->side != AATS_SIDE_BUY && o->side != AATS_SIDE_SELL) || o->tif < AATS_TIF_IOC || o->tif > AATS_TIF_MARKET) t->err = AATS_E_ARG;
+    if ((o->side != AATS_SIDE_BUY && o->side != AATS_SIDE_SELL) || o->tif < AATS_TIF_IOC || o->tif > AATS_TIF_MARKET) text_fail(t, AATS_E_ARG);
     if (t->err) return;
     put(t, ",\"side\":\"");
     put(t, o->side == AATS_SIDE_BUY ? "Buy" : "Sell");
@@ -134,8 +84,7 @@ static void create(text_t *t, aats_oreq_t const *req, char const *category)
         put(t, TIF[o->tif]);
     }
     put(t, "\",\"orderLinkId\":\"");
-    aats_client_id_format(o->instance, aats_order_client_no(o), id);
-    put(t, id);
+    put_client_id(t, o);
     put(t, is_spot(category) ? "\"" : "\",\"positionIdx\":0");
 #ifdef AATS_OF_REDUCE
     if (o->flags & AATS_OF_REDUCE) put(t, ",\"reduceOnly\":true");
@@ -155,7 +104,7 @@ static void amend(text_t *t, aats_oreq_t const *req)
         put_decimal(t, req->px_i, req->order->px_exp);
         put(t, "\"");
     }
-    if (!req->qty_i && !req->px_i && !t->err) t->err = AATS_E_ARG;
+    if (!req->qty_i && !req->px_i) text_fail(t, AATS_E_ARG);
 }
 
 static void body(text_t *t, aats_oreq_t const *req, char const *category)
@@ -195,15 +144,16 @@ static void put_signature(text_t *t, aats_oauth_t *auth, char const *payload, si
 {
     char signature[AATS_SIGN_SZ];
     int const e = auth->signer ? aats_sign(auth->signer, payload, n, signature, sizeof signature) : AATS_E_ARG;
-    if (e < 0 && !t->err) t->err = e;
-    if (e >= 0) put(t, signature);
+    if (e < 0) text_fail(t, e);
+    else put(t, signature);
 }
 
 /* {"req_id":"1","op":"auth","args":["<key>",1785312013000,"<signature>"]}; the trade socket spells it reqId (5.1, 5.3). */
 static void ask_auth(text_t *t, aats_oreq_t const *req, aats_oauth_t *auth)
 {
-    char payload[64] = "GET/realtime";
-    text_t p = {payload + strlen(payload), payload + sizeof payload, 0};
+    char payload[64];
+    text_t p = text_at(payload, sizeof payload);
+    put(&p, "GET/realtime");
     put_int(&p, req->time_ms + EXPIRES_MS);
     put(t, req->way == WAY_TRADE ? "{\"reqId\":\"" : "{\"req_id\":\"");
     put_int(t, (int64_t)req->id);
@@ -226,9 +176,10 @@ static void ask_listen(text_t *t, aats_oreq_t const *req)
 /* ---- REST ---- */
 
 static char const *const PATHS[AATS_OR_CNT] = {
-    [AATS_OR_TIME]       = "/v5/market/time",      [AATS_OR_ACCOUNT] = "/v5/account/wallet-balance", [AATS_OR_OPEN]      = "/v5/order/realtime",
-    [AATS_OR_CANCEL_ALL] = "/v5/order/cancel-all", [AATS_OR_QUERY]   = "/v5/order/realtime",         [AATS_OR_FILLS]     = "/v5/execution/list",
-    [AATS_OR_POSITIONS]  = "/v5/position/list",
+    [AATS_OR_TIME]       = "/v5/market/time",      [AATS_OR_ACCOUNT]   = "/v5/account/wallet-balance",
+    [AATS_OR_OPEN]       = "/v5/order/realtime",   [AATS_OR_QUERY]     = "/v5/order/realtime",
+    [AATS_OR_FILLS]      = "/v5/execution/list",   [AATS_OR_POSITIONS] = "/v5/position/list",
+    [AATS_OR_CANCEL_ALL] = "/v5/order/cancel-all",
 };
 
 /* Without a symbol contracts want the coin that they settle in (8). */
@@ -245,7 +196,7 @@ static void query(text_t *t, aats_oreq_t const *req, char const *category)
     if (req->kind == AATS_OR_OPEN) put(t, "&limit=50");
     if (req->kind == AATS_OR_POSITIONS && !req->rules) put(t, "&limit=200");
     if (req->kind == AATS_OR_FILLS) put(t, "&limit="), put_int(t, FILLS_LIMIT);
-    if (req->order && req->kind == AATS_OR_FILLS && !req->order->remote_id[0] && !t->err) t->err = AATS_E_ARG;
+    if (req->order && req->kind == AATS_OR_FILLS && !req->order->remote_id[0]) text_fail(t, AATS_E_ARG);
     if (req->order) put_which(t, req->order, 0);
 }
 
@@ -253,12 +204,12 @@ static void query(text_t *t, aats_oreq_t const *req, char const *category)
 static void sign_fields(text_t *t, aats_oreq_t const *req, aats_oauth_t *auth, char const *what)
 {
     char payload[PAYLOAD_SZ];
-    text_t p = {payload, payload + sizeof payload, 0};
+    text_t p = text_at(payload, sizeof payload);
     put_int(&p, req->time_ms);
     put_name(&p, auth->key, sizeof auth->key);
     put_int(&p, window_of(auth));
     put(&p, what);
-    if (p.err && !t->err) t->err = p.err;
+    if (p.err) text_fail(t, p.err);
     put(t, "X-BAPI-API-KEY: ");
     put_name(t, auth->key, sizeof auth->key);
     put(t, "\r\nX-BAPI-TIMESTAMP: ");
@@ -272,12 +223,12 @@ static void sign_fields(text_t *t, aats_oreq_t const *req, aats_oauth_t *auth, c
 
 static void ask_rest(text_t *t, aats_oreq_t const *req, aats_oauth_t *auth, char const *category)
 {
-    char what[PAYLOAD_SZ] = "";
-    text_t w = {what, what + sizeof what, 0};
+    char what[PAYLOAD_SZ];
+    text_t w = text_at(what, sizeof what);
     int const post = req->kind == AATS_OR_CANCEL_ALL;
     if (post) body(&w, req, category);
     else if (req->kind != AATS_OR_TIME) query(&w, req, category);
-    if (w.err && !t->err) t->err = w.err;
+    if (w.err) text_fail(t, w.err);
     put(t, post ? "POST " : "GET ");
     put(t, req->kind == AATS_OR_QUERY && (req->renamed || (req->absent & 1)) ? "/v5/order/history" : PATHS[req->kind]); /* V-20 */
     if (!post && what[0]) put(t, "?"), put(t, what);
@@ -298,7 +249,7 @@ static void ask_rest(text_t *t, aats_oreq_t const *req, aats_oauth_t *auth, char
 
 static int encode(aats_oreq_t const *req, aats_oauth_t *auth, char *out, size_t cap, char const *category)
 {
-    text_t t = {out, out + cap, cap ? 0 : AATS_E_FULL};
+    text_t t = text_at(out, cap);
     if (req->kind <= AATS_OR_NONE || req->kind >= AATS_OR_CNT || req->id == 0) return AATS_E_ARG;
     switch (req->kind) {
     case AATS_OR_PLACE: case AATS_OR_CANCEL: case AATS_OR_AMEND:
@@ -315,14 +266,23 @@ static int encode(aats_oreq_t const *req, aats_oauth_t *auth, char *out, size_t 
         if (is_spot(category)) return 0;
         ask_rest(&t, req, auth, category);
         break;
-    case AATS_OR_TIME: case AATS_OR_ACCOUNT: case AATS_OR_OPEN: case AATS_OR_CANCEL_ALL: case AATS_OR_FILLS: ask_rest(&t, req, auth, category); break;
+    case AATS_OR_TIME: case AATS_OR_ACCOUNT: case AATS_OR_OPEN: case AATS_OR_CANCEL_ALL: case AATS_OR_FILLS:
+        ask_rest(&t, req, auth, category);
+        break;
     default: return 0;
     }
-    return t.err ? t.err : (int)(t.at - out);
+    return text_len(&t, out);
 }
 
-static int encode_spot(aats_oreq_t const *req, aats_oauth_t *auth, char *out, size_t cap) { return encode(req, auth, out, cap, "spot"); }
-static int encode_linear(aats_oreq_t const *req, aats_oauth_t *auth, char *out, size_t cap) { return encode(req, auth, out, cap, "linear"); }
+static int encode_spot(aats_oreq_t const *req, aats_oauth_t *auth, char *out, size_t cap)
+{
+    return encode(req, auth, out, cap, "spot");
+}
+
+static int encode_linear(aats_oreq_t const *req, aats_oauth_t *auth, char *out, size_t cap)
+{
+    return encode(req, auth, out, cap, "linear");
+}
 
 /* ---- the venue ---- */
 

@@ -15,11 +15,12 @@
 
 #define FILLS_LIMIT 100 /* rows that one answer to execution/list holds at most (8) */
 
-/* bybit_item_t -- the wanted values of one object of a list, as they stand in the text: numbers are read once the symbol, and so their scale, is known. */
+/* bybit_item_t -- the wanted values of one object of a list, as they stand in the text: numbers are read once the symbol, and so their scale,
+ * is known. */
 enum {
     K_CATEGORY = 0, K_SYMBOL, K_ORDER_ID, K_LINK_ID, K_STATUS, K_REASON, K_CANCEL_TYPE, K_TIF, K_TYPE, K_PRICE, K_QTY, K_CUM, K_UPDATED,
-    K_EXEC_ID, K_EXEC_PRICE, K_EXEC_QTY, K_EXEC_FEE, K_FEE_COIN, K_EXEC_TYPE, K_EXEC_TIME, K_MAKER, K_COIN, K_WALLET, K_LOCKED, K_SIDE, K_SIZE,
-    K_AVG, K_CNT
+    K_EXEC_ID, K_EXEC_PRICE, K_EXEC_QTY, K_EXEC_FEE, K_FEE_COIN, K_EXEC_TYPE, K_EXEC_TIME, K_MAKER, K_COIN, K_WALLET, K_LOCKED, K_SIDE,
+    K_SIZE, K_AVG, K_CNT
 };
 #define BIT(k) ((uint32_t)1 << (k))
 
@@ -34,9 +35,10 @@ typedef struct {
 /* bybit_item takes the object at the cursor; a value that is missing or "" has length 0. */
 int bybit_item(aats_json_t *j, bybit_item_t *item);
 
-/* bybit_order says what an item of `order` tells of an order of ours, or that it is FOREIGN; as: AATS_OM_OPEN where it lives, or AATS_OM_NONE to say
- * nothing of one that has ended.  bybit_fill does so for an item of `execution`; order: whose it must be, NULL: ids as they stand in it.
- * Both return AATS_OK or an error, which they also set at the cursor. */
+/* bybit_order says what an item of `order` tells of an order of ours, or that it is FOREIGN.  how: SAY_EVENT; SAY_LIST, of what is open: nothing
+ * is said of one that has ended; SAY_ANSWER, about `order` and no other.  bybit_fill does so for an item of `execution`; order: whose it must
+ * be, NULL: ids as they stand in it; row 1: of a list, which names no strangers.  bybit_balance and bybit_position read a coin and a position.
+ * All return AATS_OK or an error, which they also set at the cursor. */
 enum { SAY_EVENT = 0, SAY_LIST = 1, SAY_ANSWER = 2 };
 int bybit_order(aats_json_t *j, bybit_item_t const *item, int how, aats_oreply_t *r, aats_order_t const *order);
 int bybit_fill(aats_json_t *j, bybit_item_t const *item, aats_oreply_t *r, aats_order_t const *order, int row);

@@ -9,13 +9,15 @@
 
 static struct { char const *name; size_t n; } const KEYS[K_CNT] = {
 #define KEY(name) {name, sizeof(name) - 1}
-    [K_CATEGORY]   = KEY("category"),  [K_SYMBOL]      = KEY("symbol"),      [K_ORDER_ID]   = KEY("orderId"),     [K_LINK_ID]  = KEY("orderLinkId"),
-    [K_STATUS]     = KEY("orderStatus"), [K_REASON]    = KEY("rejectReason"), [K_CANCEL_TYPE] = KEY("cancelType"), [K_TIF]      = KEY("timeInForce"),
-    [K_TYPE]       = KEY("orderType"), [K_PRICE]       = KEY("price"),       [K_QTY]        = KEY("qty"),         [K_CUM]      = KEY("cumExecQty"),
-    [K_UPDATED]    = KEY("updatedTime"), [K_EXEC_ID]   = KEY("execId"),      [K_EXEC_PRICE] = KEY("execPrice"),   [K_EXEC_QTY] = KEY("execQty"),
-    [K_EXEC_FEE]   = KEY("execFee"),   [K_FEE_COIN]    = KEY("feeCurrency"), [K_EXEC_TYPE]  = KEY("execType"),    [K_EXEC_TIME] = KEY("execTime"),
-    [K_MAKER]      = KEY("isMaker"),   [K_COIN]        = KEY("coin"),        [K_WALLET]     = KEY("walletBalance"), [K_LOCKED] = KEY("locked"),
-    [K_SIDE]       = KEY("side"),      [K_SIZE]        = KEY("size"),        [K_AVG]        = KEY("avgPrice"),
+    [K_CATEGORY]    = KEY("category"),       [K_SYMBOL]      = KEY("symbol"),         [K_ORDER_ID]    = KEY("orderId"),
+    [K_LINK_ID]     = KEY("orderLinkId"),    [K_STATUS]      = KEY("orderStatus"),    [K_REASON]      = KEY("rejectReason"),
+    [K_CANCEL_TYPE] = KEY("cancelType"),     [K_TIF]         = KEY("timeInForce"),    [K_TYPE]        = KEY("orderType"),
+    [K_PRICE]       = KEY("price"),          [K_QTY]         = KEY("qty"),            [K_CUM]         = KEY("cumExecQty"),
+    [K_UPDATED]     = KEY("updatedTime"),    [K_EXEC_ID]     = KEY("execId"),         [K_EXEC_PRICE]  = KEY("execPrice"),
+    [K_EXEC_QTY]    = KEY("execQty"),        [K_EXEC_FEE]    = KEY("execFee"),        [K_FEE_COIN]    = KEY("feeCurrency"),
+    [K_EXEC_TYPE]   = KEY("execType"),       [K_EXEC_TIME]   = KEY("execTime"),       [K_MAKER]       = KEY("isMaker"),
+    [K_COIN]        = KEY("coin"),           [K_WALLET]      = KEY("walletBalance"),  [K_LOCKED]      = KEY("locked"),
+    [K_SIDE]        = KEY("side"),           [K_SIZE]        = KEY("size"),           [K_AVG]         = KEY("avgPrice"),
 #undef KEY
 };
 
@@ -128,6 +130,11 @@ static int is_of(aats_omsg_t const *m, int ours, aats_order_t const *order)
 
 enum { ST_STRANGE = 0, ST_OPEN, ST_FILLED, ST_CANCELED, ST_REJECTED };
 
+static int is_word(bybit_item_t const *item, int k, char const *word)
+{
+    return strlen(word) == item->at[k].n && !memcmp(word, item->at[k].s, item->at[k].n);
+}
+
 static int status_of(bybit_item_t const *item)
 {
     static struct { char const *name; int status; } const NAMES[] = {
@@ -136,7 +143,7 @@ static int status_of(bybit_item_t const *item)
         {"Rejected", ST_REJECTED},
     };
     for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++)
-        if (strlen(NAMES[i].name) == item->at[K_STATUS].n && !memcmp(NAMES[i].name, item->at[K_STATUS].s, item->at[K_STATUS].n)) return NAMES[i].status;
+        if (is_word(item, K_STATUS, NAMES[i].name)) return NAMES[i].status;
     return ST_STRANGE;
 }
 
@@ -148,13 +155,13 @@ static uint32_t end_code(bybit_item_t const *item)
         {K_REASON, "EC_NoEnoughQtyToFill", AATS_OC_IOC_REST},            {K_REASON, "EC_CancelForNoFullFill", AATS_OC_EXPIRED},
         {K_CANCEL_TYPE, "CancelBySmp", AATS_OC_SELF_TRADE},              {K_CANCEL_TYPE, "CancelByUser", AATS_OC_CANCELED},
         {K_CANCEL_TYPE, "CancelByDCP", AATS_OC_CANCELED_OTHER},          {K_CANCEL_TYPE, "CancelByReduceOnly", AATS_OC_CANCELED_OTHER},
-        {K_CANCEL_TYPE, "CancelAllBeforeLiq", AATS_OC_CANCELED_OTHER},   {K_CANCEL_TYPE, "CancelByCannotAffordOrderCost", AATS_OC_CANCELED_OTHER},
+        {K_CANCEL_TYPE, "CancelAllBeforeLiq", AATS_OC_CANCELED_OTHER},
+        {K_CANCEL_TYPE, "CancelByCannotAffordOrderCost", AATS_OC_CANCELED_OTHER},
     };
     int const market = ITEM_IS(item, K_TYPE, "Market"), ioc = ITEM_IS(item, K_TIF, "IOC") && !market, fok = ITEM_IS(item, K_TIF, "FOK");
     uint32_t code = ioc ? AATS_OC_IOC_REST : fok || market ? AATS_OC_EXPIRED : AATS_OC_CANCELED;
     for (size_t i = sizeof WORDS / sizeof WORDS[0]; i-- > 0;) {
-        size_t const n = item->at[WORDS[i].key].n;
-        if (strlen(WORDS[i].word) == n && !memcmp(WORDS[i].word, item->at[WORDS[i].key].s, n)) code = WORDS[i].code;
+        if (is_word(item, WORDS[i].key, WORDS[i].word)) code = WORDS[i].code;
     }
     return code == AATS_OC_IOC_REST && (market || fok) ? AATS_OC_EXPIRED : code;
 }
@@ -272,7 +279,8 @@ int bybit_position(aats_json_t *j, bybit_item_t const *item, aats_oreply_t *r)
     aats_oreply_scale(r, item->at[K_SYMBOL].s, item->at[K_SYMBOL].n, &px_exp, &qty_exp);
     if (size(j, item, K_SIZE, qty_exp, &m.qty_i)) return j->err;
     if (ITEM_IS(item, K_SIDE, "Sell")) m.qty_i = -m.qty_i;
-    if (item->at[K_AVG].n && aats_num_parse(item->at[K_AVG].s, item->at[K_AVG].n, px_exp, &m.px_i)) m.px_i = 0; /* an average is finer than a tick */
+    int const e = item->at[K_AVG].n ? aats_num_parse(item->at[K_AVG].s, item->at[K_AVG].n, px_exp, &m.px_i) : AATS_OK;
+    if (e) m.px_i = 0; /* an average may be finer than any tick: not told */
     m.fee_exp = -8;
     m.cum_qty_i = -1;
     bybit_add(r, j, &m, AATS_OM_POSITION, AATS_OC_NONE);

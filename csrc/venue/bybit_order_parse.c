@@ -8,6 +8,13 @@
 
 enum { IN_SPOT = 1, IN_LINEAR = 2 };
 
+/* What is the caller's stays. */
+static void clear(aats_oreply_t *r)
+{
+    *r = (aats_oreply_t){.orders_used = -1, .orders_limit = -1, .msgs = r->msgs, .way = r->way, .scale = r->scale,
+                         .scale_arg = r->scale_arg};
+}
+
 /* ---- events ---- */
 
 enum { EV_ORDER = 1, EV_EXECUTION, EV_WALLET, EV_POSITION };
@@ -146,7 +153,8 @@ static int says(char const *s, size_t n, char const *word)
     return 0;
 }
 
-/* {"reqId":"17","retCode":0,"retMsg":"OK","op":"order.create","data":{"orderId":"7c0e..","orderLinkId":"rq-000777"},"retExtInfo":{},"header":{..},"connId":".."}
+/* {"reqId":"17","retCode":0,"retMsg":"OK","op":"order.create","data":{"orderId":"7c0e..","orderLinkId":"rq-000777"},"retExtInfo":{},
+ *  "header":{..},"connId":".."}
  * {"reqId":"1","retCode":0,"retMsg":"OK","op":"auth","connId":".."}      trade socket
  * {"success":true,"ret_msg":"","op":"auth","conn_id":".."}               private socket: it need not repeat the id (V-18) */
 static void reply(told_t const *t, char const *text, size_t n, aats_oreply_t *r)
@@ -181,7 +189,7 @@ static int parse(char const *text, size_t n, int category, aats_oreply_t *r)
 {
     aats_json_t j;
     told_t t = {.op = "", .said = "", .limit = -1, .left = -1};
-    *r = (aats_oreply_t){.orders_used = -1, .orders_limit = -1, .msgs = r->msgs, .way = r->way, .scale = r->scale, .scale_arg = r->scale_arg};
+    clear(r);
     aats_json_init(&j, text, n);
     walk(&j, &t, r);
     int e = j.err;
@@ -211,7 +219,7 @@ int bybit_order_parse_http(int status, char const *head, size_t head_len, char c
     uint32_t seen = 0;
     int64_t ret = 0;
     (void)head, (void)head_len;
-    *r = (aats_oreply_t){.orders_used = -1, .orders_limit = -1, .msgs = r->msgs, .way = r->way, .scale = r->scale, .scale_arg = r->scale_arg};
+    clear(r);
     int const no_json = aats_order_http(status, body, n, kind, r);
     if (status == 403) { /* "access too frequent", or a region that is not served (7): both are waited for */
         r->fatal = 0;

@@ -20,6 +20,7 @@
 #include "venue/okx_text.h"
 
 #include "proto/crc32.h"
+#include "venue/okx_fast.h"
 
 #define STREAMS_SPOT (AATS_STREAM_DEPTH | AATS_STREAM_TRADE | AATS_STREAM_BBO | AATS_STREAM_STATUS)
 #define STREAMS_SWAP (STREAMS_SPOT | AATS_STREAM_MARK | AATS_STREAM_FUNDING | AATS_STREAM_LIQUIDATION)
@@ -325,7 +326,7 @@ static int whole_frame(aats_json_t *j, frame_t *f, aats_msg_t *m)
     return aats_json_end(&inner) ? aats_json_fail(j, inner.err) : AATS_OK;
 }
 
-static int okx_parse(char const *text, size_t n, aats_msg_t *m)
+int okx_parse_plain(char const *text, size_t n, aats_msg_t *m)
 {
     aats_msg_clear(m);
     if (n == 4 && !memcmp(text, "pong", 4)) { /* V-39 */
@@ -339,6 +340,12 @@ static int okx_parse(char const *text, size_t n, aats_msg_t *m)
     whole_frame(&j, &f, m);
     m->offset = aats_json_offset(&j);
     return j.err;
+}
+
+static int okx_parse(char const *text, size_t n, aats_msg_t *m)
+{
+    aats_msg_clear(m);
+    return okx_fast(text, n, m) ? AATS_OK : okx_parse_plain(text, n, m);
 }
 
 /* ---- the venue's numbers ---- */

@@ -1,6 +1,7 @@
 /* okx_text.h -- how the parts of OKX's market data see each other; the contract with everybody else is venue/venue.h.
  *
  *     okx.c        the venue's tables; what a frame is; books and best bid and ask
+ *     okx_fast.c   books, best bid and ask and trades once more, in the spelling in which they come all day
  *     okx_items.c  what comes in lists: trades, marks, funding, liquidations, states of instruments
  *     okx_ask.c    what is asked for
  */

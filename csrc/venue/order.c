@@ -4,7 +4,7 @@
 
 static aats_order_venue_t const *const VENUES[] = {&aats_order_venue_binance, &aats_order_venue_binanceus, &aats_order_venue_binance_swap,
     &aats_order_venue_binance_coinm, &aats_order_venue_bybit, &aats_order_venue_bybit_swap,
-    &aats_order_venue_okx, &aats_order_venue_okx_swap};
+    &aats_order_venue_okx, &aats_order_venue_okx_swap, &aats_order_venue_kraken, &aats_order_venue_coinbase};
 
 aats_order_venue_t const *aats_order_venue_find(char const *name)
 {

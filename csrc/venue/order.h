@@ -97,7 +97,7 @@ typedef struct {
     uint32_t more;         /* FILLS: there may be more than were given: ask again from the last trade id + 1 */
     uint32_t answers;      /* REPLY without an id of its own: the kind of request that it answers (AATS_OR_*), the oldest of them under way by its way.
                             * 0: by id; and without an id, where the venue has ways, the oldest LOGON or LISTEN under way by it */
-    uint32_t pad1;
+    uint32_t moved;        /* EVENT: 1: balances have changed, and the venue tells them by no event of their own: the account is to be asked for */
     char const *token;     /* TOKEN, by result: what becomes auth.token */
     size_t token_len;
     char const *text;      /* of an error */
@@ -191,6 +191,8 @@ extern aats_order_venue_t const aats_order_venue_binance_swap;  /* binance_futur
 extern aats_order_venue_t const aats_order_venue_binance_coinm; /* binance_futures_order.c */
 extern aats_order_venue_t const aats_order_venue_okx;        /* okx_order.c: spot */
 extern aats_order_venue_t const aats_order_venue_okx_swap;   /* okx_order.c: perpetuals */
+extern aats_order_venue_t const aats_order_venue_kraken;     /* kraken_order.c */
+extern aats_order_venue_t const aats_order_venue_coinbase;   /* coinbase_order.c: Advanced Trade */
 extern aats_order_venue_t const aats_order_venue_bybit;      /* bybit_order.c: spot */
 extern aats_order_venue_t const aats_order_venue_bybit_swap; /* bybit_order.c: linear contracts */
 

@@ -117,6 +117,10 @@ class SyntheticFeed:
     def l2(self, sym: int, side: int, px_i: int, qty_i: int, *, last: bool) -> int:
         return self._publish(RecKind.L2, sym, flags=Flag.VALID | (Flag.LAST if last else Flag(0)), px_i=px_i, qty_i=qty_i, side=side)
 
+    def perp(self, kind: RecKind, sym: int, **fields: Any) -> int:
+        """Publish MARK, FUNDING or LIQUIDATION; the fields are the record's own."""
+        return self._publish(kind, sym, **fields)
+
     def close(self) -> None:
         """Leave the table and unlink the segment."""
         self.closed = True  # the slot may be another's from here on

@@ -21,7 +21,7 @@ import pytest
 from aats import control, shm
 from aats.base.symbolinfo import SymbolInfo
 from aats.base_strategy import BaseStrategy
-from aats.layout import Command, Mode, Why
+from aats.layout import Command, Flag, Mode, RecKind, Why
 from aats.shm import histograms
 from aats.trade import CALLBACKS
 from aats.trade_service import TradeService
@@ -193,6 +193,53 @@ def test_bbo_and_level_changes_have_callbacks_of_their_own(make_feed: Callable[.
     assert got[0] == 1, "onNotify follows onQuote and onTick alone"
     assert got[1:3] == [["type", "cid", "bid_px", "bid_qty", "ask_px", "ask_qty"], (1e-6, 2e-8, True, 1e-6, 19326.99)]
     assert got[3:] == [("ask", 3e-6, 0.0, True, True)]
+
+
+def test_what_is_told_of_perpetuals_has_callbacks_of_its_own(make_feed: Callable[..., SyntheticFeed]) -> None:
+    feed = make_feed()
+    got: list[Any] = []
+
+    class Mine(BaseStrategy):
+        def onStart(self) -> None:
+            self.set_timer("go", 1)
+
+        def onTimer(self, name: str) -> None:
+            self.set_timer("go", 0)
+            feed.perp(RecKind.MARK, 0, px_i=MID, qty_i=MID + 100, exch_ns=7)
+            feed.perp(RecKind.MARK, 1, qty_i=MID)
+            feed.perp(RecKind.FUNDING, 0, px_i=-(10**14), aux=1_785_312_000_000_000_000)
+            feed.perp(RecKind.FUNDING, 1, px_i=10**13)
+            feed.perp(RecKind.LIQUIDATION, 0, px_i=MID, qty_i=5, flags=int(Flag.VALID | Flag.BUYER))
+            feed.perp(RecKind.LIQUIDATION, 0, px_i=MID, qty_i=6, flags=int(Flag.VALID))
+
+        def onMark(self, msg: dict[str, Any]) -> None:
+            got.append(msg)
+
+        def onFunding(self, msg: dict[str, Any]) -> None:
+            got.append(msg)
+
+        def onLiquidation(self, msg: dict[str, Any]) -> None:
+            got.append(msg)
+            if msg["side"] == "sell":
+                self.manager.stop()
+
+        def onNotify(self, NoType: int) -> None:
+            got.append(NoType)
+
+    run(Mine())
+    for one in got:
+        assert one.pop("recv_ns") >= 0 and one.pop("pub_ns") > 0
+    exch_ns = [one.pop("exch_ns") for one in got]  # each message is its own: it may be kept, and changed
+    assert exch_ns[0] == 7
+    px = MID / 1e8
+    assert got == [
+        {"type": "onMark", "cid": 1001, "mark_px": px, "index_px": (MID + 100) / 1e8},
+        {"type": "onMark", "cid": 1002, "index_px": px},
+        {"type": "onFunding", "cid": 1001, "rate": -0.0001, "next_ns": 1_785_312_000_000_000_000},
+        {"type": "onFunding", "cid": 1002, "rate": 0.00001},
+        {"type": "onLiquidation", "cid": 1001, "side": "buy", "px": px, "qty": 5e-8},
+        {"type": "onLiquidation", "cid": 1001, "side": "sell", "px": px, "qty": 6e-8},
+    ]
 
 
 def test_each_strategy_has_its_own_messages_and_counts(make_feed: Callable[..., SyntheticFeed]) -> None:

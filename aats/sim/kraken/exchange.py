@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections import deque
 from typing import Any, ClassVar
 
 import orjson
 
+from aats.sim.auth import DEFAULT_KEY
 from aats.sim.kraken.rest import KrakenRest
 from aats.sim.kraken.talk import SECOND_NS, State
 from aats.sim.kraken.texts import checksum, levels
@@ -48,6 +50,10 @@ class KrakenExchange(KrakenRest):
     @classmethod
     def addresses(cls, venue: str, http: str, ws: str) -> dict[str, str]:
         return {"REST": http, "STREAM": ws, "WSAPI": ws, "PRIVATE": ws}
+
+    @classmethod
+    def default_keys(cls) -> dict[str, str]:
+        return {DEFAULT_KEY: base64.b64encode(DEFAULT_KEY.encode()).decode()}  # secrets are base64 (6)
 
     # -- connections ---------------------------------------------------------------------------------------------------
 

@@ -121,7 +121,7 @@ class KrakenRest(KrakenTrade):
         if key is None:
             raise Refused("key")
         digest = hashlib.sha256((str(params["nonce"]) + body).encode()).digest()
-        sign = hmac.new(_secret(key.secret), asked.path.encode() + digest, hashlib.sha512).digest()
+        sign = hmac.new(base64.b64decode(key.secret), asked.path.encode() + digest, hashlib.sha512).digest()
         if not hmac.compare_digest(base64.b64encode(sign).decode(), asked.headers.get("api-sign", "")):
             raise Refused("signature")
         nonces: dict[str, int] = self.__dict__.setdefault("_nonces", {})
@@ -272,11 +272,3 @@ def _trade(fill: Fill) -> dict[str, Any]:
         "trade_id": fill.trade_id,
         "maker": fill.maker,
     }
-
-
-def _secret(text: str) -> bytes:
-    """Return the bytes of a secret: base64, or the text itself where it is none (the account that everybody knows)."""
-    try:
-        return base64.b64decode(text, validate=True)
-    except ValueError:
-        return text.encode()

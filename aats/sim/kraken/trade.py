@@ -162,6 +162,8 @@ class KrakenTrade(KrakenTalk):
     def _fill_row(self, fill: Fill) -> dict[str, Any]:
         order, one = fill.order, fill.order.listing  # type: ignore[attr-defined]
         row = self._order_row(order, "trade")  # type: ignore[arg-type]
+        for name in ("cl_ord_id", "order_qty", "time_in_force", "limit_price", "limit_price_type", "post_only"):
+            row.pop(name, None)  # a trade names its order by the venue's id alone (5)
         row.update(
             exec_id=exec_id(fill.trade_id, order),  # type: ignore[arg-type]
             trade_id=fill.trade_id,
