@@ -156,6 +156,7 @@ def extend(feed: Feed, wanted: FeedConfig) -> list[str]:
     changed = []
     for one in wanted.symbols:
         symbol = f"{one.symbol}.{wanted.venue}"
+        symbol = feed.natives.get(symbol, symbol)
         if symbol not in levels:
             control.command(entry, Command.SUBSCRIBE, f"{symbol} {one.level_num}")
         elif levels[symbol] < one.level_num:
@@ -175,7 +176,7 @@ def wait_books(wanted: FeedConfig, deadline: float) -> Feed:
     log = config.log_dir() / f"feed-{wanted.name}.log"
     while True:
         found = control.find_feeds(name=wanted.name)
-        missing = [symbol for symbol in symbols if not found or found[0].symbols.get(symbol) not in _LIVE]
+        missing = [symbol for symbol in symbols if not found or found[0].state_of(symbol) not in _LIVE]
         if found and not missing:
             return found[0]
         if time.monotonic() >= deadline:

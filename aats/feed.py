@@ -32,7 +32,7 @@ from aats.feed_net import FeedNet
 from aats.feed_options import endpoints
 from aats.instruments import feed_symbol
 from aats.layout import Command, Mode, Role
-from aats.venue import Instrument, SnapshotRefused
+from aats.venue import Instrument, SnapshotRefused, wanted_name
 
 __all__ = ["Feed", "endpoints", "main"]
 
@@ -237,7 +237,9 @@ class Feed:
     def _enter(self, listed: Mapping[str, Instrument]) -> None:
         """Hand instruments to the C feed."""
         for asked, instrument in listed.items():
-            level = self._levels.setdefault(instrument.symbol, self.config.level_num)
+            venues_own = f"{wanted_name(asked)}.{self.config.venue}"  # how it may have been asked for
+            level = self._levels.pop(venues_own, self.config.level_num) if venues_own != instrument.symbol else self.config.level_num
+            level = self._levels.setdefault(instrument.symbol, level)
             self._instruments[instrument.symbol] = instrument
             raw = feed_symbol(instrument, self.config.venue, level)
             self._put(lib.AATS_MAIL_SUBSCRIBE, 0, 0, ffi.buffer(raw))

@@ -114,6 +114,8 @@ class Feed:
         Of its segment.
     symbols : mapping
         State of each symbol by ``SYMBOL.EXCHANGE``.
+    natives : mapping
+        Our name of each symbol by the venue's spelling, ``BTC-USDT.OKX``.
     level_max : int
         Deepest book that it can publish.
     received : bool
@@ -132,6 +134,11 @@ class Feed:
     level_max: int
     symbols: Mapping[str, DirState] = field(default_factory=dict)
     received: bool = False
+    natives: Mapping[str, str] = field(default_factory=dict)
+
+    def state_of(self, symbol: str) -> DirState:
+        """Return the state of a symbol by our name or the venue's, GONE for one that it does not carry."""
+        return self.symbols.get(symbol, self.symbols.get(self.natives.get(symbol, ""), DirState.GONE))
 
     def attach(self, *, writable: bool = False) -> Segment:
         """Map its market-data segment.
@@ -180,7 +187,7 @@ def find_feeds(*, name: str | None = None, mode: Mode | None = None, symbol: str
             continue
         with contextlib.suppress(ShmError):  # stopped or replaced between the two looks
             feed = _feed(entry, ns)
-            if symbol is None or feed.symbols.get(symbol, DirState.GONE) != DirState.GONE:
+            if symbol is None or feed.state_of(symbol) != DirState.GONE:
                 found.append(feed)
     if not found:
         shm.complain_of_foreign(Kind.MD, label=name, ns=ns or shm.namespace())
@@ -191,10 +198,12 @@ def _feed(entry: Entry, ns: str | None) -> Feed:
     segment = shm.attach(shm.SegmentName.make(Kind.MD, entry.name, entry.generation, ns=ns))
     view = segment.md
     one = ffi.new("aats_dir_t *")
-    symbols = {}
+    symbols, natives = {}, {}
     for index in range(lib.aats_dir_cnt(view)):
         if lib.aats_dir_read(view, index, one) == lib.AATS_OK:
-            symbols[text(one.symbol)] = DirState(int(one.state))
+            ours = text(one.symbol)
+            symbols[ours] = DirState(int(one.state))
+            natives[f"{text(one.native)}.{ours.rpartition('.')[2]}"] = ours
     return Feed(
         name=entry.name,
         pid=entry.pid,
@@ -207,6 +216,7 @@ def _feed(entry: Entry, ns: str | None) -> Feed:
         venue=text(view.md.venue),
         level_max=int(view.level_max),
         symbols=symbols,
+        natives=natives,
         received=shm.path_cnt(segment) > 0,
     )
 

@@ -89,7 +89,7 @@ def choose(symbol: Symbol, feeds: Sequence[Feed], *, named: str | None = None) -
     """
     if named is not None:
         feeds = [feed for feed in feeds if feed.name == named]
-    having = [feed for feed in feeds if feed.symbols.get(symbol.port, DirState.GONE) != DirState.GONE]
+    having = [feed for feed in feeds if feed.state_of(symbol.port) != DirState.GONE]
     for received in (False, True):
         for mode in modes_for(symbol.mode):
             for feed in having:

@@ -116,14 +116,14 @@ def symbol(value: Any, level_num: int, venue: str) -> SymbolLevel:
         level = value.get("level", value.get("level_num", level_num))
         value = value["symbol"]
     elif isinstance(value, str) and ":" in value:
-        value, _, tail = value.partition(":")
+        value, _, tail = value.rpartition(":")
         level = int(tail) if tail.isdecimal() and len(tail) < 6 else tail
     if isinstance(value, str) and value.endswith(f".{venue}"):
         value = value[: -len(venue) - 1]
-    if not isinstance(value, str) or re.fullmatch(r"[A-Z0-9]{2,24}", value) is None:
+    if not isinstance(value, str) or re.fullmatch(r"[A-Z0-9]{2,24}|[A-Za-z0-9]+([-_/][A-Za-z0-9]+)+", value) is None:
         hint = re.sub(r"[^A-Z0-9]", "", value.upper()) if isinstance(value, str) else ""
         raise ValueError(
-            f"must be base and quote in capitals, such as BTCUSDT{f' (did you mean {hint!r}?)' if hint and hint != value else ''}"
+            f"must be base and quote in capitals, such as BTCUSDT, or the venue's own spelling{f' (did you mean {hint!r}?)' if hint and hint != value else ''}"
         )
     if type(level) is not int or not 1 <= level <= LEVEL_NUM_MAX:
         raise ValueError(f"level of {value} must be a whole number from 1 to {LEVEL_NUM_MAX}, it is {level!r}")

@@ -146,8 +146,9 @@ class USExchange(Exchange):
 
     def expire(self, name: str, account: Account) -> None:
         """Tell an account that a listen key is dead; its sockets stay open and silent."""
-        self.users.tell(account, {"e": "listenKeyExpired", "E": self.now_ns // 1000, "listenKey": name})
+        frame = text_frame(orjson.dumps({"e": "listenKeyExpired", "E": self.now_ns // 1_000_000, "listenKey": name}))
         for conn, number in self.users.listeners(account):
+            self.hub.send(conn, frame)
             self.users.leave(conn, number)
 
     def _deadlines(self, *, market: bool) -> Iterable[int | None]:

@@ -62,6 +62,7 @@ ACCOUNTS: dict[str, tuple[str, str]] = {
     "BYBIT_SWAP": ("aats.venue.bybit_account", "BybitSwapAccount"),
     "OKX": ("aats.venue.okx_account", "OkxAccount"),
     "OKX_SWAP": ("aats.venue.okx_account", "OkxSwapAccount"),
+    "KRAKEN": ("aats.venue.kraken_account", "KrakenAccount"),
 }
 
 

@@ -102,6 +102,7 @@ int aats_replay_learn(aats_replay_t *r, char const *text, size_t n)
 typedef struct {
     int64_t px_i, qty_i; /* its value as a price, as a size */
     int px_ok, qty_ok;
+    int of_key;     /* it is the value of a key, not in an array */
     int32_t digits; /* behind the point; -1: zero (written as it pleases everywhere), or with an exponent */
 } number_t;
 
@@ -124,6 +125,8 @@ static char const *number(char const *text, char const *p, char const *end, aats
     out->px_ok = !aats_num_parse(start, (size_t)(p - start), told->px_exp, &out->px_i);
     out->qty_ok = !aats_num_parse(start, (size_t)(p - start), told->qty_exp, &out->qty_i);
     if (zero || !plain) out->digits = -1;
+    if (start > text && start[-1] == '"') start--;
+    out->of_key = start > text && start[-1] == ':';
     return p;
 }
 
@@ -140,7 +143,7 @@ static void see(aats_replay_digits_t *d, int32_t digits)
 }
 
 /* Scaled integers have forgotten how they were written.  Levels are found in the text by their values: two numbers that follow each other, the price
- * first wherever that is possible (an id may equal the size behind it). */
+ * first, or in an object (an id may equal the size behind it). */
 void aats_replay_spelling(aats_replay_t const *r, aats_replay_sym_t *s, char const *text, size_t n)
 {
     aats_msg_t const *m = &r->msg;
@@ -156,9 +159,7 @@ void aats_replay_spelling(aats_replay_t const *r, aats_replay_sym_t *s, char con
             if (at[side] == cnt[side]) continue;
             aats_level_t const *level = &sides[side][at[side]];
             int price_first = is_level(&before, &now, level);
-            if (!price_first && !is_level(&now, &before, level)) continue;
-            number_t next;
-            if (!price_first && number(text, p, end, &s->told, &next) && is_level(&now, &next, level)) continue;
+            if (!price_first && !(now.of_key && is_level(&now, &before, level))) continue;
             see(&s->px_digits, price_first ? before.digits : now.digits);
             see(&s->qty_digits, price_first ? now.digits : before.digits);
             at[side]++;

@@ -77,7 +77,7 @@ static void differs(aats_trader_t *t, int gate, char *out, size_t cap)
         if (size == s->venue_pos_i || out[0]) continue;
         int const exp = s->rules.qty_exp;
         if (aats_num_format(s->venue_pos_i, exp, theirs, sizeof theirs) < 0 || aats_num_format(size, exp, ours, sizeof ours) < 0) continue;
-        snprintf(out, cap, "%s: the account's position is %s, the strategies of this process hold %s", s->rules.symbol, theirs, ours);
+        snprintf(out, cap, "%.47s: the account holds %s, this process %s", s->rules.symbol, theirs, ours);
     }
 }
 

@@ -22,12 +22,24 @@ static int text_ok(char const *text, size_t cap)
 static void pair_load(aats_dir_t const *entry, uint32_t pair[2]) { aats_words_load(pair, (uint8_t const *)entry + PAIR_OFF, 1); }
 static void pair_store(aats_dir_t *entry, uint32_t const pair[2]) { aats_words_store((uint8_t *)entry + PAIR_OFF, pair, 1); }
 
+static int find_ours(aats_md_view_t const *view, char const *symbol)
+{
+    char want[AATS_SYMBOL_SZ] = {0}, have[AATS_SYMBOL_SZ];
+    memcpy(want, symbol, strlen(symbol));
+    uint32_t const cnt = aats_dir_cnt(view);
+    for (uint32_t sym = 0; sym < cnt; sym++) {
+        aats_words_load(have, view->dir[sym].symbol, NAME_WORDS);
+        if (memcmp(have, want, sizeof want) == 0) return (int)sym;
+    }
+    return AATS_E_UNKNOWN;
+}
+
 int aats_dir_add(aats_md_view_t const *view, aats_dir_t const *entry)
 {
     if (!text_ok(entry->symbol, sizeof entry->symbol) || !text_ok(entry->native, sizeof entry->native)) return AATS_E_ARG;
     if (entry->level_num < 1 || entry->level_num > view->level_max || entry->link >= AATS_LINK_MAX) return AATS_E_ARG;
     if (entry->state < AATS_DIR_SYNCING || entry->state > AATS_DIR_HALTED) return AATS_E_ARG;
-    if (aats_dir_find(view, entry->symbol) >= 0) return AATS_E_BUSY;
+    if (find_ours(view, entry->symbol) >= 0) return AATS_E_BUSY;
     uint32_t const sym = aats_dir_cnt(view);
     if (sym == view->dir_cap) return AATS_E_FULL;
 
@@ -80,17 +92,27 @@ uint32_t aats_dir_cnt(aats_md_view_t const *view)
     return cnt < view->dir_cap ? (uint32_t)cnt : view->dir_cap;
 }
 
-int aats_dir_find(aats_md_view_t const *view, char const *symbol)
+/* "BTC-USDT-SWAP.OKX_SWAP": the venue's spelling, and the venue of our name. */
+static int find_venues(aats_md_view_t const *view, char const *symbol)
 {
-    char want[AATS_SYMBOL_SZ] = {0}, have[AATS_SYMBOL_SZ];
-    if (symbol == NULL || !text_ok(symbol, sizeof want)) return AATS_E_UNKNOWN;
-    memcpy(want, symbol, strlen(symbol));
-    uint32_t const cnt = aats_dir_cnt(view);
+    char native[AATS_SYMBOL_SZ], ours[AATS_SYMBOL_SZ];
+    char const *dot = strrchr(symbol, '.');
+    uint32_t const cnt = dot ? aats_dir_cnt(view) : 0;
     for (uint32_t sym = 0; sym < cnt; sym++) {
-        aats_words_load(have, view->dir[sym].symbol, NAME_WORDS);
-        if (memcmp(have, want, sizeof want) == 0) return (int)sym;
+        aats_words_load(native, view->dir[sym].native, NAME_WORDS);
+        aats_words_load(ours, view->dir[sym].symbol, NAME_WORDS);
+        native[sizeof native - 1] = ours[sizeof ours - 1] = 0;
+        char const *venue = strrchr(ours, '.');
+        if (venue && !strcmp(venue, dot) && strlen(native) == (size_t)(dot - symbol) && !memcmp(native, symbol, (size_t)(dot - symbol))) return (int)sym;
     }
     return AATS_E_UNKNOWN;
+}
+
+int aats_dir_find(aats_md_view_t const *view, char const *symbol)
+{
+    if (symbol == NULL || !text_ok(symbol, AATS_SYMBOL_SZ)) return AATS_E_UNKNOWN;
+    int const sym = find_ours(view, symbol);
+    return sym >= 0 ? sym : find_venues(view, symbol);
 }
 
 int aats_dir_state(aats_md_view_t const *view, uint32_t sym)

@@ -33,7 +33,8 @@ int aats_dir_set_link(aats_md_view_t const *view, uint32_t sym, uint32_t link);
 /* aats_dir_cnt returns how many entries there are, at most dir_cap (D1). */
 uint32_t aats_dir_cnt(aats_md_view_t const *view);
 
-/* aats_dir_find returns the index of "BTCUSDT.BINANCE", AATS_E_UNKNOWN if it is not there. */
+/* aats_dir_find returns the index of "BTCUSDTSWAP.OKX_SWAP", or of the venue's spelling with the venue, "BTC-USDT-SWAP.OKX_SWAP"; AATS_E_UNKNOWN if it is not
+ * there.  A name of ours goes first. */
 int aats_dir_find(aats_md_view_t const *view, char const *symbol);
 
 /* aats_dir_state returns the state of an entry (D1), AATS_DIR_EMPTY for one that is not there. */

@@ -73,6 +73,26 @@ TEST(an_entry_that_is_not_there_is_not_changed_or_read)
     free(md.seg);
 }
 
+TEST(a_symbol_is_found_by_our_name_and_by_the_venues_own_and_ours_goes_first)
+{
+    aats_md_view_t md;
+    REQUIRE(fixture_md(&md, 4, 5, 8) == AATS_OK);
+    aats_dir_t swap = entry_of("BTCUSDTSWAP.OKX_SWAP"), spot = entry_of("BTCUSDT.OKX"), odd = entry_of("BTC-USDT.OKX");
+    strcpy(swap.native, "BTC-USDT-SWAP");
+    strcpy(spot.native, "BTC-USDT");
+    strcpy(odd.native, "ODD");
+    CHECK_EQ_I64(aats_dir_add(&md, &swap), 0);
+    CHECK_EQ_I64(aats_dir_add(&md, &spot), 1);
+    CHECK_EQ_I64(aats_dir_find(&md, "BTC-USDT-SWAP.OKX_SWAP"), 0);
+    CHECK_EQ_I64(aats_dir_find(&md, "BTC-USDT.OKX"), 1);
+    CHECK_EQ_I64(aats_dir_find(&md, "BTC-USDT.OKX_SWAP"), AATS_E_UNKNOWN);
+    CHECK_EQ_I64(aats_dir_find(&md, "BTC-USDT-SWAP.OKX"), AATS_E_UNKNOWN);
+    CHECK_EQ_I64(aats_dir_find(&md, "BTC-USDT"), AATS_E_UNKNOWN);
+    CHECK_EQ_I64(aats_dir_add(&md, &odd), 2);
+    CHECK_EQ_I64(aats_dir_find(&md, "BTC-USDT.OKX"), 2);
+    free(md.seg);
+}
+
 TEST(a_full_directory_finds_each_of_its_symbols)
 {
     aats_md_view_t md;

@@ -300,6 +300,57 @@ def reduce_only(row: Row) -> None:
     agree(rig, desk)
 
 
+@case("VC-45", "the size of an open order is lowered")
+def amend_size(row: Row) -> None:
+    rig, desk = trading(row)
+    market = Market(rig)
+    size = format(Decimal(row.size) * 2, "f")
+    order = desk.send("buy", market.bid(-50), size)
+    rig.until(lambda: "ACKED" in desk.of(order), "acknowledged")
+    _amended(rig, desk, order, None, row.size)
+    desk.cancel(order)
+    rig.until(lambda: desk.closed(order), "closed")
+    agree(rig, desk)
+
+
+@case("VC-46", "the price of an open order is changed, and it is filled at the new one")
+def amend_price(row: Row) -> None:
+    rig, desk = trading(row)
+    market = Market(rig)
+    inside = market.widen()
+    order = desk.send("buy", market.bid(-50), row.size)
+    rig.until(lambda: "ACKED" in desk.of(order), "acknowledged")
+    _amended(rig, desk, order, inside, None)
+    market.other("sell", inside, row.size)
+    rig.until(lambda: desk.closed(order), "filled at the new price")
+    assert Decimal(desk.fills(order)[0].fill[0]).scaleb(desk._rules[0].raw.px_exp) == Decimal(inside)
+    agree(rig, desk)
+
+
+def _amended(rig: Rig, desk: Desk, order: int, price: str | None, size: str | None) -> None:
+    """Amend, and hold the exchange's order against what was asked for."""
+    desk.amend(order, price, size)
+    rig.until(lambda: "AMENDED" in desk.of(order) or "AMEND_REJECTED" in desk.of(order), "amended", 30)
+    assert "AMENDED" in desk.of(order), f"refused: {desk.codes(order)} {desk.say()}"
+    (there,) = rig.exchange.account_of(rig.row.key).open.values()  # type: ignore[attr-defined]
+    if price is not None:
+        assert Decimal(there.px).scaleb(-8) == Decimal(price)
+    if size is not None:
+        assert Decimal(there.qty).scaleb(-8) == Decimal(size)
+
+
+@case("VC-47", "all open orders are canceled by one word")
+def cancels_all(row: Row) -> None:
+    rig, desk = trading(row)
+    market = Market(rig)
+    orders = [desk.send("buy", market.bid(-50 - at), row.size) for at in range(3)]
+    rig.until(lambda: all("ACKED" in desk.of(one) for one in orders), "acknowledged")
+    desk.cancel_all()
+    rig.until(lambda: all(desk.closed(one) for one in orders), "all closed")
+    assert all(letters(desk, one) == "CAXZ" for one in orders)
+    agree(rig, desk)
+
+
 # ------------------------------------------------------------------------------------------------------ what is lost
 
 

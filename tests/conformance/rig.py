@@ -493,24 +493,30 @@ class Desk(Links):
         self.next_id += 1
         req.sym, req.side = sym, int(OrderSide.BUY if side == "buy" else OrderSide.SELL)
         req.tif = getattr(lib, f"AATS_TIF_{tif}")
-        if reduce_only:
-            if not hasattr(req, "reduce_only"):
-                raise Wrong("orders that may only reduce are not there yet")
-            req.reduce_only = 1
-        keep = []
-        for name, value in (("px", price), ("qty", size)):
-            if value is not None:
-                buffer = ffi.new("char[]", value.encode())
-                keep.append(buffer)
-                given = getattr(req, name)
-                given.kind, given.text, given.text_len = lib.AATS_GIVEN_TEXT, buffer, len(value)
+        req.reduce = reduce_only
+        kept = _give(req, price, size)
         assert lib.aats_trader_send(self.trader, req, EPOCH_NS + self.rig.now_ns, self.rig.now_ns) == 0
+        del kept
         self._drain()
         return order_id
 
     def cancel(self, order_id: int) -> None:
         """Ask for a cancel."""
         lib.aats_trader_cancel(self.trader, order_id, 0, EPOCH_NS + self.rig.now_ns, self.rig.now_ns)
+        self._drain()
+
+    def amend(self, order_id: int, price: str | None = None, size: str | None = None) -> None:
+        """Ask for another price or size."""
+        req = ffi.new("aats_amend_req_t *")
+        req.order_id = order_id
+        kept = _give(req, price, size)
+        assert lib.aats_trader_amend(self.trader, req, EPOCH_NS + self.rig.now_ns, self.rig.now_ns) == 0
+        del kept
+        self._drain()
+
+    def cancel_all(self) -> None:
+        """Ask for all orders to be canceled."""
+        lib.aats_trader_cancel_of(self.trader, 0, -1, EPOCH_NS + self.rig.now_ns, self.rig.now_ns)
         self._drain()
 
     def of(self, order_id: int) -> list[str]:
@@ -585,6 +591,18 @@ class Desk(Links):
                     int(ev.trade_id),
                 )
             )
+
+
+def _give(req: Any, price: str | None, size: str | None) -> list[Any]:
+    """Write price and size into a request as texts; return what must live until it was taken."""
+    kept = []
+    for name, value in (("px", price), ("qty", size)):
+        if value is not None:
+            buffer = ffi.new("char[]", value.encode())
+            kept.append(buffer)
+            given = getattr(req, name)
+            given.kind, given.text, given.text_len = lib.AATS_GIVEN_TEXT, buffer, len(value)
+    return kept
 
 
 def _sides(market: Any, name: str) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:

@@ -51,11 +51,11 @@ def test_key_of_another_kind_is_refused_without_being_shown(monkeypatch: pytest.
     monkeypatch.setenv("AATS_APIKEY_BINANCE", "KeyOfNobody")
     monkeypatch.setenv("AATS_SECRET_BINANCE", "SecretOfNobody")
     with pytest.raises(ConfigError, match=r"f\.toml: feed\.format 'sbe' needs an Ed25519 API key") as refused:
-        feed._api_key(made(format="sbe"))
+        feed_options.api_key(made(format="sbe"))
     assert "OfNobody" not in str(refused.value)
-    assert feed._api_key(made()) == "", "text needs no key"
+    assert feed_options.api_key(made()) == "", "text needs no key"
     monkeypatch.setenv("AATS_SECRET_BINANCE", PEM)
-    assert feed._api_key(made(format="sbe", mode="sandbox")) == "KeyOfNobody"
+    assert feed_options.api_key(made(format="sbe", mode="sandbox")) == "KeyOfNobody"
 
 
 def test_key_that_cannot_stand_in_a_request_is_refused_without_being_shown(monkeypatch: pytest.MonkeyPatch, namespace: str) -> None:
@@ -68,7 +68,7 @@ def test_key_that_cannot_stand_in_a_request_is_refused_without_being_shown(monke
 
 
 def test_simulated_exchange_knows_its_own_account() -> None:
-    assert feed._api_key(made(format="sbe", mode="sim")) == "aats-sim"
+    assert feed_options.api_key(made(format="sbe", mode="sim")) == "aats-sim"
 
 
 def test_each_format_has_its_host_and_settings_win_over_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from tests.live.procs import FeedProc, Sim
 @pytest.mark.parametrize("venue", ["BYBIT", "BYBIT_SWAP"])
 def test_feed_goes_live_and_heals_each_symbol_by_itself(venue: str) -> None:
     symbols = ["BTCUSDT", "ETHUSDT"] if venue == "BYBIT" else ["BTCUSDTSWAP", "ETHUSDTSWAP"]
-    with Sim("--venue", venue, "--symbols", "BTCUSDT,ETHUSDT", "--drop", "40") as sim, FeedProc(sim, symbols, venue=venue) as feed:
+    with Sim("--venue", venue, "--symbols", "BTCUSDT,ETHUSDT", "--fault", "drop=40") as sim, FeedProc(sim, symbols, venue=venue) as feed:
         feed.wait_live()
         eventually(lambda: feed.counters()["gaps"] >= 2, why="no dropped frame was noticed")
         feed.wait_live()

@@ -80,12 +80,24 @@ class Run:
         if open_ids and rng.random() < 0.3:
             desk.cancel(rng.choice(open_ids))
             return
+        if open_ids and rng.random() < 0.2:
+            self._amend(desk, market, rng.choice(open_ids))
+            return
+        if rng.random() < 0.02:
+            desk.cancel_all()
+            return
         side, tif = rng.choice(("buy", "sell")), rng.choice(("IOC", "IOC", "GTC", "GTC", "POS", "FOK", "MARKET"))
         away = {"IOC": 5, "FOK": 10, "GTC": rng.choice((3, 0, -5)), "POS": -1, "MARKET": 0}[tif]
         price = market.ask(away) if side == "buy" else market.bid(-away)
         size = format(Decimal(self.row.size) * rng.choice((1, 2, 5)), "f")
         desk.send(side, None if tif == "MARKET" else price, size, tif)
         self.orders += 1
+
+    def _amend(self, desk: Desk, market: Market, order_id: int) -> None:
+        rng = self.rng
+        price = rng.choice((market.bid(-3), market.ask(3), market.bid(0), None))
+        size = format(Decimal(self.row.size) * rng.choice((1, 2, 3)), "f")
+        desk.amend(order_id, price, size if price is None or rng.random() < 0.5 else None)
 
     def _act(self, rig: Rig, desk: Desk, kind: str) -> None:
         rng, exchange = self.rng, rig.exchange
