@@ -52,6 +52,10 @@ def scaled(value: Decimal, exponent: int, what: str) -> int:
 
 def feed_symbol(instrument: Instrument, venue: str, level_num: int) -> Any:
     """Return the ``aats_feed_symbol_t`` that subscribes a feed to an instrument."""
+    if instrument.alias:
+        raise ConfigError(
+            f"{instrument.native} is another name of {instrument.alias} at {venue}: its market data comes under that name, subscribe to that"
+        )
     px_exp, qty_exp = exponents(venue, instrument)
     out = ffi.new("aats_feed_symbol_t *")
     for field, text in (("symbol", instrument.symbol), ("native", instrument.native)):

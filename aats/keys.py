@@ -43,7 +43,11 @@ WITH_PASSPHRASE = frozenset(("OKX", "OKX_SWAP"))
 #: Key and secret of the simulated exchange's account where it was started without ``--key``.  Worth nothing anywhere else.
 SIM_KEY = "aats-sim"
 #: The same secret in the form of a venue whose signers take no other.
-SIM_SECRETS = {"KRAKEN": "YWF0cy1zaW0="}
+SIM_SECRETS = {
+    "KRAKEN": "YWF0cy1zaW0=",
+    "COINBASE": "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEEIJS/eGJfMPQL5FqHZdr8BX7TevRxX6pJyYFZfWBtj+JhoAoGCCqGSM49\n"
+    "AwEHoUQDQgAENUnacutuEufPhUmmTcmlpzE68kCAu/80B2/Ys6njtFxcWDJPkcl2\n5GE0MG5IOXIzkVajFWwras/n+TRHPRD0bA==\n-----END EC PRIVATE KEY-----\n",
+}
 _FILE_MAX = 65536
 
 

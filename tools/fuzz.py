@@ -311,7 +311,10 @@ def _wire_seeds() -> Iterator[bytes]:
 
 
 #: Where the recorded messages of a venue's own target lie.
-_VENUE_DATA = {"binance_futures": "binance-usdm", "okx": "okx", "bybit": "bybit", "coinbase": "coinbase", "kraken": "kraken"}
+_VENUE_DATA = {
+    "binance_futures": "binance-usdm",
+    **{name: name for name in ("okx", "bybit", "coinbase", "kraken", "gate", "kucoin", "deribit")},
+}
 
 
 def _venue_seeds(folder: str) -> Iterator[bytes]:

@@ -13,6 +13,7 @@ from aats.venue.base import Endpoints, Instrument, OrderLimits, SnapshotRefused,
 from aats.venue.binance import BinanceClient, BinanceUSClient
 from aats.venue.binance_futures import BinanceCoinmClient, BinanceSwapClient
 from aats.venue.bybit import BybitClient, BybitSwapClient
+from aats.venue.coinbase import CoinbaseClient
 from aats.venue.deribit import DeribitClient
 from aats.venue.gate import GateClient
 from aats.venue.kraken import KrakenClient
@@ -45,6 +46,7 @@ CLIENTS: dict[str, type[VenueClient]] = {
     "BINANCE_COINM": BinanceCoinmClient,
     "BYBIT": BybitClient,
     "BYBIT_SWAP": BybitSwapClient,
+    "COINBASE": CoinbaseClient,
     "DERIBIT": DeribitClient,
     "GATE": GateClient,
     "KRAKEN": KrakenClient,
@@ -63,6 +65,7 @@ ACCOUNTS: dict[str, tuple[str, str]] = {
     "OKX": ("aats.venue.okx_account", "OkxAccount"),
     "OKX_SWAP": ("aats.venue.okx_account", "OkxSwapAccount"),
     "KRAKEN": ("aats.venue.kraken_account", "KrakenAccount"),
+    "COINBASE": ("aats.venue.coinbase_account", "CoinbaseAccount"),
 }
 
 

@@ -109,6 +109,8 @@ class Instrument:
         Digits behind the point as the venue prints them for its checksum; -1 where it has none.
     number : int
         The venue's number of the instrument, where its requests name it so; 0 where it has none.
+    alias : str
+        The venue's name of the instrument under which the market data of this one comes; "" where it comes under its own.
     """
 
     symbol: str
@@ -128,6 +130,7 @@ class Instrument:
     px_decimals: int = -1
     qty_decimals: int = -1
     number: int = 0
+    alias: str = ""
 
 
 def our_name(venue: str, base: str, quote: str, kind: str = "spot", tail: str = "") -> str:

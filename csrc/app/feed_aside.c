@@ -79,7 +79,8 @@ void aside_take_over(aats_feed_t *f, link_t *l)
         sym_t *s = &f->syms[i];
         if (!feed_mine(f, l, s)) continue;
         aats_dir_set_link(&f->view, i, (uint32_t)l->index);
-        if (!sub_has(f, l, s, AATS_STREAM_DEPTH)) book_stream_lost(f, s, 0);
+        sub_t const *sub = &l->subs[i];
+        if (!(sub->live & AATS_STREAM_DEPTH) && !sub->aside_snap) book_stream_lost(f, s, 0);
         else book_carried(f, s, proven(f, l, i));
     }
     f->draining = 1;

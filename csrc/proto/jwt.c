@@ -5,7 +5,6 @@
 
 #include "proto/base64.h"
 
-#define LIFE_S  120
 #define PART_SZ 512
 
 static int is_plain(char const *s)
@@ -39,7 +38,7 @@ static int add_signature(aats_signer_t *s, char *out, size_t cap, size_t *at)
     return AATS_OK;
 }
 
-int aats_jwt_write(aats_signer_t *s, char const *key, char const *nonce, int64_t not_before_s, char const *uri, char *out, size_t cap)
+int aats_jwt_write(aats_signer_t *s, char const *key, char const *nonce, int64_t not_before_s, int life_s, char const *uri, char *out, size_t cap)
 {
     char part[PART_SZ];
     size_t at = 0;
@@ -51,7 +50,7 @@ int aats_jwt_write(aats_signer_t *s, char const *key, char const *nonce, int64_t
     if (cap - at < 2) return AATS_E_FULL;
     out[at++] = '.';
     n = snprintf(part, sizeof part, "{\"sub\":\"%s\",\"iss\":\"cdp\",\"nbf\":%lld,\"exp\":%lld%s%s%s}", key, (long long)not_before_s,
-                 (long long)(not_before_s + LIFE_S), uri ? ",\"uri\":\"" : "", uri ? uri : "", uri ? "\"" : "");
+                 (long long)(not_before_s + life_s), uri ? ",\"uri\":\"" : "", uri ? uri : "", uri ? "\"" : "");
     e = add_part(part, n, out, cap, &at);
     if (e) return e;
     e = add_signature(s, out, cap, &at);

@@ -26,6 +26,7 @@
 
 #include "proto/num.h"
 #include "venue/bybit_data.h"
+#include "venue/bybit_fast.h"
 #include "venue/take.h"
 
 typedef struct {
@@ -102,7 +103,7 @@ static int finish(aats_json_t *j, frame_t const *f, uint32_t seen, aats_msg_t *m
     return AATS_OK;
 }
 
-static int bybit_parse(char const *text, size_t n, aats_msg_t *m)
+int bybit_parse_plain(char const *text, size_t n, aats_msg_t *m)
 {
     char const *key, *s;
     size_t key_len, s_len;
@@ -143,6 +144,12 @@ static int bybit_parse(char const *text, size_t n, aats_msg_t *m)
     }
     m->offset = aats_json_offset(&j);
     return j.err;
+}
+
+static int bybit_parse(char const *text, size_t n, aats_msg_t *m)
+{
+    aats_msg_clear(m);
+    return bybit_fast(text, n, m) ? AATS_OK : bybit_parse_plain(text, n, m);
 }
 
 /* Rows one by one; the funding of a ticker behind its mark price. */

@@ -7,7 +7,8 @@
  * (app/session.c).
  *
  * Odd behaviours, by number:
- *   V-20 each request and each subscription carries a token of its own, signed with the key, good for 120 s (6).
+ *   V-20 each request and each subscription carries a token of its own, signed with the key, good for 120 s (6): so late may an order be taken whose answer is
+ *        lost, unless a shorter recv_window_ms is asked for.
  *   V-21 a good answer to an order says "accepted for processing": it may still end FAILED (5).  So does that to a cancel (CANCEL_QUEUED) and to an edit.
  *   V-22 a refusal is an answer of status 200 with success false; failure_reason is "UNKNOWN_FAILURE_REASON" even on success, and is not looked at (5).
  *   V-23 a client_order_id used twice creates nothing and is answered with the order that has it (5).
@@ -33,7 +34,8 @@
 enum { WAY_USER = 0, WAY_REST = 1 };
 
 #define API     "/api/v3/brokerage"
-#define EARLY_S 2 /* a token begins to be good so long before our clock's time: that may be ahead of the venue's by a little */
+#define LIFE_S  120 /* of a token, where no recv_window_ms is asked for (6) */
+#define EARLY_S 2   /* a token begins to be good so long before our clock's time: that may be ahead of the venue's by a little */
 
 /* ---- tokens ---- */
 
@@ -41,7 +43,8 @@ static void put_token(text_t *t, aats_oreq_t const *req, aats_oauth_t *auth, cha
 {
     char nonce[24], token[AATS_JWT_SZ];
     snprintf(nonce, sizeof nonce, "%016llx", (unsigned long long)req->nonce);
-    int const n = t->err ? t->err : aats_jwt_write(auth->signer, auth->key, nonce, req->time_ms / 1000 - EARLY_S, uri, token, sizeof token);
+    int const life = auth->recv_window_ms ? EARLY_S + (int)((auth->recv_window_ms + 999) / 1000) : LIFE_S;
+    int const n = t->err ? t->err : aats_jwt_write(auth->signer, auth->key, nonce, req->time_ms / 1000 - EARLY_S, life < LIFE_S ? life : LIFE_S, uri, token, sizeof token);
     if (n < 0) text_fail(t, n);
     else put_n(t, token, (size_t)n);
 }
@@ -246,5 +249,5 @@ aats_order_venue_t const aats_order_venue_coinbase = {
     .ping_ns         = 30000000000,
     .ban_ns          = (int64_t)60 * 1000000000,
     .clock_margin_ms = 1000,
-    .window_ms       = 120000, /* a token's life (6): an order may be taken so late */
+    .window_ms       = 1000 * LIFE_S, /* an order may be taken so late */
 };

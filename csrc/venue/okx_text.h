@@ -2,6 +2,7 @@
  *
  *     okx.c        the venue's tables; what a frame is; books and best bid and ask
  *     okx_fast.c   books, best bid and ask and trades once more, in the spelling in which they come all day
+ *     okx_levels.c their levels
  *     okx_items.c  what comes in lists: trades, marks, funding, liquidations, states of instruments
  *     okx_ask.c    what is asked for
  */

@@ -84,7 +84,7 @@ TEST(token_equals_the_fact_sheets_vector)
 {
     aats_signer_t *s = aats_signer_new_of(AATS_SIGN_PEM, ED, strlen(ED), why, sizeof why);
     REQUIRE(s != NULL);
-    REQUIRE(aats_jwt_write(s, KEY, NONCE, 1700000000, "GET api.coinbase.com/api/v3/brokerage/accounts", out, sizeof out) > 0);
+    REQUIRE(aats_jwt_write(s, KEY, NONCE, 1700000000, 120, "GET api.coinbase.com/api/v3/brokerage/accounts", out, sizeof out) > 0);
     CHECK(has(".eyJzdWIiOiJvcmdhbml6YXRpb25zL29yZy0xL2FwaUtleXMva2V5LTEiLCJpc3MiOiJjZHAiLCJuYmYiOjE3MDAwMDAwMDAsImV4cCI6MTcwMDAwMDEyMCwidXJpIjoiR0VUIGFw"
               "aS5jb2luYmFzZS5jb20vYXBpL3YzL2Jyb2tlcmFnZS9hY2NvdW50cyJ9."));
     CHECK_MSG(!strcmp(strrchr(out, '.'), ".7dDQ9rZAqcAOfpGgAcF9vAsZJ699iJvCTfT3wme2KKEQXD5ME_atLTgqWy9DwNH4lAMeLIxysKGTerCqbfQbBg"), "%s", out);
@@ -118,7 +118,7 @@ static int verifies(char const *token)
 
 TEST(token_of_an_ec_key_verifies_and_is_no_vector_of_another_text)
 {
-    REQUIRE(aats_jwt_write(auth.signer, KEY, NONCE, 1700000000, "GET api.coinbase.com/api/v3/brokerage/accounts", out, sizeof out) > 0);
+    REQUIRE(aats_jwt_write(auth.signer, KEY, NONCE, 1700000000, 120, "GET api.coinbase.com/api/v3/brokerage/accounts", out, sizeof out) > 0);
     CHECK(has(".eyJzdWIiOiJvcmdhbml6YXRpb25zL29yZy0xL2FwaUtleXMva2V5LTEiLCJpc3MiOiJjZHAiLCJuYmYiOjE3MDAwMDAwMDAsImV4cCI6MTcwMDAwMDEyMCwidXJpIjoiR0VUIGFw"));
     CHECK(verifies(out));
     /* the sheet's own signature of the same text, made with another k */
@@ -131,10 +131,10 @@ TEST(token_of_an_ec_key_verifies_and_is_no_vector_of_another_text)
 TEST(token_is_refused_without_a_key_that_can_sign_one)
 {
     aats_signer_t *s = aats_signer_new("secret", 6, why, sizeof why);
-    CHECK_EQ_I64(aats_jwt_write(s, KEY, NONCE, 1, NULL, out, sizeof out), AATS_E_ARG);
-    CHECK_EQ_I64(aats_jwt_write(NULL, KEY, NONCE, 1, NULL, out, sizeof out), AATS_E_ARG);
-    CHECK_EQ_I64(aats_jwt_write(auth.signer, "a\"b", NONCE, 1, NULL, out, sizeof out), AATS_E_ARG);
-    for (size_t cap = 0; cap < 300; cap += 7) CHECK_EQ_I64(aats_jwt_write(auth.signer, KEY, NONCE, 1, NULL, out, cap), AATS_E_FULL);
+    CHECK_EQ_I64(aats_jwt_write(s, KEY, NONCE, 1, 120, NULL, out, sizeof out), AATS_E_ARG);
+    CHECK_EQ_I64(aats_jwt_write(NULL, KEY, NONCE, 1, 120, NULL, out, sizeof out), AATS_E_ARG);
+    CHECK_EQ_I64(aats_jwt_write(auth.signer, "a\"b", NONCE, 1, 120, NULL, out, sizeof out), AATS_E_ARG);
+    for (size_t cap = 0; cap < 300; cap += 7) CHECK_EQ_I64(aats_jwt_write(auth.signer, KEY, NONCE, 1, 120, NULL, out, cap), AATS_E_FULL);
     aats_signer_free(s);
     CHECK(aats_signer_new_of(AATS_SIGN_PEM, "no PEM text", 11, why, sizeof why) == NULL);
 }
@@ -235,6 +235,16 @@ TEST(events_are_subscribed_to_with_a_token_that_names_no_address)
     char *const token = strstr(out, "jwt\":\"") + 6;
     *strrchr(token, '"') = 0;
     CHECK(verifies(token));
+}
+
+TEST(v20_token_lives_no_longer_than_an_order_may_be_late)
+{
+    uint8_t text[200] = "";
+    auth.recv_window_ms = 4500;
+    REQUIRE(encode((aats_oreq_t){.kind = AATS_OR_LISTEN}) > 0);
+    auth.recv_window_ms = 0;
+    EVP_DecodeBlock(text, (unsigned char *)strchr(strstr(out, "jwt"), '.') + 1, 132);
+    CHECK_MSG(strstr((char *)text, "\"nbf\":1700000000,\"exp\":1700000007") != NULL, "%s", text);
 }
 
 TEST(no_request_writes_beyond_its_room)

@@ -14,9 +14,10 @@
 
 /* A gateway that remembers what it was asked for, and says what was put into `said`. */
 typedef struct {
-    int placed, canceled, asked, gone, steps, verified, left, freed;
+    int placed, canceled, amended, asked, gone, steps, verified, left, freed;
     int place_code;       /* what place answers */
     int cancel_code;
+    int amend_code;
     int state;
     aats_machine_t *last; /* of the last place */
     char journal[128];    /* how many bytes of records are in this journal when place is called */
@@ -55,6 +56,16 @@ static inline int fake_cancel(void *self, aats_machine_t *m, aats_rules_t const 
     f->canceled++;
     f->last = m;
     return f->cancel_code;
+}
+
+static inline int fake_amend(void *self, aats_machine_t *m, aats_rules_t const *rules, char *msg, size_t msg_sz)
+{
+    fake_t *f = self;
+    (void)rules;
+    f->amended++;
+    f->last = m;
+    if (f->amend_code != AATS_OK) snprintf(msg, msg_sz, "the venue is away");
+    return f->amend_code;
 }
 
 static inline void fake_ask(void *self, aats_machine_t *m, aats_rules_t const *rules)
@@ -116,7 +127,7 @@ static inline void fake_tick(void *self, int sym, int aggressor, int64_t px_i, i
 
 static inline aats_gateway_t fake_face(fake_t *f, char const *exchange)
 {
-    aats_gateway_t face = {.self = f, .place = fake_place, .cancel = fake_cancel, .ask = fake_ask, .gone = fake_gone, .step = fake_step,
+    aats_gateway_t face = {.self = f, .place = fake_place, .cancel = fake_cancel, .amend = fake_amend, .ask = fake_ask, .gone = fake_gone, .step = fake_step,
                            .next = fake_next, .state = fake_state, .next_mono_ns = fake_due, .verify = fake_verify, .leave = fake_leave,
                            .quote = fake_quote, .tick = fake_tick, .free = fake_free};
     snprintf(face.exchange, sizeof face.exchange, "%s", exchange);
@@ -201,10 +212,10 @@ static inline int step(void)
 }
 
 /* told returns the kinds of the events that wait, as letters: C a R x c k j d . u (Created Acked Rejected eXec, cancel: created acked rejected,
- * canceleD, Closed, Unknown), session: D disconnect U up S reconciled; ! news of the risk gate. */
+ * canceleD, Closed, Unknown; M m an amendment made, rejected), session: D disconnect U up S reconciled; ! news of the risk gate. */
 static inline char const *told(void)
 {
-    static char const LETTERS[] = "?CaRxckjd.u??DUS!";
+    static char const LETTERS[] = "?CaRxckjd.uMmDUS!";
     static char text[1024];
     aats_oev_t ev;
     int n = 0;

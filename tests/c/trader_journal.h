@@ -59,7 +59,7 @@ static inline void finish(void)
 }
 
 /* written returns what is in the file, a word a record: S, I1 (INTENT of order 1), K1 (CANCEL), e1 (an event), x1 (the event Closed), T1 (TOLD), E, h (HOLD),
- * f (FEE), d (DAY), + (CHECKED), a1 (ADOPTED). */
+ * f (FEE), d (DAY), + (CHECKED), a1 (ADOPTED), M1 (AMEND). */
 static inline char const *written(void)
 {
     static char text[16384];
@@ -72,7 +72,7 @@ static inline char const *written(void)
     text[0] = 0;
     while (aats_journal_next(file, file_sz, &at, &head, &payload, &payload_sz) == 1) {
         aats_oev_t const *ev = payload;
-        char const c = head.kind == AATS_JR_EVENT && ev->kind == AATS_OEV_CLOSED ? 'x' : "?SIKeTEhfd+a"[head.kind];
+        char const c = head.kind == AATS_JR_EVENT && ev->kind == AATS_OEV_CLOSED ? 'x' : "?SIKeTEhfd+aM"[head.kind];
         if (strchr("SEhfd+", c) != NULL) n += (size_t)snprintf(text + n, sizeof text - n, "%c ", c);
         else n += (size_t)snprintf(text + n, sizeof text - n, "%c%d ", c, (int)head.order_id);
     }

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from aats import config, control, feed
+from aats import config, control, feed, feed_options
 from aats.errors import ConfigError
 
 PEM = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIAAA\n-----END PRIVATE KEY-----\n"

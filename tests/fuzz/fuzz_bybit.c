@@ -1,12 +1,14 @@
 /* fuzz_bybit.c -- whatever Bybit sends, its parsers give a documented code, and what they accept keeps the promises of venue.h and order.h.
  *
  * Input: one text message, read as market data, as a message of the order sockets of both categories, and as an answer of REST to every kind of request.
- * Aborts on an undocumented code, a count beyond its array, a text outside the frame, numbers that no record may hold, a `next` that finds something wrong,
+ * Aborts where the short way says anything else than the plain walk, on an undocumented code, a count beyond its array, a text outside the frame, numbers that no record may hold, a `next` that finds something wrong,
  * or a verdict that changes when the text is read a second time. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/isa.h"
+#include "venue/bybit_fast.h"
 #include "venue/order.h"
 #include "venue/venue.h"
 
@@ -51,6 +53,28 @@ static void record_ok(char const *text, size_t n, aats_msg_t const *m)
     case AATS_MSG_MARK: demand(m->px_i >= 0 && m->index_px_i >= 0 && m->sym); break;
     case AATS_MSG_FUNDING: demand(m->next_ns >= 0 && m->sym); break;
     default: demand(!m->more);
+    }
+}
+
+static void same_levels(aats_level_t const *a, aats_level_t const *b, size_t cnt) { demand(cnt == 0 || !memcmp(a, b, cnt * sizeof *a)); }
+
+/* With the instructions of each level the parser must say, to the last field and byte, what its plain walk says without any. */
+static void same_on_each_level(char const *text, size_t n)
+{
+    static char const *const LEVELS[] = {"scalar", "sse42", "avx2", "avx512"};
+    static aats_level_t plain_bids[AATS_MSG_LEVELS], plain_asks[AATS_MSG_LEVELS];
+    aats_msg_t want = {.bids = plain_bids, .asks = plain_asks};
+    demand(aats_isa_use("scalar", NULL, 0) == AATS_OK);
+    int const e = bybit_parse_plain(text, n, &want);
+    for (int i = 0; i < 4; i++) {
+        aats_msg_t m = {.bids = bids, .asks = asks};
+        demand(aats_isa_use(LEVELS[i], NULL, 0) == AATS_OK);
+        demand(aats_venue_bybit.parse(text, n, &m) == e);
+        same_levels(bids, plain_bids, m.bid_cnt);
+        same_levels(asks, plain_asks, m.ask_cnt);
+        m.bids = plain_bids;
+        m.asks = plain_asks;
+        demand(e || !memcmp(&m, &want, sizeof m)); /* both were cleared whole */
     }
 }
 
@@ -121,6 +145,7 @@ int LLVMFuzzerTestOneInput(uint8_t const *data, size_t size)
     char *text = malloc(size ? size : 1); /* its end is guarded */
     if (size) memcpy(text, data, size);
     market(text, size);
+    same_on_each_level(text, size);
     orders(text, size, &aats_order_venue_bybit);
     orders(text, size, &aats_order_venue_bybit_swap);
     free(text);

@@ -177,10 +177,16 @@ class Bench(ABC):
             req = ffi.new(
                 "aats_order_req_t *", {"order_id": step["id"], "margin": step.get("margin", 0), "strategy": step.get("strategy", 0)}
             )
+            req.reduce = step.get("reduce", 0)
             req.side = getattr(lib, f"AATS_SIDE_{step['side'].upper()}")
             req.tif = getattr(lib, f"AATS_TIF_{step['tif'].upper()}")
             req.px, req.qty = _given(step.get("price"), keep), _given(step["size"], keep)
             assert lib.aats_trader_send(self.trader, req, *now) == lib.AATS_OK
+        elif what == "amend":
+            keep = []
+            amend = ffi.new("aats_amend_req_t *", {"order_id": step["id"], "strategy": step.get("strategy", 0)})
+            amend.px, amend.qty = _given(step.get("price"), keep), _given(step.get("size"), keep)
+            assert lib.aats_trader_amend(self.trader, amend, *now) == lib.AATS_OK
         elif what == "cancel":
             assert lib.aats_trader_cancel(self.trader, step["id"], step.get("strategy", 0), *now) == lib.AATS_OK
         elif what == "close":

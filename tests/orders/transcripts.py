@@ -9,7 +9,8 @@ and ``key`` ("wrong": the venue does not know it).  The lines that follow are st
 
     {"book": {"bids": [[PRICE, SIZE], ..], "asks": [..]}}        what the public shows from now on, best first
     {"trade": "buy" | "sell", "price": .., "size": ..}           the public trades; who takes
-    {"do": "send", "id": 1, "side": "buy", "tif": "ioc", "price": .., "size": ..}   a JSON text is a text, a JSON number a float; margin, strategy
+    {"do": "send", "id": 1, "side": "buy", "tif": "ioc", "price": .., "size": ..}   a JSON text is a text, a JSON number a float; margin, reduce, strategy
+    {"do": "amend", "id": 1, "price": .., "size": ..}            one of the two may be missing
     {"do": "cancel", "id": 1}   {"do": "close"}   {"do": "cancel_all"}   {"do": "verify"}
     {"fault": NAME, ..}                                           see `FAULTS`
     {"quiet": MS}                                                 so long nothing is told
