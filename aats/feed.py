@@ -463,12 +463,41 @@ class Feed:
             self.close()
 
 
-def main(config: FeedConfig) -> int:
-    """Run a feed in this process until SIGTERM, SIGINT or the command STOP; the body of `aats feed`."""
-    feed = Feed(config)
+def _stop_all(feeds: list[Feed]) -> None:
+    for feed in feeds:
+        feed.stop()
+
+
+def main(*configs: FeedConfig) -> int:
+    """Run feeds in this process until SIGTERM, SIGINT or, each for itself, the command STOP; the body of `aats feed`.
+
+    Each has a slot, a segment and an I/O thread of its own; this thread serves them all.  Where one cannot start none does.
+    """
+    feeds: list[Feed] = []
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: feed.stop())
-    feed.start()
-    log.info("%s: %s", config.name, feed._about())
-    feed.run()
+        signal.signal(number, lambda *_: _stop_all(feeds))
+    try:
+        for config in configs:
+            feeds.append(Feed(config))
+            feeds[-1].start()
+            log.info("%s: %s", config.name, feeds[-1]._about())
+    except BaseException:
+        for feed in feeds:
+            with contextlib.suppress(AatsError):
+                feed.close()
+        raise
+    if len(feeds) == 1:
+        feeds[0].run()
+        return 0
+    live = list(feeds)
+    try:
+        while live:
+            for feed in list(live):
+                feed.serve(_PASS_S / len(live))
+                if feed.stopping:
+                    live.remove(feed)
+                    feed.run()  # it ends, and says so
+    finally:
+        for feed in live:
+            feed.close()
     return 0

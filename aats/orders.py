@@ -135,7 +135,9 @@ def _contract(out: Any, instrument: Instrument) -> None:
     settle = (instrument.settle or instrument.quote).encode()
     size = int("".join(map(str, digits)))
     if sign or not size or size > _INT64_MAX or not isinstance(exponent, int) or len(settle) >= ffi.sizeof(out.settle):
-        raise ConfigError(f"{instrument.symbol}: no order can be valued with a contract of {instrument.contract_size} {instrument.contract_unit}")
+        raise ConfigError(
+            f"{instrument.symbol}: no order can be valued with a contract of {instrument.contract_size} {instrument.contract_unit}"
+        )
     out.derivative, out.inverse, out.settle = 1, instrument.inverse, settle
     out.contract_i, out.contract_exp = size, exponent
 

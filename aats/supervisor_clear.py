@@ -9,9 +9,10 @@ next run of the name reads the same files, asks the venue the same questions, an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -126,7 +127,9 @@ class Clearance:
     say : callable
         Given a level (0, 1, 2) and a line.
     resolve : callable
-        Given this object when its session asks for its host's address; puts the answer into the mailbox, now or later.
+        Given this object, an exchange and a way when a session asks for a host's address; puts the answer into the mailbox, now or later.
+    more : mapping
+        Sessions of the other exchanges that the strategy trades, by exchange: one process has one seat, whatever accounts its orders are on.
     """
 
     def __init__(
@@ -138,10 +141,12 @@ class Clearance:
         left: Remains,
         *,
         say: Callable[[int, str], None],
-        resolve: Callable[[Clearance], None] = lambda clearance: None,
+        resolve: Callable[[Clearance, str, int], None] = lambda clearance, exchange, way: None,
+        more: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         self.job = job
         self.session = session
+        self.sessions = {exchange: session, **more}
         self.clean = False
         self.last = "connects"
         self.doubtful = left.doubtful
@@ -155,14 +160,22 @@ class Clearance:
         why = ffi.new("char[]", _WHY_SZ)
         self.trader = lib.aats_trader_new(ffi.new("aats_trader_opts_t *"), ffi.NULL, 0, ffi.NULL, why, _WHY_SZ)
         if self.trader == ffi.NULL:
-            lib.aats_session_free(session)
+            for one in self.sessions.values():
+                lib.aats_session_free(one)
             raise ConfigError(text(why))
-        lib.aats_session_own(session, lib.aats_trader_instance(self.trader))
-        gateway = lib.aats_trader_session(self.trader, exchange.encode(), session)
+        gateways = {}
+        for name, one in self.sessions.items():
+            lib.aats_session_own(one, lib.aats_trader_instance(self.trader))
+            gateways[name] = lib.aats_trader_session(self.trader, name.encode(), one)
         for symbol in sorted({*symbols, *left.symbols}):
+            name = symbol.rpartition(".")[2]
+            if name not in gateways:
+                say(2, f"{job}: orders in {symbol} cannot be looked for: no key of {name} is here")
+                continue
             rules = _rules(symbol)
-            lib.aats_session_symbol(session, rules)
-            lib.aats_trader_add_symbol(self.trader, rules, gateway)
+            lib.aats_session_symbol(self.sessions[name], rules)
+            lib.aats_trader_add_symbol(self.trader, rules, gateways[name])
+        self._gateways = list(gateways.values())
 
     def __repr__(self) -> str:
         return f"<Clearance of {self.job}{', clean' if self.clean else ''}>"
@@ -181,12 +194,12 @@ class Clearance:
                 self._fill(self._event)
         if self.clean:
             return work
-        if not lib.aats_trader_ready(trader):
-            self.last = text(lib.aats_session_last(self.session)) or "is being reconciled"
-        elif not self._canceled:
-            self._canceled = True
+        if not self._canceled and any(lib.aats_trader_gateway_state(trader, one) == lib.AATS_GW_READY for one in self._gateways):
+            self._canceled = True  # a venue that is away hears of it when it is back
             if lib.aats_trader_open_cnt(trader):
                 lib.aats_trader_cancel_all(trader, now_ns, mono_ns)
+        elif not lib.aats_trader_ready(trader):
+            self.last = "; ".join(filter(None, (text(lib.aats_session_last(one)) for one in self.sessions.values()))) or "is being reconciled"
         elif lib.aats_trader_open_cnt(trader):
             self.last = f"{lib.aats_trader_open_cnt(trader)} orders are not closed yet"
         elif not self._verifying:
@@ -240,13 +253,15 @@ class Clearance:
         if self.trader is not None:
             lib.aats_trader_free(self.trader)
             self.trader = self.session = None
+            self.sessions = {}
 
     def _take_mail(self) -> None:
-        while lib.aats_mailbox_get(lib.aats_session_out(self.session), self._mail) == 1:
-            mail = self._mail[0]
-            if mail.kind == lib.AATS_MAIL_NOTICE:
-                line = bytes(ffi.buffer(mail.bytes, mail.size)).decode("utf-8", "replace")
-                self._say(min(int(mail.num), 2), f"{self.job}: {line}")
-            elif mail.kind == lib.AATS_MAIL_RESOLVE:
-                self._resolve(self)
-            lib.aats_mail_free(mail)
+        for exchange, session in self.sessions.items():
+            while lib.aats_mailbox_get(lib.aats_session_out(session), self._mail) == 1:
+                mail = self._mail[0]
+                if mail.kind == lib.AATS_MAIL_NOTICE:
+                    line = bytes(ffi.buffer(mail.bytes, mail.size)).decode("utf-8", "replace")
+                    self._say(min(int(mail.num), 2), f"{self.job}: {line}")
+                elif mail.kind == lib.AATS_MAIL_RESOLVE:
+                    self._resolve(self, exchange, int(mail.sym))
+                lib.aats_mail_free(mail)

@@ -95,7 +95,7 @@ class Inbox:
         return _SIZE.size + int(_SIZE.unpack_from(self._pages.memory)[0])
 
     def take(self) -> tuple[dict[str, Any], Any, int] | None:
-        """Return (head, pointer to key NUL secret NUL, bytes there) of the next frame; None while it is not whole.
+        """Return (head, pointer to key NUL secret NUL [passphrase NUL], bytes there) of the next frame; None while it is not whole.
 
         Raises
         ------
@@ -135,11 +135,11 @@ class Inbox:
 # ------------------------------------------------------------------------------------------------------------- sending
 
 
-def send_keys(sock: socket.socket, head: dict[str, Any], key: str, secret: str) -> None:
-    """Send a head with a key and its secret; our copy of the frame is overwritten afterwards."""
+def send_keys(sock: socket.socket, head: dict[str, Any], key: str, secret: str, passphrase: str = "") -> None:
+    """Send a head with a key, its secret, and its passphrase where it has one; our copy of the frame is overwritten afterwards."""
     words = orjson.dumps(head)
     frame = bytearray(_SIZE.size + _HEAD.size) + words
-    for one in (key, secret):
+    for one in (key, secret, *([passphrase] if passphrase else [])):
         if "\0" in one:
             raise ConfigError("an API key holds a zero byte")
         frame += one.encode() + b"\0"

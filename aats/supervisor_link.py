@@ -51,8 +51,8 @@ class Watched:
     ----------
     name, account : str
         Of the seat: the process's name, and `aats.journal.account_id`.
-    wsapi : str
-        Address that orders go to.
+    wsapi, rest, private : str
+        Addresses that orders go to, questions, and where order events come from; "" where a venue has none of its own.
     cafile : str
         CA file to trust there, "" for the system's.
     journal : pathlib.Path
@@ -68,6 +68,9 @@ class Watched:
     journal: Path
     key: str = field(repr=False)
     secret: str = field(repr=False)
+    rest: str = ""
+    private: str = ""
+    passphrase: str = field(default="", repr=False)
 
     def head(self) -> dict[str, Any]:
         """Return what is told beside the key."""
@@ -79,6 +82,8 @@ class Watched:
             "venue": self.venue,
             "mode": self.mode.name,
             "wsapi": self.wsapi,
+            "rest": self.rest,
+            "private": self.private,
             "cafile": os.path.abspath(self.cafile) if self.cafile else "",
             "journal": str(self.journal.absolute()),
         }
@@ -261,7 +266,7 @@ class SupervisorLink:
         try:
             for one in self._watched:
                 sock.settimeout(max(0.1, deadline - time.monotonic()))
-                send_keys(sock, one.head(), one.key, one.secret)
+                send_keys(sock, one.head(), one.key, one.secret, one.passphrase)
             who = 0
             raw = bytearray()
             for one in self._watched:

@@ -40,7 +40,6 @@ from aats.supervisor_job import Job
 from aats.supervisor_keys import Inbox, address, peer_of, send_line
 from aats.supervisor_link import NAME
 from aats.supervisor_ring import Key, KeyRing
-from aats.venue import Endpoints
 
 __all__ = ["main"]
 
@@ -69,7 +68,7 @@ class Real:
         self._instances: set[int] = set()
         self._trading_at = 0.0
         self._lacks: dict[str, tuple[str, float]] = {}
-        self._answers: queue.SimpleQueue[tuple[Clearance, int, bytes]] = queue.SimpleQueue()
+        self._answers: queue.SimpleQueue[tuple[Clearance, str, int, int, bytes]] = queue.SimpleQueue()
 
     @staticmethod
     def _entry(owner: int) -> control.Entry | None:
@@ -116,32 +115,42 @@ class Real:
         for instance, segment in processes:
             if instance == job.instance:  # stopped: it may be about to trade any of its symbols
                 symbols.update(one.symbol for one in shm.Trading(segment).positions())
+        keys = {one.venue: one for one in (key, *self.ring.others(job))}
+        sessions = {name: self._session(job, one, left.instances) for name, one in keys.items()}
+        first = sessions.pop(key.venue)
+        return Clearance(
+            job, key.venue, first, symbols, left, say=self.say, resolve=lambda one, name, way: self._resolve(one, keys[name], way), more=sessions
+        )  # fmt: skip
+
+    def _session(self, job: Job, key: Key, instances: list[int]) -> Any:
         session = orders.new_session(
             key.venue,
-            Endpoints("", "", key.wsapi),
+            key.endpoints,
             key.key,
             key.secret,
+            passphrase=key.passphrase,
+            sandbox=key.mode == "sandbox",
             instance=0,
-            earlier=left.instances,
+            earlier=instances,
             ca_file=key.cafile,
         )
         try:
-            budget.give(session, key.account, budget.address_of(key.venue, key.mode, key.wsapi))
+            budget.give(session, key.account, budget.address_of(key.venue, key.mode, key.rest or key.wsapi))
         except AatsError as exc:  # its cancels count for themselves alone then
             log.warning("%s: %s", job, exc)
-        return Clearance(job, key.venue, session, symbols, left, say=self.say, resolve=lambda one: self._resolve(one, key))
+        return session
 
     def say(self, level: int, line: str) -> None:
         log.log(_LEVELS[level], "%s", line)
 
-    def _resolve(self, clearance: Clearance, key: Key) -> None:
+    def _resolve(self, clearance: Clearance, key: Key, way: int) -> None:
         def find() -> None:
-            _, host, port, _ = Endpoints("", "", key.wsapi).wsapi_parts()
+            at = orders.outlets(key.venue, key.endpoints)[way]
             try:
-                kind, answer = lib.AATS_MAIL_ADDRESS, venue.resolve(host, port)
+                kind, answer = lib.AATS_MAIL_ADDRESS, venue.resolve(at.host, at.port)
             except OSError as exc:
                 kind, answer = lib.AATS_MAIL_NO_ADDRESS, str(exc)
-            self._answers.put((clearance, int(kind), answer.encode()))
+            self._answers.put((clearance, key.venue, int(kind), way, answer.encode()))
 
         threading.Thread(target=find, name="aats-resolve", daemon=True).start()
 
@@ -149,9 +158,10 @@ class Real:
         """Hand over what helper threads have found."""
         with contextlib.suppress(queue.Empty):
             while True:
-                clearance, kind, raw = self._answers.get_nowait()
-                if clearance.session is not None:
-                    lib.aats_mailbox_put(lib.aats_session_in(clearance.session), kind, 0, 0, ffi.from_buffer(raw), len(raw))
+                clearance, exchange, kind, way, raw = self._answers.get_nowait()
+                session = clearance.sessions.get(exchange)
+                if session is not None:
+                    lib.aats_mailbox_put(lib.aats_session_in(session), kind, way, 0, ffi.from_buffer(raw), len(raw))
 
 
 def _trading() -> Iterator[tuple[int, shm.Segment]]:

@@ -16,6 +16,7 @@ from aats.errors import AatsError, ConfigError, ControlError
 from aats.layout import Mode
 from aats.supervisor_job import Job
 from aats.supervisor_keys import Locked
+from aats.venue import Endpoints
 
 __all__ = ["Key", "KeyRing"]
 
@@ -37,6 +38,9 @@ class Key:
     cafile: str
     pages: Locked = field(repr=False)
     key_sz: int = field(repr=False)
+    secret_sz: int = field(repr=False)
+    rest: str = ""
+    private: str = ""
 
     @property
     def key(self) -> Any:
@@ -46,11 +50,20 @@ class Key:
     def secret(self) -> Any:
         return self.pages.pointer + self.key_sz
 
+    @property
+    def passphrase(self) -> Any:
+        """Empty where the venue wants none: the pages end with zeros."""
+        return self.pages.pointer + self.key_sz + self.secret_sz
+
+    @property
+    def endpoints(self) -> Endpoints:
+        return Endpoints(self.rest, "", self.wsapi, self.private)
+
     def same(self, other: Key) -> bool:
         """Return whether the other one leads to the same place with the same secret."""
         mine, its = self.pages.memory, other.pages.memory
         return (
-            (self.wsapi, self.cafile) == (other.wsapi, other.cafile)
+            (self.wsapi, self.rest, self.private, self.cafile) == (other.wsapi, other.rest, other.private, other.cafile)
             and len(mine) == len(its)
             and not _memcmp(self.pages.pointer, other.pages.pointer, len(mine))
         )
@@ -67,24 +80,29 @@ class KeyRing:
         return f"<KeyRing {len(self._keys)} accounts>"
 
     def take(self, head: dict[str, Any], raw: Any, size: int) -> tuple[Key, bool]:
-        """Keep what a frame brought; `raw` points to key NUL secret NUL.  Return it, and whether it differs from what was known of the account.
+        """Keep what a frame brought (`raw`: key NUL secret NUL [passphrase NUL]).  Return it, and whether it differs from what was known.
 
         Raises
         ------
         ControlError
             It is not what it says.
         """
-        words = {name: str(head.get(name, "")) for name in ("name", "account", "venue", "mode", "wsapi", "cafile", "journal")}
+        words = {
+            name: str(head.get(name, "")) for name in ("name", "account", "venue", "mode", "wsapi", "rest", "private", "cafile", "journal")
+        }
         with memoryview(ffi.buffer(raw, size)) as view:
             ends = [at for at in range(size) if view[at] == 0]
-            if len(ends) != 2 or ends[1] != size - 1 or ends[0] == 0:
+            if len(ends) not in (2, 3) or ends[-1] != size - 1 or ends[0] == 0:
                 raise ControlError("a key and its secret are expected behind the head")
             digest = hashlib.sha256(view[: ends[0]]).hexdigest()[:8]
         if not words["account"].startswith(f"{words['venue'].lower()}-{digest}"):
             raise ControlError(f"the key is not that of account {words['account'] or '(none)'}")
-        pages = Locked(size)
+        pages = Locked(size + 1)
         ffi.memmove(pages.pointer, raw, size)
-        key = Key(words["account"], words["venue"], words["mode"].lower(), words["wsapi"], words["cafile"], pages, ends[0] + 1)
+        key = Key(
+            words["account"], words["venue"], words["mode"].lower(), words["wsapi"], words["cafile"], pages, ends[0] + 1, ends[1] - ends[0],
+            words["rest"], words["private"],
+        )  # fmt: skip
         old = self._keys.get(key.account)
         changed = old is not None and not key.same(old)
         if old is not None:
@@ -117,17 +135,24 @@ class KeyRing:
             found = keys.find(exchange, mode)
             if journal.account_id(exchange, found.key) == job.account:
                 endpoints = orders.order_endpoints(exchange, mode)
-                raw = found.key.encode() + b"\0" + found.secret.encode() + b"\0"
-                pages = Locked(len(raw))
+                raw = b"".join(one.encode() + b"\0" for one in (found.key, found.secret, found.passphrase))
+                pages = Locked(len(raw) + 1)
                 ffi.memmove(pages.pointer, raw, len(raw))
                 self._keys[job.account] = Key(
-                    job.account, exchange, mode, endpoints.wsapi, orders.cafile(), pages, len(found.key.encode()) + 1
-                )
+                    job.account, exchange, mode, endpoints.wsapi, orders.cafile(), pages, len(found.key.encode()) + 1,
+                    len(found.secret.encode()) + 1, endpoints.rest, endpoints.private,
+                )  # fmt: skip
                 return self._keys[job.account]
             why += f", and that of {found.origin} is another account's"
         except AatsError:
             pass
         raise ConfigError(f"no key of account {job.account} is here: {why}: start {job.name} again, or `aats flatten`")
+
+    def others(self, job: Job) -> list[Key]:
+        """Return the keys of the other accounts that the strategy trades, one an exchange."""
+        accounts = [account for name, account in self._folders if name == job.name and account != job.account and account in self._keys]
+        own = job.account.partition("-")[0].upper()
+        return list({self._keys[one].venue: self._keys[one] for one in accounts if self._keys[one].venue != own}.values())
 
     def folder(self, job: Job) -> Path:
         """Return the folder of a strategy's journals."""

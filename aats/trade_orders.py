@@ -184,7 +184,8 @@ class Desk:
         assert credentials is not None  # else nothing goes out
         folder = journal.folder_of(self._accounts[0], self.name)
         return Watched(
-            self.name, market.account, market.exchange, market.mode, way.endpoints.wsapi, orders.cafile(), folder, credentials.key, credentials.secret
+            self.name, market.account, market.exchange, market.mode, way.endpoints.wsapi, orders.cafile(), folder, credentials.key, credentials.secret,
+            way.endpoints.rest, way.endpoints.private, credentials.passphrase,
         )  # fmt: skip
 
     def _look_back(self) -> None:

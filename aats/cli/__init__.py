@@ -16,7 +16,7 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 
-from aats.errors import AatsError
+from aats.errors import AatsError, ConfigError
 
 __all__ = ["main"]
 
@@ -29,7 +29,7 @@ PASSED_ON = {
 }
 
 
-_FEED = "Run the feed that FILE describes until it is stopped."
+_FEED = "Run the feeds that the files describe until they are stopped; `aats config show FILE.toml` shows all settings."
 
 
 def parser() -> argparse.ArgumentParser:
@@ -120,7 +120,7 @@ def _entry(command: str) -> Callable[[list[str]], int | None]:
 
 
 def _feed_arguments(feed: argparse.ArgumentParser) -> argparse.ArgumentParser:
-    feed.add_argument("file", metavar="FILE.toml", help="see `aats config show FILE.toml` for all settings")
+    feed.add_argument("files", metavar="FILE.toml", nargs="+", help="a feed each, of one venue or of several, all in this process")
     feed.set_defaults(run=_feed)
     return feed
 
@@ -130,8 +130,11 @@ def _feed(args: argparse.Namespace) -> int:
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(name)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    settings_ = config.load(args.file)
-    return int(importlib.import_module("aats.feed").main(settings_) or 0)
+    settings_ = [config.load(file) for file in args.files]
+    names = [one.name for one in settings_]
+    if len(set(names)) < len(names):
+        raise ConfigError(f"two of these feeds have one name: {', '.join(names)}; give them names of their own (feed.name)")
+    return int(importlib.import_module("aats.feed").main(*settings_) or 0)
 
 
 def _version() -> int:

@@ -268,7 +268,7 @@ class Trading:
     def amend(self, order: Order, px: int | None = None, qty: int | None = None, *, client_id: str | None = None) -> Order:
         """Change price or whole quantity of an open order: a lower quantity keeps its place, everything else goes to the end of the queue.
 
-        An amended post-only order that would take is refused and stays as it is; one without that mark may trade.
+        A post-only order that would take at its new price stays as it is, or is canceled, as a new one is refused or canceled; any other may trade.
         """
         if not order.open:
             raise Refused("closed", f"order {order.id} is closed", order)
@@ -277,7 +277,7 @@ class Trading:
         if order.type == "MARKET" or new_qty <= order.cum:
             raise Refused("amend", "the new quantity must be above what is filled")
         listing.check(px=new_px, qty=new_qty, market_px=self.middle(order.symbol))
-        if order.type == "LIMIT_MAKER" and self._would_take(order, new_px):
+        if order.type == "LIMIT_MAKER" and self._post_only == "refuse" and self._would_take(order, new_px):
             raise Refused("post_only", "it would take")
         old_px, old_qty = order.px, order.qty
         order.px, order.qty = new_px, new_qty

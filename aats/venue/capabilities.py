@@ -20,6 +20,8 @@ _NO_CHECKSUM = {"VC-06": "the venue sends no checksums"}
 _NO_LOGON = "a key with a shared secret signs each request and does not log on"
 _IN_BAND = {"VC-20": "books begin in the stream"}
 
+_MARKET_ONLY = {f"VC-{number}": "market data alone: no orders" for number in (*range(30, 48), *range(50, 62))}
+
 #: Venue to behaviour to the reason why it is not there.
 UNSUPPORTED: Mapping[str, Mapping[str, str]] = {
     "BINANCE": {
@@ -67,9 +69,34 @@ UNSUPPORTED: Mapping[str, Mapping[str, str]] = {
         **_IN_BAND,
         "VC-60": "its dead-man switch is for institutional accounts, and acts when the private socket is gone, not when we are silent",
     },
+    "COINBASE": {
+        **_SPOT,
+        **_NO_CHECKSUM,
+        **_IN_BAND,
+        "VC-04": "its numbers count the frames of a connection: a hole says nothing of whose frame is missing, and all books of the connection are had anew",
+        "VC-12": "there is no stream of the best bid and ask: ticker comes with trades alone",
+        "VC-60": "the venue has no dead-man switch",
+    },
+    "DERIBIT": {
+        **_MARKET_ONLY,
+        **_NO_CHECKSUM,
+        **_IN_BAND,
+        "VC-14": "its channel of funding is not subscribed",
+        "VC-15": "liquidations come as marks of trades, and are not told apart",
+    },
+    "GATE": {
+        **_MARKET_ONLY,
+        **_NO_CHECKSUM,
+        **{key: reason for key, reason in _SPOT.items() if key != "VC-44"},
+    },
     "KRAKEN": {
         **_SPOT,
         **_IN_BAND,
+    },
+    "KUCOIN": {
+        **_MARKET_ONLY,
+        **_NO_CHECKSUM,
+        **{key: reason for key, reason in _SPOT.items() if key != "VC-44"},
     },
     "OKX": {
         **_SPOT,

@@ -1,7 +1,7 @@
 /* json_levels.c -- the array of price levels: the one part of a market message that is long.
  *
- * Three ways to take levels, each of which stops at the first that is not for it: `wide` takes those of 8 decimals by
- * the widest instructions (scan.h), `compact` what every venue writes, two strings and nothing between, and
+ * Three ways to take levels, each of which stops at the first that is not for it: `wide` takes those of 8 decimals, then
+ * those of any, by the widest instructions (scan.h), `compact` what every venue writes, two strings and nothing between, and
  * `one_level` any level, by the general cursor with all its checks. All leave the cursor behind a level, before its
  * comma or bracket. */
 #include "proto/json.h"
@@ -51,7 +51,7 @@ compact(aats_json_t *j, int px_exp, int qty_exp, aats_level_t *out, size_t cap)
     return n;
 }
 
-static size_t wide(aats_json_t *j, aats_level_t *out, size_t cap)
+static size_t wide(aats_json_t *j, size_t (*scan)(char const *, char const **, char const *, aats_level_t *, size_t), aats_level_t *out, size_t cap)
 {
     uint64_t const bit = (uint64_t)1 << (j->depth - 1);
     char const *at = j->p;
@@ -60,7 +60,7 @@ static size_t wide(aats_json_t *j, aats_level_t *out, size_t cap)
         at++;
     }
     if (at >= j->end) return 0;
-    size_t const n = aats_scan()->levels(j->start, &at, j->end, out, cap);
+    size_t const n = scan(j->start, &at, j->end, out, cap);
     if (n == 0) return 0;
     j->p = at;
     j->fresh &= ~bit;
@@ -71,7 +71,8 @@ static size_t eights(aats_json_t *j, aats_level_t *out, size_t cap)
 {
     size_t n = 0;
     for (int strangers = 0; aats_scan()->levels != NULL && strangers < STRANGERS; strangers++) {
-        size_t const got = wide(j, out + n, cap - n);
+        size_t got = wide(j, aats_scan()->levels, out + n, cap - n);
+        if (got == 0 && aats_scan()->loose != NULL) got = wide(j, aats_scan()->loose, out + n, cap - n);
         if (got > 0) strangers = 0;
         n += got;
         if (j->p >= j->end || *j->p == ']' || n == cap) return n;

@@ -31,6 +31,9 @@ typedef struct {
      * at most cap; 0 leaves *at. */
     size_t (*levels)(char const *start, char const **at, char const *end, aats_level_t *out, size_t cap);
 
+    /* loose takes levels likewise whose numbers have any count of decimals up to 8, or none and no point; NULL: there is none at this level. */
+    size_t (*loose)(char const *start, char const **at, char const *end, aats_level_t *out, size_t cap);
+
     /* quote takes four such numbers, px may be 0: the text 1","B":"2","a":"3","A":"4" from the first digit to behind the last one.  Returns the byte
      * behind it, or NULL with out untouched. */
     char const *(*quote)(char const *start, char const *at, char const *end, int64_t out[4]);

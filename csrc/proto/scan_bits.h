@@ -12,6 +12,7 @@
 size_t aats_scan_levels_avx512(char const *start, char const **at, char const *end, aats_level_t *out, size_t cap);
 size_t aats_scan_levels_avx2(char const *start, char const **at, char const *end, aats_level_t *out, size_t cap);
 size_t aats_scan_levels_sse42(char const *start, char const **at, char const *end, aats_level_t *out, size_t cap);
+size_t aats_scan_loose_avx2(char const *start, char const **at, char const *end, aats_level_t *out, size_t cap);
 char const *aats_scan_quote_avx512(char const *start, char const *at, char const *end, int64_t out[4]);
 char const *aats_scan_quote_avx2(char const *start, char const *at, char const *end, int64_t out[4]);
 char const *aats_scan_quote_sse42(char const *start, char const *at, char const *end, int64_t out[4]);

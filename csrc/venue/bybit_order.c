@@ -86,9 +86,7 @@ static void create(text_t *t, aats_oreq_t const *req, char const *category)
     put(t, "\",\"orderLinkId\":\"");
     put_client_id(t, o);
     put(t, is_spot(category) ? "\"" : "\",\"positionIdx\":0");
-#ifdef AATS_OF_REDUCE
     if (o->flags & AATS_OF_REDUCE) put(t, ",\"reduceOnly\":true");
-#endif
 }
 
 static void amend(text_t *t, aats_oreq_t const *req)

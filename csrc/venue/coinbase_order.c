@@ -7,8 +7,8 @@
  * (app/session.c).
  *
  * Odd behaviours, by number:
- *   V-20 each request and each subscription carries a token of its own, signed with the key, good for 120 s (6): so late may an order be taken whose answer is
- *        lost, unless a shorter recv_window_ms is asked for.
+ *   V-20 each request and each subscription carries a token of its own, signed with the key, good for 120 s at most (6).  Ours are so but for what places or
+ *        changes an order: so late it may be taken, and as long it cannot be said that it never was.  Those tokens end after 10 s, or recv_window_ms.
  *   V-21 a good answer to an order says "accepted for processing": it may still end FAILED (5).  So does that to a cancel (CANCEL_QUEUED) and to an edit.
  *   V-22 a refusal is an answer of status 200 with success false; failure_reason is "UNKNOWN_FAILURE_REASON" even on success, and is not looked at (5).
  *   V-23 a client_order_id used twice creates nothing and is answered with the order that has it (5).
@@ -34,17 +34,24 @@
 enum { WAY_USER = 0, WAY_REST = 1 };
 
 #define API     "/api/v3/brokerage"
-#define LIFE_S  120 /* of a token, where no recv_window_ms is asked for (6) */
-#define EARLY_S 2   /* a token begins to be good so long before our clock's time: that may be ahead of the venue's by a little */
+#define LIFE_S   120 /* the longest life of a token (6) */
+#define WINDOW_S 10  /* how late an order may be taken, where no recv_window_ms is asked for */
+#define EARLY_S  2   /* a token begins to be good so long before our clock's time: that may be ahead of the venue's by a little */
 
 /* ---- tokens ---- */
+
+/* V-20: what places or changes an order must not be taken late; nothing else can do harm. */
+static int life_of(aats_oreq_t const *req, aats_oauth_t const *auth)
+{
+    int64_t const window = auth->recv_window_ms ? (auth->recv_window_ms + 999) / 1000 : WINDOW_S;
+    return (req->kind != AATS_OR_PLACE && req->kind != AATS_OR_AMEND) || EARLY_S + window > LIFE_S ? LIFE_S : (int)(EARLY_S + window);
+}
 
 static void put_token(text_t *t, aats_oreq_t const *req, aats_oauth_t *auth, char const *uri)
 {
     char nonce[24], token[AATS_JWT_SZ];
     snprintf(nonce, sizeof nonce, "%016llx", (unsigned long long)req->nonce);
-    int const life = auth->recv_window_ms ? EARLY_S + (int)((auth->recv_window_ms + 999) / 1000) : LIFE_S;
-    int const n = t->err ? t->err : aats_jwt_write(auth->signer, auth->key, nonce, req->time_ms / 1000 - EARLY_S, life < LIFE_S ? life : LIFE_S, uri, token, sizeof token);
+    int const n = t->err ? t->err : aats_jwt_write(auth->signer, auth->key, nonce, req->time_ms / 1000 - EARLY_S, life_of(req, auth), uri, token, sizeof token);
     if (n < 0) text_fail(t, n);
     else put_n(t, token, (size_t)n);
 }
@@ -249,5 +256,5 @@ aats_order_venue_t const aats_order_venue_coinbase = {
     .ping_ns         = 30000000000,
     .ban_ns          = (int64_t)60 * 1000000000,
     .clock_margin_ms = 1000,
-    .window_ms       = 1000 * LIFE_S, /* an order may be taken so late */
+    .window_ms       = 1000 * WINDOW_S,
 };

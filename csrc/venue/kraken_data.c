@@ -8,9 +8,14 @@
 
 #include "base/scale.h"
 #include "proto/crc32.h"
-#include "venue/decimal_fast.h"
+#include "proto/num_fast.h"
+#include "proto/put.h"
 #include "venue/take.h"
 #include "venue/time_text.h"
+
+#define ROOM 24 /* bytes that are there behind the beginning of a number that is read the short way */
+
+static int is_digit(char c) { return c >= '0' && c <= '9'; }
 
 /* ---- numbers ---- */
 
@@ -20,10 +25,10 @@ static int take_plain(aats_json_t *j, int exp, int64_t *out, int *dec)
     if (aats_json_type(j) != '0') return aats_json_fail(j, AATS_E_SHAPE);
     char const *p = j->p;
     *dec = 0;
-    while (p < j->end && (decimal_digit(*p) || *p == '-')) p++;
+    while (p < j->end && (is_digit(*p) || *p == '-')) p++;
     if (p < j->end && *p == '.') {
         char const *point = p++;
-        while (p < j->end && decimal_digit(*p)) p++;
+        while (p < j->end && is_digit(*p)) p++;
         *dec = (int)(p - point) - 1;
     }
     if (p < j->end && (*p == 'e' || *p == 'E')) *dec = -1;
@@ -57,36 +62,55 @@ static void level(aats_json_t *j, aats_msg_t *m, aats_level_t *out, int32_t told
     if (out->qty_i) learn(&told[1], qty_dec); /* V-05 */
 }
 
+/* How many digits the last level's numbers had, before the point and behind it: where the next text stands hangs on a predicted branch then. */
+typedef struct {
+    int px, px_frac, qty, qty_frac;
+} alike_t;
+
+/* The digits behind the point of a number that ends before `behind`, of which there are `frac` if it has a point. */
+static int decimals(char const *begin, char const *behind, int frac) { return behind - begin > frac && behind[-1 - frac] == '.' ? frac : 0; }
+
 /* A level in the one spelling that the venue uses, without a cursor's care.  Returns the byte behind its closing brace, or NULL: it is spelled otherwise. */
-static char const *level_fast(char const *p, char const *end, aats_msg_t const *m, aats_level_t *out, int32_t told[2])
+static inline char const *level_fast(char const *p, char const *end, aats_msg_t const *m, aats_level_t *out, alike_t *as, int32_t told[2])
 {
     static char const HEAD[] = "{\"price\":", MIDDLE[] = ",\"qty\":";
-    int px_dec, qty_dec;
-    if ((size_t)(end - p) < sizeof HEAD + sizeof MIDDLE + 2 * DECIMAL_FAST_ROOM || memcmp(p, HEAD, sizeof HEAD - 1) != 0) return NULL;
-    p = decimal_fast(p + sizeof HEAD - 1, m->px_exp, &out->px_i, &px_dec);
+    if ((size_t)(end - p) < sizeof HEAD + sizeof MIDDLE + 2 * ROOM || memcmp(p, HEAD, sizeof HEAD - 1) != 0) return NULL;
+    char const *px = p + sizeof HEAD - 1;
+    p = aats_num_fast_alike(px, end, m->px_exp, &as->px, &as->px_frac, &out->px_i);
     if (!p || memcmp(p, MIDDLE, sizeof MIDDLE - 1) != 0) return NULL;
-    p = decimal_fast(p + sizeof MIDDLE - 1, m->qty_exp, &out->qty_i, &qty_dec);
-    if (!p || *p != '}' || !out->px_i) return NULL;
+    int const px_dec = decimals(px, p, as->px_frac);
+    char const *qty = p + sizeof MIDDLE - 1;
+    p = aats_num_fast_alike(qty, end, m->qty_exp, &as->qty, &as->qty_frac, &out->qty_i);
+    if (!p || *p != '}' || out->px_i <= 0) return NULL;
     learn(&told[0], px_dec);
-    if (out->qty_i) learn(&told[1], qty_dec); /* V-05 */
+    if (out->qty_i) learn(&told[1], decimals(qty, p, as->qty_frac)); /* V-05 */
     return p + 1;
 }
 
+/* The commas between levels, too, are passed over here as long as all is spelled so. */
 static void levels(aats_json_t *j, aats_msg_t *m, aats_level_t *out, size_t *cnt, int32_t told[2])
 {
-    *cnt = 0;
+    alike_t as = {5, 2, 1, 8};
+    size_t n = 0;
     aats_json_array(j);
     while (aats_json_item(j) == 1) {
-        if (*cnt == AATS_MSG_LEVELS) {
-            aats_json_fail(j, AATS_E_TOO_BIG);
-            return;
+        char const *behind = NULL, *p = j->p;
+        while (n < AATS_MSG_LEVELS && (p = level_fast(p, j->end, m, &out[n], &as, told)) != NULL) {
+            behind = p;
+            n++;
+            if (*p != ',') break;
+            p++;
         }
-        char const *behind = j->err ? NULL : level_fast(j->p, j->end, m, &out[*cnt], told);
-        if (behind) j->p = behind;
-        else level(j, m, &out[*cnt], told);
-        if (j->err) return;
-        (*cnt)++;
+        if (behind) {
+            j->p = behind;
+            continue;
+        }
+        if (n == AATS_MSG_LEVELS) aats_json_fail(j, AATS_E_TOO_BIG);
+        else level(j, m, &out[n], told);
+        if (j->err) break;
+        n++;
     }
+    *cnt = n;
 }
 
 /* The symbol stands first today, but nothing promises it: numbers are read by it, so it is looked for. */
@@ -208,34 +232,32 @@ void kraken_pair(aats_json_t *j, aats_msg_t *m)
 
 /* ---- checksum ---- */
 
-/* The digits of v * 10^exp printed with dec digits behind the point, without the point and without zeros before the first other digit (3 a). */
-static size_t digits(char *out, int64_t v, int exp, int dec)
+/* The digits of v * 10^exp printed with dec digits behind the point, without the point and without zeros before the first other digit (3 a).  Returns the end;
+ * AATS_PUT_SLACK bytes behind it are overwritten. */
+static char *digits(char *out, int64_t v, int exp, int dec)
 {
     int const down = -exp - dec;
     if (down > 0) v /= AATS_POW10_I[down < 18 ? down : 18];
-    char text[24];
-    size_t n = 0, zeros = 0;
-    for (; v > 0; v /= 10) text[n++] = (char)('0' + v % 10);
-    for (size_t i = 0; i < n; i++) out[i] = text[n - 1 - i];
-    for (; down < 0 && n && zeros < (size_t)-down; zeros++) out[n + zeros] = '0';
-    return n + zeros;
+    if (v <= 0) return out;
+    out = aats_put_u64(out, (uint64_t)v);
+    for (int zeros = -down; zeros > 0; zeros--) *out++ = '0';
+    return out;
 }
 
-static size_t side_text(char *out, aats_msg_t const *m, aats_level_t const *levels, size_t cnt)
+static char *side_text(char *out, aats_msg_t const *m, aats_level_t const *levels, size_t cnt)
 {
     int const px_dec = m->px_dec >= 0 ? m->px_dec : -m->px_exp, qty_dec = m->qty_dec >= 0 ? m->qty_dec : -m->qty_exp;
-    size_t n = 0;
     for (size_t i = 0; i < cnt && i < 10; i++) {
-        n += digits(out + n, levels[i].px_i, m->px_exp, px_dec);
-        n += digits(out + n, levels[i].qty_i, m->qty_exp, qty_dec);
+        out = digits(out, levels[i].px_i, m->px_exp, px_dec);
+        out = digits(out, levels[i].qty_i, m->qty_exp, qty_dec);
     }
-    return n;
+    return out;
 }
 
 uint32_t kraken_check(aats_msg_t const *m, aats_level_t const *bids, size_t bid_cnt, aats_level_t const *asks, size_t ask_cnt)
 {
-    char text[2 * 10 * 2 * 48];
-    size_t n = side_text(text, m, asks, ask_cnt);
-    n += side_text(text + n, m, bids, bid_cnt);
-    return aats_crc32(0, text, n);
+    char text[2 * 10 * 2 * 48 + AATS_PUT_SLACK];
+    char *end = side_text(text, m, asks, ask_cnt);
+    end = side_text(end, m, bids, bid_cnt);
+    return aats_crc32(0, text, (size_t)(end - text));
 }

@@ -5,36 +5,18 @@
 #include <stdio.h>
 
 #include "venue/okx_text.h"
-
-typedef struct {
-    char *at, *end;
-    int full;
-    int args;
-} asked_t;
-
-static void put(asked_t *a, char const *s, size_t n)
-{
-    if (a->full || (size_t)(a->end - a->at) <= n) {
-        a->full = 1;
-        return;
-    }
-    memcpy(a->at, s, n);
-    a->at += n;
-    *a->at = 0;
-}
-
-static void put_text(asked_t *a, char const *s) { put(a, s, strlen(s)); }
+#include "venue/write.h"
 
 /* {"channel":"books","instId":"BTC-USDT"} */
-static void put_arg(asked_t *a, char const *channel, char const *by, char const *name, size_t name_len)
+static void put_arg(text_t *t, int *args, char const *channel, char const *by, char const *name, size_t name_len)
 {
-    put_text(a, a->args++ ? ",{\"channel\":\"" : "{\"channel\":\"");
-    put_text(a, channel);
-    put_text(a, "\",\"");
-    put_text(a, by);
-    put_text(a, "\":\"");
-    put(a, name, name_len);
-    put_text(a, "\"}");
+    put(t, (*args)++ ? ",{\"channel\":\"" : "{\"channel\":\"");
+    put(t, channel);
+    put(t, "\",\"");
+    put(t, by);
+    put(t, "\":\"");
+    put_n(t, name, name_len);
+    put(t, "\"}");
 }
 
 /* The index of a perpetual: its name without -SWAP (V-36). */
@@ -51,20 +33,20 @@ static int subscribe(char *out, size_t cap, uint64_t id, int off, unsigned strea
         {AATS_STREAM_MARK, "mark-price"}, {AATS_STREAM_FUNDING, "funding-rate"},
     };
     char head[64];
-    asked_t a = {out, out + cap, 0, 0};
+    text_t t = text_at(out, cap);
+    int args = 0;
     snprintf(head, sizeof head, "{\"id\":\"%llu\",\"op\":\"%s\",\"args\":[", (unsigned long long)id, off ? "unsubscribe" : "subscribe");
-    put_text(&a, head);
+    put(&t, head);
     for (size_t i = 0; i < cnt; i++) {
         for (size_t k = 0; k < sizeof NAMED / sizeof NAMED[0]; k++)
-            if (streams & NAMED[k].stream) put_arg(&a, NAMED[k].channel, "instId", native[i], strlen(native[i]));
-        if (streams & AATS_STREAM_MARK) put_arg(&a, "index-tickers", "instId", native[i], index_len(native[i]));
+            if (streams & NAMED[k].stream) put_arg(&t, &args, NAMED[k].channel, "instId", native[i], strlen(native[i]));
+        if (streams & AATS_STREAM_MARK) put_arg(&t, &args, "index-tickers", "instId", native[i], index_len(native[i]));
     }
     /* V-37: for all symbols at once.  It is not given up with one of them: others may want it. */
-    if (!off && (streams & AATS_STREAM_LIQUIDATION)) put_arg(&a, "liquidation-orders", "instType", kind, strlen(kind));
-    if (!off && (streams & AATS_STREAM_STATUS)) put_arg(&a, "instruments", "instType", kind, strlen(kind));
-    put_text(&a, "]}");
-    if (!a.args) return AATS_E_ARG;
-    return a.full ? AATS_E_FULL : (int)(a.at - out);
+    if (!off && (streams & AATS_STREAM_LIQUIDATION)) put_arg(&t, &args, "liquidation-orders", "instType", kind, strlen(kind));
+    if (!off && (streams & AATS_STREAM_STATUS)) put_arg(&t, &args, "instruments", "instType", kind, strlen(kind));
+    put(&t, "]}");
+    return args ? text_len(&t, out) : AATS_E_ARG;
 }
 
 int okx_subscribe_spot(char *out, size_t cap, uint64_t id, int off, unsigned streams, char const *const *native, size_t cnt)

@@ -26,7 +26,6 @@ static void take_maybe(aats_json_t *j, uint32_t *seen, unsigned bit, int exp, in
 {
     aats_json_seen(j, seen, bit);
     if (j->err) return;
-    char const *const before = j->p;
     if (aats_json_type(j) == '"') {
         aats_json_t look = *j;
         char const *s;
@@ -36,7 +35,6 @@ static void take_maybe(aats_json_t *j, uint32_t *seen, unsigned bit, int exp, in
             return;
         }
     }
-    (void)before;
     *has = aats_json_num(j, exp, out) == AATS_OK;
 }
 

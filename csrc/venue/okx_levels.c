@@ -96,7 +96,7 @@ TARGET static size_t run(char const **at, char const *end, aats_level_t *out, si
         if (!_mm256_testz_si256(beyond, beyond) || lead || out[n].px_i == 0) break;
         n++;
         p += last + 2;
-        if (*p != ',') break;
+        if (p == end || *p != ',') break;
         p++;
     }
     *at = p;
@@ -113,13 +113,17 @@ char const *okx_levels(char const *p, char const *end, int px_exp, int qty_exp, 
     }
     for (;;) {
 #if defined(__x86_64__)
-        if (aats_isa() >= AATS_ISA_AVX2) n += run(&p, end, out + n, AATS_MSG_LEVELS - n);
-        if (p < end && *p == ']' && n > 0 && p[-1] == ']') break;
+        size_t const got = aats_isa() >= AATS_ISA_AVX2 ? run(&p, end, out + n, AATS_MSG_LEVELS - n) : 0;
+        n += got;
+        if (got && p[-1] != ',') { /* behind a level that no other one follows */
+            if (p == end || *p != ']') return NULL;
+            break;
+        }
 #endif
         int64_t px, qty;
         if (n == AATS_MSG_LEVELS) return NULL;
         p = level(p, end, &px, &qty);
-        if (p == NULL) return NULL;
+        if (p == NULL || p == end) return NULL;
         out[n++] = (aats_level_t){px, qty};
         if (*p == ']') break;
         if (*p++ != ',') return NULL;

@@ -20,75 +20,25 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "order/client_id.h"
 #include "proto/base64.h"
-#include "proto/num.h"
 #include "venue/okx_order.h"
+#include "venue/write.h"
 
 #define WINDOW_MS  5000 /* how late an order may come (expTime), where no recv_window_ms is asked for */
 #define DEADMAN_MS 10000 /* "10".."120" s (5.1) */
 
 /* ---- writing ---- */
 
-/* Appends texts; keeps room for a final zero, and remembers when there was none. */
-typedef struct {
-    char *at, *end;
-    int err;
-} text_t;
-
-static void put_n(text_t *t, char const *s, size_t n)
-{
-    if (!t->err && (size_t)(t->end - t->at) <= n) t->err = AATS_E_FULL;
-    if (t->err) return;
-    memcpy(t->at, s, n);
-    t->at += n;
-    *t->at = 0;
-}
-
-static void put(text_t *t, char const *s) { put_n(t, s, strlen(s)); }
-
-static void put_int(text_t *t, int64_t v)
-{
-    char number[24];
-    snprintf(number, sizeof number, "%lld", (long long)v);
-    put(t, number);
-}
-
-/* Neither JSON nor a head nor a signed text can be led astray by it. */
-static void put_name(text_t *t, char const *s, size_t cap)
-{
-    size_t const n = strnlen(s, cap);
-    if (n == 0 || n == cap) t->err = t->err ? t->err : AATS_E_ARG;
-    for (size_t i = 0; i < n; i++)
-        if (s[i] <= ' ' || s[i] > '~' || strchr("\"\\&=?#,", s[i])) t->err = t->err ? t->err : AATS_E_ARG;
-    put_n(t, s, n);
-}
-
 /* A passphrase may have any character that can be seen. */
 static void put_secret(text_t *t, char const *s, size_t cap, int json)
 {
     size_t const n = strnlen(s, cap);
-    if (n == 0 || n == cap) t->err = t->err ? t->err : AATS_E_ARG;
+    if (n == 0 || n == cap) text_fail(t, AATS_E_ARG);
     for (size_t i = 0; i < n; i++) {
-        if (s[i] < ' ' || s[i] > '~') t->err = t->err ? t->err : AATS_E_ARG;
+        if (s[i] < ' ' || s[i] > '~') text_fail(t, AATS_E_ARG);
         if (json && (s[i] == '"' || s[i] == '\\')) put_n(t, "\\", 1);
         put_n(t, s + i, 1);
     }
-}
-
-static void put_decimal(text_t *t, int64_t v, int exp)
-{
-    char number[AATS_NUM_SZ];
-    int const n = v > 0 ? aats_num_format(v, exp, number, sizeof number) : AATS_E_ARG;
-    if (n < 0) t->err = t->err ? t->err : n;
-    else put_n(t, number, (size_t)n);
-}
-
-static void put_client_id(text_t *t, aats_order_t const *o)
-{
-    char id[AATS_CLIENT_ID_SZ];
-    aats_client_id_format(o->instance, aats_order_client_no(o), id);
-    put(t, id);
 }
 
 /* ---- signatures ---- */
@@ -119,7 +69,7 @@ static void put_iso(text_t *t, int64_t ms)
 {
     char text[48];
     if (ms < 0 || ms > INT64_C(4102444800000)) {
-        t->err = t->err ? t->err : AATS_E_ARG;
+        text_fail(t, AATS_E_ARG);
         return;
     }
     int64_t const days = ms / 86400000 + 719468, in_day = ms % 86400000;
@@ -165,7 +115,7 @@ static void listen(text_t *t, aats_oreq_t const *req, char const *kind)
 static void open_op(text_t *t, aats_oreq_t const *req, aats_oauth_t const *auth, char const *op)
 {
     if (!req->order || !req->rules || req->rules->number <= 0) { /* V-57 */
-        t->err = AATS_E_ARG;
+        text_fail(t, AATS_E_ARG);
         return;
     }
     put(t, "{\"id\":\"");
@@ -189,7 +139,7 @@ static void place(text_t *t, aats_oreq_t const *req, aats_oauth_t const *auth, i
     open_op(t, req, auth, "order");
     if (t->err) return;
     if ((o->side != AATS_SIDE_BUY && o->side != AATS_SIDE_SELL) || o->tif < AATS_TIF_IOC || o->tif > AATS_TIF_MARKET) {
-        t->err = AATS_E_ARG;
+        text_fail(t, AATS_E_ARG);
         return;
     }
     put(t, swap ? ",\"tdMode\":\"cross\",\"side\":\"" : ",\"tdMode\":\"cash\",\"side\":\"");
@@ -204,11 +154,7 @@ static void place(text_t *t, aats_oreq_t const *req, aats_oauth_t const *auth, i
     }
     put(t, "\",\"sz\":\"");
     put_decimal(t, o->qty_i, o->qty_exp);
-#ifdef AATS_OF_REDUCE
-    if (o->flags & AATS_OF_REDUCE) put(t, "\",\"reduceOnly\":true,\"clOrdId\":\"");
-    else
-#endif
-        put(t, "\",\"clOrdId\":\"");
+    put(t, o->flags & AATS_OF_REDUCE ? "\",\"reduceOnly\":true,\"clOrdId\":\"" : "\",\"clOrdId\":\"");
     put_client_id(t, o);
     put(t, "\"}]}");
 }
@@ -249,7 +195,7 @@ static void amend(text_t *t, aats_oreq_t const *req, aats_oauth_t const *auth)
 static void put_native(text_t *t, aats_oreq_t const *req)
 {
     if (req->rules) put_name(t, req->rules->native, sizeof req->rules->native);
-    else t->err = t->err ? t->err : AATS_E_ARG;
+    else text_fail(t, AATS_E_ARG);
 }
 
 /* The target of a question, and the body of what is no question. */
@@ -271,14 +217,14 @@ static void target(text_t *t, text_t *body, aats_oreq_t const *req, char const *
         put(t, "/api/v5/trade/order?instId=");
         put_native(t, req);
         if (req->order) named(t, req->order, "&ordId=", "&clOrdId=");
-        else t->err = AATS_E_ARG;
+        else text_fail(t, AATS_E_ARG);
         break;
     case AATS_OR_FILLS:
         put(t, "/api/v5/trade/fills?instType=");
         put(t, kind);
         put(t, "&instId=");
         put_native(t, req);
-        if (req->order && !req->order->remote_id[0]) t->err = AATS_E_ARG;
+        if (req->order && !req->order->remote_id[0]) text_fail(t, AATS_E_ARG);
         if (req->order) named(t, req->order, "&ordId=", "");
         break;
     default: /* DEADMAN */
@@ -291,9 +237,9 @@ static void target(text_t *t, text_t *body, aats_oreq_t const *req, char const *
 
 static int http(aats_oreq_t const *req, aats_oauth_t *auth, char const *kind, char *out, size_t cap)
 {
-    char path[256], body[64] = "", what[512], signature[64], stamp[48] = "";
-    text_t p = {path, path + sizeof path, 0}, b = {body, body + sizeof body, 0}, w = {what, what + sizeof what, 0}, at = {stamp, stamp + sizeof stamp, 0};
-    text_t t = {out, out + cap, 0};
+    char path[256], body[64], what[512], signature[64], stamp[48];
+    text_t p = text_at(path, sizeof path), b = text_at(body, sizeof body), w = text_at(what, sizeof what), at = text_at(stamp, sizeof stamp);
+    text_t t = text_at(out, cap);
     char const *const method = req->kind == AATS_OR_DEADMAN ? "POST" : "GET";
     target(&p, &b, req, kind);
     if (p.err || b.err) return p.err ? p.err : b.err;
@@ -302,7 +248,7 @@ static int http(aats_oreq_t const *req, aats_oauth_t *auth, char const *kind, ch
     put(&t, path);
     put(&t, " HTTP/1.1\r\nHost: ");
     if (req->host) put(&t, req->host);
-    else t.err = t.err ? t.err : AATS_E_ARG;
+    else text_fail(&t, AATS_E_ARG);
     put(&t, "\r\nUser-Agent: aats\r\n");
     if (auth->sandbox) put(&t, "x-simulated-trading: 1\r\n"); /* V-60 */
     if (req->kind != AATS_OR_TIME) {
@@ -311,7 +257,7 @@ static int http(aats_oreq_t const *req, aats_oauth_t *auth, char const *kind, ch
         put(&w, method);
         put(&w, path);
         put(&w, body);
-        t.err = t.err ? t.err : at.err ? at.err : w.err;
+        text_fail(&t, at.err ? at.err : w.err);
         sign(auth, what, (size_t)(w.at - what), signature, sizeof signature, &t.err);
         put(&t, "OK-ACCESS-KEY: ");
         put_name(&t, auth->key, sizeof auth->key);
@@ -330,7 +276,7 @@ static int http(aats_oreq_t const *req, aats_oauth_t *auth, char const *kind, ch
     }
     put(&t, "\r\n");
     put(&t, body);
-    return t.err ? t.err : (int)(t.at - out);
+    return text_len(&t, out);
 }
 
 /* ---- the contract ---- */
@@ -338,7 +284,7 @@ static int http(aats_oreq_t const *req, aats_oauth_t *auth, char const *kind, ch
 static int encode(aats_oreq_t const *req, aats_oauth_t *auth, int swap, char *out, size_t cap)
 {
     char const *const kind = swap ? "SWAP" : "SPOT";
-    text_t t = {out, out + cap, 0};
+    text_t t = text_at(out, cap);
     if (req->kind <= AATS_OR_NONE || req->kind >= AATS_OR_CNT || req->id == 0) return AATS_E_ARG;
     switch (req->kind) {
     case AATS_OR_LOGON: login(&t, req, auth); break;
@@ -355,7 +301,7 @@ static int encode(aats_oreq_t const *req, aats_oauth_t *auth, int swap, char *ou
     case AATS_OR_DEADMAN: return http(req, auth, kind, out, cap);
     default: return 0; /* CANCEL_ALL (V-58), TOKEN: there is none */
     }
-    return t.err ? t.err : (int)(t.at - out);
+    return text_len(&t, out);
 }
 
 static int encode_spot(aats_oreq_t const *req, aats_oauth_t *auth, char *out, size_t cap) { return encode(req, auth, 0, out, cap); }

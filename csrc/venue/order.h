@@ -110,6 +110,9 @@ typedef struct {
     void (*scale)(void *arg, char const *native, size_t n, int32_t *px_exp, int32_t *qty_exp);
     void *scale_arg;
 } aats_oreply_t;
+
+enum { AATS_OWAY_WS = 0, AATS_OWAY_HTTP = 1 };
+enum { AATS_OAT_WSAPI = 0, AATS_OAT_PRIVATE = 1 }; /* a venue's addresses (wsapi, private of aats/venue/base.py) */
 /* cdef-end */
 
 /* aats_oreply_scale says at which exponents the prices and quantities of a symbol are told: *px_exp and *qty_exp hold the venue's own and are changed
@@ -121,8 +124,6 @@ static inline void aats_oreply_scale(aats_oreply_t const *r, char const *native,
 
 /* aats_oway_t -- one connection of a session; of HTTP a small pool of them. */
 #define AATS_OWAYS 3
-enum { AATS_OWAY_WS = 0, AATS_OWAY_HTTP = 1 };
-enum { AATS_OAT_WSAPI = 0, AATS_OAT_PRIVATE = 1 };
 typedef struct {
     int kind;              /* AATS_OWAY_* */
     int at;                /* AATS_OAT_*: which of the venue's addresses a WebSocket is of (wsapi, private of aats/venue/base.py); HTTP: rest */

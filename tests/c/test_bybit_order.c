@@ -156,6 +156,10 @@ TEST(orders_are_written_as_documented)
     encode(spot, (aats_oreq_t){.kind = AATS_OR_PLACE, .order = &market, .rules = &rules});
     CHECK(strstr(out, "{\"category\":\"spot\",\"symbol\":\"BTCUSDT\",\"side\":\"Sell\",\"orderType\":\"Market\",\"qty\":\"0.01\",\"marketUnit\":\"baseCoin\","
                       "\"orderLinkId\":\"" OURS "\"}]}") != NULL); /* V-19 */
+    aats_order_t less = order;
+    less.flags = AATS_OF_REDUCE;
+    encode(swap, (aats_oreq_t){.kind = AATS_OR_PLACE, .order = &less, .rules = &rules});
+    CHECK(strstr(out, "\"positionIdx\":0,\"reduceOnly\":true}]}") != NULL);
     static struct { int tif; char const *word; } const TIFS[] = {{AATS_TIF_IOC, "\"IOC\""}, {AATS_TIF_FOK, "\"FOK\""}, {AATS_TIF_GTC, "\"GTC\""}};
     for (size_t i = 0; i < 3; i++) {
         aats_order_t o = order_of(AATS_SIDE_BUY, TIFS[i].tif);
@@ -210,6 +214,10 @@ TEST(questions_go_over_rest)
     CHECK(strstr(out, "GET /v5/order/realtime?category=spot&symbol=BTCUSDT&orderLinkId=" OURS " HTTP/1.1\r\n") == out);
     encode(spot, (aats_oreq_t){.kind = AATS_OR_QUERY, .order = &order, .rules = &rules, .renamed = 1});
     CHECK(strstr(out, "GET /v5/order/history?") == out); /* V-20 */
+    encode(spot, (aats_oreq_t){.kind = AATS_OR_QUERY, .order = &order, .rules = &rules, .absent = 1});
+    CHECK(strstr(out, "GET /v5/order/history?") == out);
+    encode(spot, (aats_oreq_t){.kind = AATS_OR_QUERY, .order = &order, .rules = &rules, .absent = 2});
+    CHECK(strstr(out, "GET /v5/order/realtime?") == out);
     encode(swap, (aats_oreq_t){.kind = AATS_OR_FILLS, .order = &known, .rules = &rules});
     CHECK(strstr(out, "GET /v5/execution/list?category=linear&symbol=BTCUSDT&limit=100&orderId=" REMOTE " HTTP/1.1\r\n") == out);
     encode(swap, (aats_oreq_t){.kind = AATS_OR_ACCOUNT});

@@ -139,6 +139,22 @@ TEST(token_is_refused_without_a_key_that_can_sign_one)
     CHECK(aats_signer_new_of(AATS_SIGN_PEM, "no PEM text", 11, why, sizeof why) == NULL);
 }
 
+/* What a token says of its time, behind "iss". */
+static char const *times_of(char *token)
+{
+    static uint8_t text[600];
+    char padded[600];
+    char const *const part = strchr(token, '.') + 1;
+    size_t n = strcspn(part, ".");
+    memset(text, 0, sizeof text);
+    memcpy(padded, part, n);
+    while (n % 4) padded[n++] = '=';
+    for (size_t i = 0; i < n; i++) padded[i] = padded[i] == '-' ? '+' : padded[i] == '_' ? '/' : padded[i];
+    EVP_DecodeBlock(text, (unsigned char *)padded, (int)n);
+    char const *const at = strstr((char *)text, "\"nbf\"");
+    return at ? at : "";
+}
+
 /* ---- requests ---- */
 
 TEST(v20_orders_are_posted_with_a_token_of_their_own)
@@ -193,18 +209,8 @@ TEST(questions_name_what_they_are_about_and_only_the_path_is_signed)
     CHECK(has("\r\n\r\n{\"order_ids\":[\"" REMOTE "\"]}"));
     REQUIRE(encode((aats_oreq_t){.kind = AATS_OR_OPEN, .host = "127.0.0.1:8443"}) > 0);
     CHECK(has("?order_status=OPEN&limit=250 "));
-    char *token = strstr(out, "Bearer ") + 7, uri[200];
-    uint8_t text[600] = "";
-    *strrchr(token, '\r') = 0;
-    token = strchr(token, '.') + 1;
-    size_t n = strcspn(token, ".");
-    memset(uri, '=', sizeof uri);
-    char *padded = malloc(n + 4);
-    memcpy(padded, token, n);
-    memset(padded + n, '=', 4);
-    EVP_DecodeBlock(text, (unsigned char *)padded, (int)((n + 3) / 4 * 4));
-    free(padded);
-    CHECK_MSG(strstr((char *)text, "\"nbf\":1700000000,\"exp\":1700000120,\"uri\":\"GET 127.0.0.1:8443/api/v3/brokerage/orders/historical/batch\"}"), "%s", text);
+    char const *const times = times_of(strstr(out, "Bearer "));
+    CHECK_MSG(strstr(times, ",\"uri\":\"GET 127.0.0.1:8443/api/v3/brokerage/orders/historical/batch\"}") != NULL, "%s", times);
 }
 
 TEST(v25_v27_what_the_venue_could_not_know_is_not_asked)
@@ -239,12 +245,15 @@ TEST(events_are_subscribed_to_with_a_token_that_names_no_address)
 
 TEST(v20_token_lives_no_longer_than_an_order_may_be_late)
 {
-    uint8_t text[200] = "";
+    aats_oreq_t const place = {.kind = AATS_OR_PLACE, .order = &order, .rules = &rules};
+    REQUIRE(encode(place) > 0);
+    CHECK_MSG(!strncmp(times_of(strstr(out, "Bearer ")), "\"nbf\":1700000000,\"exp\":1700000012,", 34), "%s", times_of(strstr(out, "Bearer ")));
     auth.recv_window_ms = 4500;
+    REQUIRE(encode(place) > 0);
+    CHECK(!strncmp(times_of(strstr(out, "Bearer ")), "\"nbf\":1700000000,\"exp\":1700000007,", 34));
     REQUIRE(encode((aats_oreq_t){.kind = AATS_OR_LISTEN}) > 0);
+    CHECK(!strncmp(times_of(strstr(out, "jwt\":\"")), "\"nbf\":1700000000,\"exp\":1700000120}", 34));
     auth.recv_window_ms = 0;
-    EVP_DecodeBlock(text, (unsigned char *)strchr(strstr(out, "jwt"), '.') + 1, 132);
-    CHECK_MSG(strstr((char *)text, "\"nbf\":1700000000,\"exp\":1700000007") != NULL, "%s", text);
 }
 
 TEST(no_request_writes_beyond_its_room)

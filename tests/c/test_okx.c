@@ -116,6 +116,8 @@ TEST(the_parts_of_a_frame_may_stand_in_any_order)
 
 TEST(a_checksum_counts_where_there_is_one_V31)
 {
+    CHECK_EQ_I64(parse(FRAME("books-l2-tbt", SWAP, "\"action\":\"update\"," BOOK(",\"checksum\":0,\"prevSeqId\":1,\"seqId\":2"))), AATS_OK);
+    CHECK_EQ_I64(m.has, AATS_HAS_PREV);
     CHECK_EQ_I64(parse(FRAME("books-l2-tbt", SWAP, "\"action\":\"update\"," BOOK(",\"checksum\":-980833328"))), AATS_OK);
     CHECK_EQ_I64(m.has, AATS_HAS_CHECK);
     CHECK_EQ_U64(m.check, (uint32_t)-980833328);

@@ -155,6 +155,14 @@ TEST(each_kind_of_order_is_asked_for_as_the_venue_wants_it)
     }
 }
 
+TEST(an_order_that_may_only_reduce_says_so)
+{
+    aats_order_t o = order_of(AATS_SIDE_SELL, AATS_TIF_IOC);
+    o.flags = AATS_OF_REDUCE;
+    encode(1, (aats_oreq_t){.kind = AATS_OR_PLACE, .order = &o, .rules = &rules, .time_ms = 1785312003000});
+    CHECK_MSG(strstr(out, ",\"side\":\"sell\",\"ordType\":\"ioc\",\"px\":\"64000.1\",\"sz\":\"1\",\"reduceOnly\":true,\"clOrdId\":\"" OURS "\"}]}") != NULL, "%s", out);
+}
+
 TEST(an_order_is_named_by_the_venues_number_once_that_is_known)
 {
     aats_order_t o = order;

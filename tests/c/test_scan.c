@@ -221,4 +221,49 @@ TEST(a_byte_above_ascii_is_seen_wherever_it_is)
     }
 }
 
+static char *loose_number(char *p, uint64_t *seed, int decimals_max)
+{
+    *seed = *seed * 6364136223846793005ULL + 1442695040888963407ULL;
+    unsigned const whole = 1 + (unsigned)(*seed >> 33) % 8, frac = (unsigned)(*seed >> 40) % (unsigned)(decimals_max + 1);
+    for (unsigned i = 0; i < whole; i++) *p++ = (char)('0' + (*seed >> (i * 3)) % 10);
+    if (p[-(int)whole] == '0' && (*seed >> 50) % 64) p[-(int)whole] = '5'; /* a first 0 is refused: seldom */
+    if (frac || (*seed >> 60) == 0) *p++ = '.';
+    for (unsigned i = 0; i < frac; i++) *p++ = (char)('0' + (*seed >> (i * 5)) % 10);
+    return p;
+}
+
+TEST(levels_of_any_count_of_decimals_mean_what_the_scalar_code_says)
+{
+    static char text[8192];
+    uint64_t seed = 7;
+    for (int round = 0; round < 400; round++) {
+        char *p = text;
+        *p++ = '[';
+        for (int k = 0; k < 12; k++) {
+            p += sprintf(p, "%s[\"", k ? "," : "");
+            p = loose_number(p, &seed, round % 10);
+            p += sprintf(p, "\",\"");
+            p = loose_number(p, &seed, 9 - round % 10);
+            p += sprintf(p, "\"]");
+        }
+        *p++ = ']';
+        same_levels(text, (size_t)(p - text), CAP);
+    }
+}
+
+TEST(levels_as_futures_write_them_are_taken_by_the_widest_instructions)
+{
+    static char const TEXT[] = "        [\"64210.1\",\"2.517\"],[\"1.2190\",\"953\"],[\"1234567\",\"0\"],[\"0.00012345\",\"0.000\"]]                                          "
+                               "                        ";
+    for (int i = 0; i < EACH_ISA; i++) {
+        aats_level_t out[8];
+        char const *at = TEXT + 8;
+        if (isa_there(i) == NULL || aats_scan()->loose == NULL) continue;
+        CHECK_EQ_U64(aats_scan()->loose(TEXT, &at, TEXT + sizeof TEXT - 1, out, 8), 4);
+        CHECK(at[0] == ']' && at[-1] == ']');
+        CHECK(out[0].px_i == 6421010000000 && out[0].qty_i == 251700000 && out[1].qty_i == 95300000000 && out[2].px_i == 123456700000000 && out[2].qty_i == 0);
+        CHECK(out[3].px_i == 12345 && out[3].qty_i == 0);
+    }
+}
+
 RUN_ALL()

@@ -138,6 +138,7 @@ TEST(an_amendment_that_the_journal_cannot_hold_is_rejected)
     REQUIRE(begin());
     open_one();
     fill_disk();
+    while (aats_journal_put(journal, AATS_JR_CANCEL, 999, NULL, 0, now) == AATS_OK) continue; /* to the last byte */
     amend(1, "19000", NULL);
     aats_oev_t const ev = next();
     CHECK_EQ_I64(ev.kind, AATS_OEV_AMEND_REJECTED);
@@ -229,6 +230,8 @@ TEST(an_amendment_beyond_a_limit_is_rejected_and_the_order_counts_as_before)
 {
     REQUIRE(begin_risky());
     limit((aats_rlimits_t){.position = 2 * UNIT});
+    step();
+    told(); /* the news of it */
     open_one();
     amend(1, NULL, "2.5");
     aats_oev_t const ev = next();

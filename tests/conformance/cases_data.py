@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from aats._ffi import lib
@@ -118,7 +120,8 @@ def changed_digit(row: Row) -> None:
     for every in (7, 11):
         rig, feed = watched(row)
         damage_one(rig, every)
-        rig.until(lambda rig=rig: rig.exchange.faults.counts["digit"], "a damaged frame", 10)
+        made = rig.exchange.faults.counts
+        rig.until(partial(made.__getitem__, "digit"), "a damaged frame", 10)
         heals(rig, feed)
         assert feed.count("CHECKSUMS") > 0 or feed.count("PARSE_ERRORS") > 0, "it passed for good"
 
@@ -244,8 +247,6 @@ def tells_liquidations(row: Row) -> None:
 
 @case("VC-16", "a symbol that the venue does not have is refused by name, and leaves the others alone")
 def unknown_symbol(row: Row) -> None:
-    from dataclasses import replace
-
     rig, feed = watched(row)
     known = instruments(row)[row.symbols[0]]
     native = known.native.replace(known.base, "NOSUCH")

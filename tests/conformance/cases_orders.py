@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from aats._ffi import lib
@@ -248,7 +249,7 @@ def market_filled(row: Row) -> None:
     rig, desk = trading(row)
     for side in ("buy", "sell"):
         order = desk.send(side, None, row.size, "MARKET")
-        rig.until(lambda order=order: desk.closed(order), "closed")
+        rig.until(partial(desk.closed, order), "closed")
         assert re.match(r"CAE+Z", letters(desk, order)), desk.say()
     agree(rig, desk)
 
@@ -295,7 +296,7 @@ def reduce_only(row: Row) -> None:
     assert letters(desk, bad) in ("CRZ", "CAXZ") and not desk.fills(bad), desk.say()
     for side, price, reduce in (("buy", market.ask(20), False), ("sell", market.bid(-20), True)):
         order = desk.send(side, price, row.size, "IOC", reduce_only=reduce)
-        rig.until(lambda order=order: desk.closed(order), "closed")
+        rig.until(partial(desk.closed, order), "closed")
         assert re.match(r"CAE+Z", letters(desk, order)), desk.say()
     agree(rig, desk)
 
@@ -440,7 +441,7 @@ def clock_off(row: Row) -> None:
     for off_s in (-5, 5):
         rig, desk = trading(row, off_ns=off_s * 1_000_000_000)
         order = desk.send("buy", Market(rig).ask(20), row.size, "IOC")
-        rig.until(lambda desk=desk, order=order: desk.closed(order), "closed")
+        rig.until(partial(desk.closed, order), "closed")
         assert desk.filled(order) > 0, desk.say()
         agree(rig, desk)
 

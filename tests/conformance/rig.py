@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import h11
@@ -24,6 +25,7 @@ from tests.conformance.rows import Row, instruments
 MS, SECOND = 1_000_000, 1_000_000_000
 EPOCH_NS = 1_700_000_000_000_000_000
 LEVELS = 20
+QUOTE_EVERY = 4  # passes of a desk between two looks at the market
 STREAM = {
     "depth": 1,
     "trade": 2,
@@ -56,7 +58,7 @@ class Rig:
         self.exchange: Host = row.exchange(rate, **options)
         self.off_ns = clock_off_ns
         self.now_ns = SECOND
-        self.truth = Truth(self.exchange, instruments(row), row.venue)
+        self.truth: Truth
         self.feed: Feed | None = None
         self.desk: Desk | None = None
         self.storm: Storm | None = None
@@ -143,10 +145,10 @@ class Truth:
 
         snapshot = market.snapshot
 
-        def shown(name: str, limit: int) -> Snapshot:
-            book = snapshot(name, limit)
-            if limit >= 5 and name in self._books:  # a book may begin between two diffs
-                self._add(name, book.bids[:LEVELS], book.asks[:LEVELS])
+        def shown(symbol: str, limit: int) -> Snapshot:
+            book = snapshot(symbol, limit)
+            if limit >= 5 and symbol in self._books:  # a book may begin between two diffs
+                self._add(symbol, book.bids[:LEVELS], book.asks[:LEVELS])
             return book
 
         market.advance, market.snapshot = watched, shown  # type: ignore[method-assign]
@@ -288,6 +290,7 @@ class Feed(Links):
     def __init__(self, rig: Rig, symbols: tuple[str, ...] | None = None, streams: int = 0) -> None:
         super().__init__(rig)
         rig.feed = self
+        rig.truth = Truth(rig.exchange, instruments(rig.row), rig.row.venue)
         self.index: dict[str, int] = {}
         self.refused: dict[str, int] = {}
         self.why: dict[str, int] = {}
@@ -320,6 +323,7 @@ class Feed(Links):
         self._inbox, self._outbox = lib.aats_feed_in(feed), lib.aats_feed_out(feed)
         self._rec, self._out = ffi.new("aats_rec_t *"), ffi.new("aats_rec20_t *")
         self._bids, self._asks = (ffi.new("aats_level_t[]", LEVELS) for _ in "ba")
+        self._address(0)
         for native in symbols or rig.row.symbols:
             self.subscribe(instruments(rig.row)[native])
 
@@ -380,7 +384,13 @@ class Feed(Links):
                     self.index[native] = int(mail.sym)
             elif mail.kind == lib.AATS_MAIL_ASK:
                 self._snapshot(int(mail.sym), int(mail.num))
+            elif mail.kind == lib.AATS_MAIL_RESOLVE:
+                self._address(int(mail.sym))
             lib.aats_mail_free(mail)
+
+    def _address(self, way: int) -> None:
+        if self.rig.row.path:
+            self._put(lib.AATS_MAIL_ADDRESS, way, body=f"192.0.2.1 {self.rig.row.path}".encode())
 
     def _snapshot(self, sym: int, num: int) -> None:
         self.asked += 1
@@ -445,6 +455,7 @@ class Desk(Links):
         self.said: list[Said] = []
         self.next_id = 1
         self.mute = False
+        self._passes = 0
         self._first = len(earlier) + 1
         why, opts = ffi.new("char[]", 1024), ffi.new("aats_session_opts_t *")
         lib.aats_session_defaults(opts)
@@ -547,7 +558,9 @@ class Desk(Links):
         self._pump()
         lib.aats_trader_step(self.trader, EPOCH_NS + self.rig.now_ns, self.rig.now_ns)
         self._pump()
-        self._quote()
+        self._passes += 1
+        if self._passes % QUOTE_EVERY == 1:
+            self._quote()
         self._drain()
 
     def cut(self) -> None:
@@ -610,8 +623,10 @@ def _sides(market: Any, name: str) -> tuple[list[tuple[str, str]], list[tuple[st
     return book.bids, book.asks
 
 
+@lru_cache(maxsize=1 << 16)
 def _scaled(value: str, exponent: int) -> int:
     """Return a decimal text as an integer at an exponent of ten."""
     whole, _, frac = value.partition(".")
     digits, have = int(whole + frac), -len(frac)
-    return digits * 10 ** (have - exponent) if have >= exponent else digits // 10 ** (exponent - have)
+    up, down = int(10 ** max(have - exponent, 0)), int(10 ** max(exponent - have, 0))
+    return digits * up // down

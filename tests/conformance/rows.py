@@ -38,6 +38,8 @@ class Row:
         Of the dialect's account.
     wrong_secret : str
         One that does not fit the key, in a form that a signer takes.
+    path : str
+        By which a connection of market data is opened, with its token, where one is wanted.
     options : dict
         More arguments for the dialect.
     """
@@ -51,6 +53,7 @@ class Row:
     secret: str = "aats-sim"
     passphrase: str = "aats-sim"
     wrong_secret: str = "not-the-secret"
+    path: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def exchange(self, rate: int = 40, **options: Any) -> Host:

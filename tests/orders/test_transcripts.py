@@ -76,7 +76,9 @@ def test_every_order_callback_is_in_a_transcript_but_amended() -> None:
         if event != OrderEvent.RISK
     }
     told = {step["expect"] for case in CASES.values() for _, step in case.steps if "expect" in step}
-    assert words - told == {"onOrderAmended"}, "none of these runners amends: tests/c/test_session_amend.c, tests/world/test_venue_orders.py"
+    assert words - told == {"onOrderAmended"}, (
+        "none of these runners amends: tests/c/test_session_amend.c, tests/world/test_venue_orders.py"
+    )
     assert not told - words
 
 

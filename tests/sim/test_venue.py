@@ -417,3 +417,16 @@ def test_a_path_without_a_venue_is_refused_and_told_which_there_are() -> None:
     assert reply.status == 404 and "toy-swap.sim" in reply.json["error"]
     assert set(world.http("/sim/state").json) == {"TOY", "TOY_SWAP"}
     assert world.ws("/public").status == 404
+
+
+@pytest.mark.parametrize("policy", ["refuse", "cancel"])
+def test_an_amended_post_only_order_that_would_take_does_not_trade(policy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ToyExchange, "POST_ONLY", policy)
+    world = toy(symbols=["BTC-USD:0"])
+    client = logged_on(world)
+    made = order(client, sym="BTC-USD", buy=True, px="60000", qty="0.01", kind="post")["ok"]
+    client.text(json.dumps({"op": "amend", "id": made, "px": "62000"}))
+    account = world.exchange.account_of("aats-sim")
+    assert not account.fills and len(account.open) == (policy == "refuse")
+    assert told(client, made) == (["new"] if policy == "refuse" else ["new", "canceled"])
+    audited(world)

@@ -38,6 +38,8 @@ class Expect:
         apiKey, secret, password of the account.
     post, ioc : dict
         ccxt's parameters of a post-only and an IOC order.
+    balance : dict
+        ccxt's parameters of a question for balances: at some venues it asks for what is held only so.
     fetch_trades : str
         ccxt's method for fills.
     sim : tuple of str
@@ -52,6 +54,7 @@ class Expect:
     config: Mapping[str, Any] = field(default_factory=lambda: {"apiKey": "aats-sim", "secret": "aats-sim"})
     post: Mapping[str, Any] = field(default_factory=lambda: {"postOnly": True})
     ioc: Mapping[str, Any] = field(default_factory=lambda: {"timeInForce": "IOC"})
+    balance: Mapping[str, Any] = field(default_factory=dict)
     fetch_trades: str = "fetch_my_trades"
     sim: tuple[str, ...] = ()
 
@@ -75,7 +78,7 @@ def run(expect: Expect) -> None:
 async def the_list(exchange: Any, expect: Expect) -> None:
     """Do everything once, in order."""
     bid, ask = await sees_the_market(exchange, expect)
-    before = (await exchange.fetch_balance())["total"]
+    before = (await exchange.fetch_balance(dict(expect.balance)))["total"]
     await rests_and_cancels(exchange, expect, bid, {})
     await rests_and_cancels(exchange, expect, bid, expect.post)
     await does_not_take(exchange, expect, ask)
@@ -114,7 +117,7 @@ async def rests_and_cancels(exchange: Any, expect: Expect, bid: float, params: M
     )
     if ":" not in expect.symbol:
         quote = expect.symbol.partition("/")[2]
-        used = (await exchange.fetch_balance())[quote]["used"]
+        used = (await exchange.fetch_balance(dict(expect.balance)))[quote]["used"]
         assert used is None or used >= price * expect.amount * 0.999, "what an open order needs is held"
     await exchange.cancel_order(placed["id"], expect.symbol)
     await _eventually(lambda: exchange.fetch_open_orders(expect.symbol), lambda rows: not rows)
@@ -145,7 +148,7 @@ async def takes(exchange: Any, expect: Expect, ask: float, before: Mapping[str, 
     assert sum(fill["amount"] for fill in fills) == pytest.approx(expect.amount)
     assert all(fill["side"] == "buy" and fill["price"] <= price and fill["takerOrMaker"] in ("taker", None) for fill in fills)
     assert await exchange.fetch_open_orders(expect.symbol) == []
-    after = (await exchange.fetch_balance())["total"]
+    after = (await exchange.fetch_balance(dict(expect.balance)))["total"]
     if ":" in expect.symbol:
         return
     base, _, quote = expect.symbol.partition("/")

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 
 from aats._ffi import lib
@@ -35,7 +35,7 @@ class Switch(Faults):
 
     off = False
 
-    def pass_depth(self, lane: Lane, stream: str, frame: bytes, now_ns: int) -> list[bytes]:
+    def pass_depth(self, lane: Lane, stream: Hashable, frame: bytes, now_ns: int) -> list[bytes]:
         if not self.off:
             return super().pass_depth(lane, stream, frame, now_ns)
         held = lane.held.pop(stream, None)

@@ -57,7 +57,7 @@ def code_of(refused: Refused, *, spot: bool) -> int:
     if refused.why == "closed":
         filled = isinstance(refused.order, Order) and refused.order.status == "FILLED"
         return (170139 if filled else 170142) if spot else (110008 if filled else 110010)
-    linear_code, spot_code = _CODES[refused.why]
+    linear_code, spot_code = _CODES.get(refused.why, (10001, 10001))
     return spot_code if spot else linear_code
 
 

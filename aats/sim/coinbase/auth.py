@@ -22,6 +22,7 @@ from aats.sim.venue import Key
 __all__ = ["check", "known_pem"]
 
 LIFE_S = 120
+ISSUERS = ("cdp", "coinbase-cloud")  # the second is what older clients write
 AHEAD_S = 1
 
 _public: dict[str, Any] = {}
@@ -51,7 +52,11 @@ def check(keys: Mapping[str, Key], token: str, now_ns: int, uri: str = "") -> Ke
         raise Refused("signature", "the token cannot be read") from None
     if key is None or payload.get("sub") != head["kid"]:
         raise Refused("key", "no such key")
-    if not _signed(key, str(head.get("alg")), f"{head_text}.{payload_text}".encode(), raw) or payload.get("iss") != "cdp" or not head.get("nonce"):
+    if (
+        not _signed(key, str(head.get("alg")), f"{head_text}.{payload_text}".encode(), raw)
+        or payload.get("iss") not in ISSUERS
+        or not head.get("nonce")
+    ):
         raise Refused("signature", "the token is not signed by its key")
     if uri:
         method, _, path = uri.partition(" ")

@@ -5,12 +5,24 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from aats.sim.amounts import E8, text16
+from aats.sim.amounts import text8, text16
 from aats.sim.listing import HALTED, LIVE, Listing, Refused, trim
 from aats.sim.trading import Fill, Order
 from aats.sim.venue import iso
 
-__all__ = ["configuration", "edit_reason", "fill_row", "order_id", "order_row", "product", "reason", "status_of", "user_row"]
+__all__ = [
+    "configuration",
+    "edit_reason",
+    "fill_row",
+    "order_id",
+    "order_number",
+    "order_row",
+    "product",
+    "reason",
+    "status_of",
+    "trade_id",
+    "user_row",
+]
 
 _SPACE = uuid.UUID("52cfe5e2-0000-4000-8000-000000000000")
 _TIFS = {"GTC": "GOOD_UNTIL_CANCELLED", "IOC": "IMMEDIATE_OR_CANCEL", "FOK": "FILL_OR_KILL"}
@@ -27,7 +39,12 @@ _REASONS = {
     "min_notional": ("UNKNOWN_FAILURE_REASON", "", "PREVIEW_INVALID_QUOTE_SIZE_TOO_SMALL"),
     "max": ("UNKNOWN_FAILURE_REASON", "", "PREVIEW_INVALID_BASE_SIZE_TOO_LARGE"),
 }
-_EDITS = {"unknown": "ORDER_NOT_FOUND", "closed": "ORDER_ALREADY_FILLED", "amend": "INVALID_EDITED_SIZE", "post_only": "INVALID_EDITED_PRICE"}
+_EDITS = {
+    "unknown": "ORDER_NOT_FOUND",
+    "closed": "ORDER_ALREADY_FILLED",
+    "amend": "INVALID_EDITED_SIZE",
+    "post_only": "INVALID_EDITED_PRICE",
+}
 
 
 def order_id(number: int) -> str:
@@ -70,7 +87,7 @@ def user_row(order: Order, status: str, *, ended: bool, why: str = "") -> dict[s
     return {
         "order_id": order_id(order.id), "client_order_id": order.client_id, "product_id": listing.name, "order_side": "BUY" if order.buys else "SELL",
         "order_type": "Market" if order.type == "MARKET" else "Limit", "status": status, "cumulative_quantity": listing.qty(order.cum) if order.cum else "0",
-        "leaves_quantity": "0" if ended else listing.qty(order.leaves), "avg_price": _average(order), "total_fees": text16(_fees(order)),
+        "leaves_quantity": "0" if ended else listing.qty(order.leaves), "avg_price": _average(order), "total_fees": text8(_fees(order)),
         "filled_value": text16(order.cum_quote), "number_of_fills": str(len(order.fills)), "completion_percentage": "0",
         "limit_price": listing.px(order.px) if order.px else "", "stop_price": "", "post_only": order.type == "LIMIT_MAKER", "outstanding_hold_amount": "0",
         "total_value_after_fees": "0", "creation_time": iso(order.created_ns), "end_time": "0001-01-01T00:00:00Z", "start_time": "0001-01-01T00:00:00Z",
@@ -84,7 +101,7 @@ def configuration(order: Order) -> dict[str, Any]:
     """Return how an order was asked for, with the price and size that it has now."""
     listing = order.listing
     if order.type == "MARKET":
-        return {"market_market_ioc": {"base_size": listing.qty(order.qty)} if order.qty else {"quote_size": text16(order.quote_qty * E8)}}
+        return {"market_market_ioc": {"base_size": listing.qty(order.qty)} if order.qty else {"quote_size": text8(order.quote_qty)}}
     shape = {"IOC": "sor_limit_ioc", "FOK": "limit_limit_fok"}.get(order.tif, "limit_limit_gtc")
     rest = {"post_only": order.type == "LIMIT_MAKER"} if shape == "limit_limit_gtc" else {}
     return {shape: {"base_size": listing.qty(order.qty), "limit_price": listing.px(order.px), **rest}}
@@ -100,7 +117,7 @@ def order_row(order: Order) -> dict[str, Any]:
         "created_time": iso(order.created_ns), "completion_percentage": "0", "filled_size": listing.qty(order.cum) if order.cum else blank,
         "average_filled_price": _average(order) if order.cum else blank, "fee": "", "number_of_fills": str(len(order.fills)),
         "filled_value": text16(order.cum_quote) if order.cum else blank, "pending_cancel": False, "size_in_quote": False,
-        "total_fees": text16(_fees(order)), "size_inclusive_of_fees": False, "total_value_after_fees": "0", "trigger_status": "INVALID_ORDER_TYPE",
+        "total_fees": text8(_fees(order)), "size_inclusive_of_fees": False, "total_value_after_fees": "0", "trigger_status": "INVALID_ORDER_TYPE",
         "order_type": "MARKET" if order.type == "MARKET" else "LIMIT", "reject_reason": "REJECT_REASON_UNSPECIFIED", "settled": not order.open,
         "product_type": "SPOT", "reject_message": "", "cancel_message": "", "order_placement_source": "RETAIL_ADVANCED",
         "outstanding_hold_amount": "0", "last_fill_time": iso(order.fills[-1].t_ns) if order.fills else None, "edit_history": [],
@@ -113,7 +130,7 @@ def fill_row(fill: Fill) -> dict[str, Any]:
     listing = order.listing
     return {
         "entry_id": str(uuid.uuid5(_SPACE, f"entry {fill.trade_id} {order.id}")), "trade_id": trade_id(fill.trade_id), "order_id": order_id(order.id),
-        "trade_time": iso(fill.t_ns), "trade_type": "FILL", "price": listing.px(fill.px), "size": listing.qty(fill.qty), "commission": text16(fill.fee),
+        "trade_time": iso(fill.t_ns), "trade_type": "FILL", "price": listing.px(fill.px), "size": listing.qty(fill.qty), "commission": text8(fill.fee),
         "product_id": listing.name, "sequence_timestamp": iso(fill.t_ns), "liquidity_indicator": "MAKER" if fill.maker else "TAKER",
         "size_in_quote": False, "user_id": "u", "side": "BUY" if order.buys else "SELL", "retail_portfolio_id": "",
     }  # fmt: skip
