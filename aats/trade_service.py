@@ -406,7 +406,7 @@ class TradeService:
         for exchange in dict.fromkeys(symbol.exchange for symbol in symbols if symbol.trade and symbol.mode != Mode.PAPER):
             one = self._exchanges[exchange]
             assert one.trade_type is not None  # else it could not be traded
-            out[exchange] = keys.find(exchange, one.trade_type.value, given=(one.key, one.secret) if one.key else None)
+            out[exchange] = keys.find(exchange, one.trade_type.value, given=(one.key, one.secret, one.password) if one.key else None)
         return out
 
     def _open_desk(

@@ -57,6 +57,7 @@ SUITE = (
         "memory_500",
     ),
     *("udp_c", "udp_python"),
+    *(f"venue_{name}" for name in ("binance_swap", "okx", "bybit", "coinbase", "kraken", "gate", "kucoin", "deribit")),
 )
 
 #: Figures of a row of the report that are promised, and their types.

@@ -307,6 +307,33 @@ ROWS += (
     Row("bbo_sbe", "the change of bbo_hot as an SBE frame", "ns", SBE, "the same feed on text", bounds=(0.1, 3), extra=True),
 )
 
+#: A depth message of each venue beside Binance's: none may cost more than twice as much.
+VENUES = Program("bench_venues", takes=("quick", "cores"))
+ROWS += tuple(
+    Row(
+        f"venue_{name}",
+        f"a depth message of 40 changes as {label} writes it: text -> book, its sequence{' and checksum' if name == 'kraken' else ''} checked",
+        "ns",
+        VENUES,
+        "the same changes as Binance spot writes them",
+        goal=2,
+        aim=2,
+        goal_of="ratio",
+        aim_of="ratio",
+        bounds=(0, 6),
+    )
+    for name, label in (
+        ("binance_swap", "Binance USD-M"),
+        ("okx", "OKX"),
+        ("bybit", "Bybit"),
+        ("coinbase", "Coinbase"),
+        ("kraken", "Kraken"),
+        ("gate", "Gate"),
+        ("kucoin", "KuCoin"),
+        ("deribit", "Deribit"),
+    )
+)
+
 #: How much this host disturbs a pinned loop that only spins; a fact of the machine, because no tail can be better.
 JITTER = Row("jitter", "gaps of a pinned loop in C that only reads the clock", "ns", Program("bench_jitter", takes=("quick", "cores")), "-")
 

@@ -46,7 +46,8 @@ static void take_bbo(aats_feed_t *f, link_t const *l, sym_t *s, aats_msg_t const
         pub_bbo(f, l, s, m, s->bbo_seq, recv_ns);
         return;
     }
-    if (m->last_id <= s->bbo_id && ++s->bbo_behind < BEHIND_MAX) return; /* after a new connection bbo_id is 0 */
+    int anew = (m->has & AATS_HAS_RESET) != 0; /* the venue counts from the start; after a new connection bbo_id is 0 */
+    if (!anew && m->last_id <= s->bbo_id && ++s->bbo_behind < BEHIND_MAX) return;
     s->bbo_behind = 0;
     s->bbo_id = m->last_id;
     s->bbo[AATS_BID] = m->bids[0];

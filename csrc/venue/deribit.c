@@ -15,6 +15,7 @@
  */
 #include <stdio.h>
 
+#include "proto/num_fast.h"
 #include "venue/later.h"
 #include "venue/venue.h"
 
@@ -22,27 +23,58 @@
 
 static void scale(aats_msg_t *m) { aats_msg_scale(m, EXP, EXP); }
 
+/* ["new",42500.0,1000.0] in the one spelling that the venue uses.  Returns the byte behind it; NULL: it is spelled otherwise. */
+__attribute__((always_inline)) static inline char const *
+level_fast(char const *p, char const *end, aats_msg_t const *m, int *digits, int *decimals, int64_t *px_i, int64_t *qty_i)
+{
+    if (end - p < 16 || p[0] != '[' || p[1] != '"') return NULL;
+    size_t const word = p[2] == 'n' ? 3 : 6; /* new, change, delete */
+    if (p[2 + word] != '"' || p[3 + word] != ',' || memchr(p + 2, '\\', word)) return NULL;
+    int one = 1;
+    p = aats_num_fast_alike(p + 4 + word, end, m->px_exp, digits, decimals, px_i);
+    if (!p || end - p < 4 || *p != ',') return NULL;
+    p = aats_num_fast_alike(p + 1, end, m->qty_exp, NULL, &one, qty_i);
+    return p && p < end && *p == ']' ? p + 1 : NULL;
+}
+
+static int level(aats_json_t *j, aats_msg_t const *m, int64_t *px_i, int64_t *qty_i)
+{
+    char const *action;
+    size_t n;
+    aats_json_array(j);
+    if (aats_json_item(j) != 1) return aats_json_fail(j, AATS_E_SHAPE);
+    if (aats_json_type(j) == '"') {
+        aats_json_str(j, &action, &n);
+        if (aats_json_item(j) != 1) return aats_json_fail(j, AATS_E_SHAPE);
+    }
+    aats_json_num(j, m->px_exp, px_i);
+    if (aats_json_item(j) != 1) return aats_json_fail(j, AATS_E_SHAPE);
+    aats_json_num(j, m->qty_exp, qty_i);
+    if (aats_json_item(j) != 0 || *qty_i < 0) return aats_json_fail(j, AATS_E_SHAPE);
+    return j->err;
+}
+
 /* [["new",42500.0,1000.0],..] or [[42500.0,1000.0],..] (V-02, V-03) */
 static int levels(aats_json_t *j, aats_msg_t const *m, aats_level_t *out, size_t *cnt)
 {
+    int64_t px_i = 0, qty_i = 0;
+    int digits = 0, decimals = 0;
+    size_t n = 0;
     aats_json_array(j);
     while (aats_json_item(j) == 1) {
-        if (*cnt == AATS_MSG_LEVELS) return aats_json_fail(j, AATS_E_TOO_BIG);
-        aats_level_t *l = &out[*cnt];
-        char const *action;
-        size_t n;
-        aats_json_array(j);
-        if (aats_json_item(j) != 1) return aats_json_fail(j, AATS_E_SHAPE);
-        if (aats_json_type(j) == '"') {
-            aats_json_str(j, &action, &n);
-            if (aats_json_item(j) != 1) return aats_json_fail(j, AATS_E_SHAPE);
+        char const *p = level_fast(j->p, j->end, m, &digits, &decimals, &px_i, &qty_i);
+        if (!p && level(j, m, &px_i, &qty_i)) break;
+        for (;;) { /* as far as they are spelled as always, with a comma between two of them */
+            if (n == AATS_MSG_LEVELS) return aats_json_fail(j, AATS_E_TOO_BIG);
+            out[n++] = (aats_level_t){px_i, qty_i};
+            if (!p) break;
+            j->p = p;
+            if (p == j->end || *p != ',') break;
+            p = level_fast(p + 1, j->end, m, &digits, &decimals, &px_i, &qty_i);
+            if (!p) break;
         }
-        aats_json_num(j, m->px_exp, &l->px_i);
-        if (aats_json_item(j) != 1) return aats_json_fail(j, AATS_E_SHAPE);
-        aats_json_num(j, m->qty_exp, &l->qty_i);
-        if (aats_json_item(j) != 0 || l->qty_i < 0) return aats_json_fail(j, AATS_E_SHAPE);
-        ++*cnt;
     }
+    *cnt = n;
     return j->err;
 }
 

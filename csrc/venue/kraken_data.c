@@ -232,14 +232,28 @@ void kraken_pair(aats_json_t *j, aats_msg_t *m)
 
 /* ---- checksum ---- */
 
+/* v / 10^k: for the usual k by a constant, which is a multiplication. */
+static inline uint64_t without(uint64_t v, int k)
+{
+    switch (k) {
+    case 0: return v;
+    case 3: return v / 1000;
+    case 4: return v / 10000;
+    case 5: return v / 100000;
+    case 6: return v / 1000000;
+    case 7: return v / 10000000;
+    default: return v / (uint64_t)AATS_POW10_I[k < 18 ? k : 18];
+    }
+}
+
 /* The digits of v * 10^exp printed with dec digits behind the point, without the point and without zeros before the first other digit (3 a).  Returns the end;
  * AATS_PUT_SLACK bytes behind it are overwritten. */
 static char *digits(char *out, int64_t v, int exp, int dec)
 {
     int const down = -exp - dec;
-    if (down > 0) v /= AATS_POW10_I[down < 18 ? down : 18];
-    if (v <= 0) return out;
-    out = aats_put_u64(out, (uint64_t)v);
+    uint64_t const shown = v > 0 ? without((uint64_t)v, down > 0 ? down : 0) : 0;
+    if (!shown) return out;
+    out = aats_put_u64(out, shown);
     for (int zeros = -down; zeros > 0; zeros--) *out++ = '0';
     return out;
 }

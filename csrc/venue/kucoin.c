@@ -15,6 +15,7 @@
  */
 #include <stdio.h>
 
+#include "proto/num_fast.h"
 #include "venue/later.h"
 #include "venue/text.h"
 #include "venue/venue.h"
@@ -23,29 +24,63 @@
 
 static void scale(aats_msg_t *m) { aats_msg_scale(m, EXP, EXP); }
 
-/* [["67993.3","1.21427407","14701689783"],..]; null for none (V-07).  The quick way refuses a price of 0 (V-02): then one by one. */
-static int changes(aats_json_t *j, aats_msg_t const *m, aats_level_t *out, size_t *cnt)
+/* ["67993.3","1.21427407","14701689783"] or ["67993.3","1.21427407"] in the one spelling that the venue uses.  Returns the byte behind it; NULL: it is spelled
+ * otherwise. */
+__attribute__((always_inline)) static inline char const *
+change_fast(char const *p, char const *end, aats_msg_t const *m, int *digits, int *decimals, int64_t *px_i, int64_t *qty_i)
 {
-    aats_json_t slow = *j;
-    if (aats_json_type(j) == 'n') return aats_json_null(j);
-    if (aats_json_levels(j, m->px_exp, m->qty_exp, out, AATS_MSG_LEVELS, cnt) != AATS_E_SHAPE) return j->err;
-    *j = slow;
-    *cnt = 0;
+    if (end - p < 12 || p[0] != '[' || p[1] != '"') return NULL;
+    p = aats_num_fast_alike(p + 2, end, m->px_exp, digits, decimals, px_i);
+    if (!p || end - p < 8 || memcmp(p, "\",\"", 3)) return NULL;
+    p = aats_num_fast(p + 3, end, m->qty_exp, NULL, qty_i);
+    if (!p || end - p < 3 || *p++ != '"') return NULL;
+    if (*p == ']') return p + 1;
+    if (p[0] != ',' || p[1] != '"') return NULL;
+    for (p += 2; end - p >= 8;) {
+        uint64_t word;
+        int const k = aats_swar_digits(aats_swar_load8(p), &word);
+        p += k;
+        if (k < 8) break;
+    }
+    return end - p >= 2 && p[0] == '"' && p[1] == ']' ? p + 2 : NULL;
+}
+
+static int change(aats_json_t *j, aats_msg_t const *m, int64_t *px_i, int64_t *qty_i)
+{
+    int at = 0;
     aats_json_array(j);
     while (aats_json_item(j) == 1) {
-        if (*cnt == AATS_MSG_LEVELS) return aats_json_fail(j, AATS_E_TOO_BIG);
-        aats_level_t *l = &out[*cnt];
-        int at = 0;
-        aats_json_array(j);
-        while (aats_json_item(j) == 1) {
-            if (at == 0) aats_json_num(j, m->px_exp, &l->px_i);
-            else if (at == 1) aats_json_num(j, m->qty_exp, &l->qty_i);
-            else aats_json_skip(j);
-            at++;
-        }
-        if (j->err || at < 2 || l->px_i < 0 || l->qty_i < 0) return aats_json_fail(j, AATS_E_SHAPE);
-        *cnt += l->px_i > 0;
+        if (at == 0) aats_json_num(j, m->px_exp, px_i);
+        else if (at == 1) aats_json_num(j, m->qty_exp, qty_i);
+        else aats_json_skip(j);
+        at++;
     }
+    return j->err || at < 2 || *px_i < 0 || *qty_i < 0 ? aats_json_fail(j, AATS_E_SHAPE) : AATS_OK;
+}
+
+/* [["67993.3","1.21427407","14701689783"],..]; null for none (V-07) */
+static int changes(aats_json_t *j, aats_msg_t const *m, aats_level_t *out, size_t *cnt)
+{
+    int64_t px_i = 0, qty_i = 0;
+    int digits = 0, decimals = 0;
+    size_t n = 0;
+    if (aats_json_type(j) == 'n') return aats_json_null(j);
+    aats_json_array(j);
+    while (aats_json_item(j) == 1) {
+        char const *p = change_fast(j->p, j->end, m, &digits, &decimals, &px_i, &qty_i);
+        if (!p && change(j, m, &px_i, &qty_i)) break;
+        for (;;) { /* as far as they are spelled as always, with a comma between two of them */
+            if (n == AATS_MSG_LEVELS) return aats_json_fail(j, AATS_E_TOO_BIG);
+            out[n] = (aats_level_t){px_i, qty_i};
+            n += px_i > 0; /* V-02 */
+            if (!p) break;
+            j->p = p;
+            if (p == j->end || *p != ',') break;
+            p = change_fast(p + 1, j->end, m, &digits, &decimals, &px_i, &qty_i);
+            if (!p) break;
+        }
+    }
+    *cnt = n;
     return j->err;
 }
 

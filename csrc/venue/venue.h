@@ -53,7 +53,7 @@ enum {
 #define AATS_HAS_PREV     1 /* prev_id */
 #define AATS_HAS_CHECK    2 /* check */
 #define AATS_HAS_LINK_SEQ 4 /* link_seq */
-#define AATS_HAS_RESET    8 /* DEPTH: the venue counts anew from here on: ids may go back (its maintenance) */
+#define AATS_HAS_RESET    8 /* DEPTH, BBO: the venue counts anew from here on: ids may go back (its maintenance) */
 
 #define AATS_MSG_LEVELS 65536 /* levels a side that one message may hold */
 

@@ -237,8 +237,7 @@ TEST(levels_of_any_count_of_decimals_mean_what_the_scalar_code_says)
     static char text[8192];
     uint64_t seed = 7;
     for (int round = 0; round < 400; round++) {
-        char *p = text;
-        *p++ = '[';
+        char *p = text + sprintf(text, "{\"b\":[");
         for (int k = 0; k < 12; k++) {
             p += sprintf(p, "%s[\"", k ? "," : "");
             p = loose_number(p, &seed, round % 10);
@@ -246,7 +245,7 @@ TEST(levels_of_any_count_of_decimals_mean_what_the_scalar_code_says)
             p = loose_number(p, &seed, 9 - round % 10);
             p += sprintf(p, "\"]");
         }
-        *p++ = ']';
+        p += sprintf(p, "]}");
         same_levels(text, (size_t)(p - text), CAP);
     }
 }

@@ -87,6 +87,7 @@ def lost_frame(row: Row) -> None:
 @case("VC-04", "a gap of one symbol leaves the books of others alone")
 def one_symbol_alone(row: Row) -> None:
     rig, feed = watched(row)
+    rig.run(1)  # a diff that the first snapshot holds already may be lost
     other, lost = row.symbols[1], row.symbols[0]
     passed, dropped = rig.exchange.faults.pass_depth, 0
 

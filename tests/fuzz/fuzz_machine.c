@@ -1,4 +1,4 @@
-/* fuzz_machine.c -- whatever a venue says of an order, and whenever the strategy cancels, the machine keeps the promises of machine.h.
+/* fuzz_machine.c -- whatever a venue says of an order, and whenever the strategy cancels or amends, the machine keeps the promises of machine.h.
  *
  * Input: 8 bytes a step (what, code, cum, trade id, size, price, flags, who).  Aborts on an undocumented code, an event against
  * the grammar, a sum that is not that of the fills told, a refused message that changed the order, or an event beyond AATS_MACHINE_OUT. */
@@ -27,7 +27,7 @@ typedef struct {
 
 static void hear(heard_t *h, aats_oev_t const *ev, aats_order_t const *o)
 {
-    demand(!h->closed || ev->kind == AATS_OEV_CANCEL_REJECTED);
+    demand(!h->closed || ev->kind == AATS_OEV_CANCEL_REJECTED || ev->kind == AATS_OEV_AMEND_REJECTED);
     demand(ev->order.order_id == o->order_id && ev->code < AATS_OC_CNT);
     switch (ev->kind) {
     case AATS_OEV_ACKED:           demand(!h->acked && !h->rejected); h->acked = 1; break;
@@ -36,7 +36,9 @@ static void hear(heard_t *h, aats_oev_t const *ev, aats_order_t const *o)
     case AATS_OEV_CANCEL_CREATED:  h->open++; break;
     case AATS_OEV_CANCEL_ACKED:    demand(--h->open >= 0); break;
     case AATS_OEV_CANCEL_REJECTED: demand(h->closed || --h->open >= 0); break;
-    case AATS_OEV_UNKNOWN:         break;
+    case AATS_OEV_AMENDED:         demand(h->acked && !h->canceled && ev->order.qty_i >= h->sum); break;
+    case AATS_OEV_UNKNOWN:
+    case AATS_OEV_AMEND_REJECTED:  break;
     case AATS_OEV_EXEC:
         demand(h->acked && !h->canceled && ev->fill_qty_i > 0);
         h->sum += ev->fill_qty_i;
@@ -90,6 +92,10 @@ int LLVMFuzzerTestOneInput(uint8_t const *data, size_t size)
             int const state = m.o.state;
             cnt = aats_machine_cancel(&m, 2, out, &go);
             demand(cnt > 0 && (!go || state == AATS_ORD_NEW || state == AATS_ORD_LIVE));
+        } else if (p[7] % 8 == 1) {
+            int const state = m.o.state;
+            cnt = aats_machine_amend(&m, 1 + p[1] % 8, 1 + p[2] % 100, 2, out, &go);
+            demand(cnt == !go && (!go || state == AATS_ORD_NEW || state == AATS_ORD_LIVE));
         } else {
             aats_omsg_t const one = message(p);
             cnt = aats_machine_take(&m, &one, 2, out);
@@ -100,6 +106,7 @@ int LLVMFuzzerTestOneInput(uint8_t const *data, size_t size)
         demand(m.o.cum_qty_i == heard.sum && aats_wide(m.o.cum_notional) == heard.notional);
         demand(heard.closed == (m.o.state == AATS_ORD_CLOSED));
         demand(m.o.remote_id[sizeof m.o.remote_id - 1] == 0 && m.o.msg[sizeof m.o.msg - 1] == 0);
+        demand(m.o.state != AATS_ORD_CLOSED || m.amend_qty_i == 0);
         demand(m.o.state != AATS_ORD_CLOSED || (aats_machine_asks(&m) == AATS_ASK_NOTHING && !(m.o.flags & AATS_OF_UNKNOWN)));
         for (uint32_t i = 1; i < m.seen_cnt; i++) demand(m.seen[i - 1] < m.seen[i]);
     }

@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
+from aats._ffi import lib
 from aats.errors import ConfigError, FeedError
 from aats.sim.dialects import Options, make
 from aats.sim.faults import Faults
@@ -23,10 +24,11 @@ from aats.venue.account import AccountError
 from aats.venue.bybit import BybitClient, BybitSwapClient
 from aats.venue.bybit_account import BybitAccount, BybitSwapAccount
 from tests.conformance.cases_orders import Market, letters, settle, trading
-from tests.conformance.rig import Feed, Rig
+from tests.conformance.rig import STREAM, Feed, Rig
 from tests.conformance.rows import rows, served
 from tests.sim.wire import Client, World
 
+BBO = lib.AATS_REC_BBO
 SPOT, SWAP = rows()["BYBIT"], rows()["BYBIT_SWAP"]
 BOTH = pytest.mark.parametrize("row", [SPOT, SWAP], ids=lambda row: row.venue)
 
@@ -193,13 +195,15 @@ def test_eleven_orders_in_a_second_are_too_many() -> None:
 @BOTH
 def test_a_service_that_starts_anew_and_a_snapshot_that_nobody_asked_for_are_no_gap(row: Any) -> None:
     rig = Rig(row)
-    feed = Feed(rig)
+    feed = Feed(rig, streams=STREAM["depth"] | STREAM["bbo"])
     rig.until(feed.good, "good books at the start", 20)
     exchange: Any = rig.exchange
     for change in (exchange.restart, exchange.again, exchange.restart):
         change("BTCUSDT")
+        tops = len(feed.told(BBO, "BTCUSDT"))
         rig.run(1)
         rig.until(feed.newest, "the market's book", 5)
+        assert len(feed.told(BBO, "BTCUSDT")) >= tops + 3, "best bids and asks go on at once"
     assert feed.count("GAPS") == 0 and feed.count("PARSE_ERRORS") == 0
 
 

@@ -180,6 +180,11 @@ class BybitExchange(BybitRest):
 
     def restart(self, symbol: str) -> None:
         """Start the service of a symbol's books anew: a snapshot with u = 1 to everybody (3)."""
+        if symbol in self._tops:
+            self._tops[symbol] = (0, *self._tops[symbol][1:])
+            book = self.book(symbol, 1)
+            self._set_top(symbol, book.bids, book.asks, book.last_id)
+            self.publish(f"orderbook.1.{symbol}", self._top_text(symbol))
         for depth, step in DEPTHS.items():
             topic = f"orderbook.{depth}.{symbol}"
             self._u0[symbol, depth] = 1 - self.view(symbol, int(depth), step).n
