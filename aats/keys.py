@@ -154,9 +154,9 @@ def _from_file(venue: str, mode: str) -> Credentials | None:
 
 
 def _secret(text: str, where: str) -> str:
-    """Return a secret, read from its file if it begins with ``@``."""
+    """Return a secret, read from its file if it begins with ``@``; line ends of a PEM text may be spelled ``\\n``, as an environment has them."""
     if not text.startswith("@"):
-        return text
+        return text.replace("\\n", "\n") if text.startswith("-----BEGIN") else text
     found = _private_text(Path(text[1:]).expanduser(), f"{where}: the file of the secret").strip()
     if not found:
         raise ConfigError(f"{where}: {text[1:]} is empty")

@@ -199,7 +199,9 @@ class Clearance:
             if lib.aats_trader_open_cnt(trader):
                 lib.aats_trader_cancel_all(trader, now_ns, mono_ns)
         elif not lib.aats_trader_ready(trader):
-            self.last = "; ".join(filter(None, (text(lib.aats_session_last(one)) for one in self.sessions.values()))) or "is being reconciled"
+            self.last = (
+                "; ".join(filter(None, (text(lib.aats_session_last(one)) for one in self.sessions.values()))) or "is being reconciled"
+            )
         elif lib.aats_trader_open_cnt(trader):
             self.last = f"{lib.aats_trader_open_cnt(trader)} orders are not closed yet"
         elif not self._verifying:

@@ -24,10 +24,10 @@ def rows(columns: int) -> list[list[str]]:
 
 
 def test_the_table_is_the_machines() -> None:
-    head, *body = rows(11)
+    head, *body = rows(13)
     assert [row[0] for row in body] == list(STATES)
     kinds = [(name, getattr(lib, f"AATS_OM_{name}")) for name in head[1:]]
-    assert [kind for _, kind in kinds] == list(range(lib.AATS_OM_ACK, lib.AATS_OM_FAILED + 1)), "a message has no column"
+    assert [kind for _, kind in kinds] == list(range(lib.AATS_OM_ACK, lib.AATS_OM_AMEND_REJECT + 1)), "a message has no column"
     for row in body:
         state = getattr(lib, f"AATS_ORD_{row[0]}")
         for (name, kind), action in zip(kinds, row[1:], strict=True):

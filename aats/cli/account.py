@@ -33,4 +33,6 @@ def open_account(exchange: str, mode: str) -> Iterator[tuple[VenueAccount, str]]
     with account_class(exchange)(
         rest, found.key, found.secret, passphrase=found.passphrase, cafile=environment["AATS_CAFILE"][0], budget=shared
     ) as account:
+        if mode == "sandbox":
+            account.on_test_network()
         yield account, journal.account_id(exchange, found.key)

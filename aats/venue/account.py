@@ -162,6 +162,9 @@ class VenueAccount(abc.ABC):
         """Close the connection."""
         self._http.close()
 
+    def on_test_network(self) -> None:  # noqa: B027 -- a hook that most venues need not fill in
+        """Say in each request that the venue's test network is meant, where the address does not say it; before the first one."""
+
     # ----------------------------------------------------------------------------------------------------- questions
 
     @abc.abstractmethod

@@ -21,6 +21,7 @@ import orjson
 from aats.errors import ConfigError
 from aats.venue.account import AccountError, AccountOrder, Balance, VenueAccount, short
 from aats.venue.base import RateBudget
+from aats.venue.okx import SIMULATED
 
 __all__ = ["OkxAccount", "OkxError", "OkxSwapAccount", "signature"]
 
@@ -85,6 +86,9 @@ class OkxAccount(VenueAccount):
             rest, key, secret, passphrase=passphrase, cafile=cafile, timeout_s=timeout_s, clock=clock, transport=transport, budget=budget
         )
         self._offset_ms: int | None = None
+
+    def on_test_network(self) -> None:
+        self._http.headers.update(SIMULATED)
 
     # ----------------------------------------------------------------------------------------------------- questions
 

@@ -409,11 +409,11 @@ static int act_amended(step_t *s)
     aats_omsg_t const *in = s->in;
     int const asked = amending(m);
     int64_t const px_i = in->px_i > 0 ? in->px_i : asked ? m->amend_px_i : m->o.px_i, qty_i = in->qty_i > 0 ? in->qty_i : asked ? m->amend_qty_i : m->o.qty_i;
-    learn_id(s);
+    int const news = learn_id(s);
     be_acked(s);
     be_amended(s, px_i, qty_i);
     if (m->o.cum_qty_i == m->o.qty_i) be_ended(s);
-    return s->cnt > 0 ? AATS_OK : AATS_E_STALE;
+    return news || s->cnt > 0 ? AATS_OK : AATS_E_STALE;
 }
 
 static int act_unchanged(step_t *s)

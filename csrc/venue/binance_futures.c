@@ -15,15 +15,19 @@
  *        COIN-M has one path for all (1, 9).
  *   V-27 at most one liquidation a second and symbol is told, the largest; its price is that of the order, not of what it got (2).
  *   V-28 depth@0ms, the book as it changes, stands in no document of theirs; it is what is recorded and what others use (2, 10).
+ *   V-29 a change of a contract's status is told by one stream for all of them; what is not TRADING takes no orders (1, 4).
  */
 #include "venue/binance_futures.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "proto/json.h"
 #include "venue/binance_ask.h"
 #include "venue/binance_frame.h"
 #include "venue/binance_text.h"
+
+#define STATUS_STREAM "!contractInfo"
 
 /* {"e":"depthUpdate","E":1785312000125,"T":1785312000118,"s":"BTCUSDT","ps":"BTCUSDT","st":1,"U":7890123450,"u":7890123499,"pu":7890123441,
  *  "b":[["64210.10","2.517"],["64209.90","0.000"]],"a":[["64210.20","8.004"]]}      (V-20, V-23, V-24; partial depth too, V-21) */
@@ -192,6 +196,25 @@ static int force_order(aats_json_t *j, aats_msg_t *m)
     return whole(j, seen, 1);
 }
 
+/* {"e":"contractInfo","E":1669356423908,"s":"IOTAUSDT","ps":"IOTAUSDT","ct":"PERPETUAL","dt":4133404800000,"ot":1569398400000,"cs":"TRADING",
+ *  "bks":[..]}      (V-29) */
+static int contract_info(aats_json_t *j, aats_msg_t *m)
+{
+    char const *key, *status = "";
+    size_t key_len, status_len = 0;
+    uint32_t seen = 0;
+    m->kind = AATS_MSG_STATUS;
+    aats_json_object(j);
+    while (aats_json_key(j, &key, &key_len) == 1) {
+        if (IS("E")) take_time(j, &seen, 0, &m->exch_ns);
+        else if (IS("s")) binance_take_sym(j, &seen, 1, m);
+        else if (IS("cs")) aats_json_seen(j, &seen, 2), aats_json_str(j, &status, &status_len);
+        else aats_json_skip(j);
+    }
+    m->code = !AATS_JSON_IS(status, status_len, "TRADING");
+    return whole(j, seen, 7);
+}
+
 /* {"lastUpdateId":1007198635033,"E":1723161257835,"T":1723161257823,"symbol":"BTCUSD_PERP","pair":"BTCUSD","bids":[["61804.7","35"]],"asks":[...]} */
 static int whole_book(aats_json_t *j, aats_msg_t *m)
 {
@@ -218,7 +241,7 @@ static int by_stream(aats_json_t *j, aats_msg_t *m)
 {
     size_t n;
     char const *suffix = binance_split(m, &n);
-    if (!suffix) return binance_nameless(j, m);
+    if (!suffix) return AATS_JSON_IS(m->stream, m->stream_len, STATUS_STREAM) ? contract_info(j, m) : binance_nameless(j, m);
     if (binance_suffix_is(suffix, n, "depth")) {
         m->kind = n == 5 || suffix[5] == '@' ? AATS_MSG_DEPTH : AATS_MSG_PARTIAL; /* V-21 */
         return depth(j, m);
@@ -255,7 +278,17 @@ static int subscribe(char *out, size_t cap, uint64_t id, int off, unsigned strea
         {AATS_STREAM_MARK | AATS_STREAM_FUNDING, "markPrice@1s"},
         {AATS_STREAM_LIQUIDATION, "forceOrder"},
     };
-    return binance_ask(out, cap, id, off, streams, native, cnt, NAMES, sizeof NAMES / sizeof NAMES[0]);
+    int const n = binance_ask(out, cap, id, off, streams, native, cnt, NAMES, sizeof NAMES / sizeof NAMES[0]);
+    if (n < 0 || off || !(streams & AATS_STREAM_STATUS)) return n;
+    /* one stream for all contracts, asked for with each of them (V-29): harmless, and given up with the connection */
+    static char const MORE[] = "\"" STATUS_STREAM "\"";
+    char *at = strstr(out, "],\"id\":");
+    size_t const comma = at[-1] != '[', add = sizeof MORE - 1 + comma;
+    if ((size_t)n + add >= cap) return AATS_E_FULL;
+    memmove(at + add, at, strlen(at) + 1);
+    if (comma) *at++ = ',';
+    memcpy(at, MORE, sizeof MORE - 1);
+    return n + (int)add;
 }
 
 static int path_of(char *out, size_t cap, char const *path)
@@ -268,7 +301,7 @@ static int public_path(char *out, size_t cap) { return path_of(out, cap, "/publi
 static int market_path(char *out, size_t cap) { return path_of(out, cap, "/market/stream"); }
 
 #define BOOK_STREAMS   (AATS_STREAM_DEPTH | AATS_STREAM_BBO)
-#define MARKET_STREAMS (AATS_STREAM_TRADE | AATS_STREAM_AGG | AATS_STREAM_MARK | AATS_STREAM_FUNDING | AATS_STREAM_LIQUIDATION)
+#define MARKET_STREAMS (AATS_STREAM_TRADE | AATS_STREAM_AGG | AATS_STREAM_MARK | AATS_STREAM_FUNDING | AATS_STREAM_LIQUIDATION | AATS_STREAM_STATUS)
 
 /* What both have alike. */
 #define FUTURES                                                                                                                                    \

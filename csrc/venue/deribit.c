@@ -28,8 +28,8 @@ __attribute__((always_inline)) static inline char const *
 level_fast(char const *p, char const *end, aats_msg_t const *m, int *digits, int *decimals, int64_t *px_i, int64_t *qty_i)
 {
     if (end - p < 16 || p[0] != '[' || p[1] != '"') return NULL;
-    size_t const word = p[2] == 'n' ? 3 : 6; /* new, change, delete */
-    if (p[2 + word] != '"' || p[3 + word] != ',' || memchr(p + 2, '\\', word)) return NULL;
+    size_t const word = p[2] == 'n' ? 3 : 6;
+    if (memcmp(p + 2, p[2] == 'n' ? "new\"," : p[2] == 'c' ? "change\"," : "delete\",", word + 2)) return NULL;
     int one = 1;
     p = aats_num_fast_alike(p + 4 + word, end, m->px_exp, digits, decimals, px_i);
     if (!p || end - p < 4 || *p != ',') return NULL;

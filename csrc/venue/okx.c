@@ -358,7 +358,7 @@ static int okx_parse(char const *text, size_t n, aats_msg_t *m)
     .ping_ns = 15000000000,                              /* "closes after 30 s without any push" (1): so do we */                       \
     .rotate_ns = (int64_t)7 * 24 * 3600 * 1000000000,    /* "no fixed 24 h cut" (1) */                                                  \
     .sends_per_s = 3,                                    /* 480 requests an hour (1) */                                                 \
-    .streams_max = 84,                                   /* fewer than 30 depth channels a connection (1): 28 symbols of depth, trades and best bid and ask */\
+    .streams_max = 84,                                   /* fewer than 30 depth channels a connection (1): 21 spot symbols, 12 perpetuals with all of theirs */\
     .subscribe_batch = 30, .ban_ns = (int64_t)120 * 1000000000
 
 aats_venue_t const aats_venue_okx = {.name = "OKX", .streams = STREAMS_SPOT, .subscribe = okx_subscribe_spot, OKX_ALIKE};

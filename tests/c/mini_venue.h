@@ -283,8 +283,8 @@ __attribute__((unused)) static int mini_rec(mini_t *x, int kind, aats_rec_t *out
     return 0;
 }
 
-static uint64_t mini_count(mini_t const *x, int counter) { return aats_feed_view(x->feed)->md->counters[counter]; }
-static int mini_said(mini_t const *x, int link, char const *text) { return strstr(x->said[link], text) != NULL; }
+__attribute__((unused)) static uint64_t mini_count(mini_t const *x, int counter) { return aats_feed_view(x->feed)->md->counters[counter]; }
+__attribute__((unused)) static int mini_said(mini_t const *x, int link, char const *text) { return strstr(x->said[link], text) != NULL; }
 
 /* mini_live: A and B subscribed with depth and trades over link 0, both books good at id 10: bid 50, ask 51. */
 __attribute__((unused)) static int mini_live(mini_t *x, aats_venue_t const *v, unsigned streams)

@@ -200,6 +200,19 @@ TEST(liquidations_are_told_with_the_side_that_closes)
     CHECK_EQ_I64(m.side, 1);
 }
 
+TEST(v29_a_contract_that_does_not_trade_is_told)
+{
+#define INFO(status) WRAP("!contractInfo", "{\"e\":\"contractInfo\",\"E\":1669356423908,\"s\":\"IOTAUSDT\",\"ps\":\"IOTAUSDT\",\"ct\":\"PERPETUAL\"," \
+    "\"dt\":4133404800000,\"ot\":1569398400000,\"cs\":\"" status "\",\"bks\":[{\"bs\":1}]}")
+    REQUIRE(parse(INFO("SETTLING")) == AATS_OK);
+    CHECK_EQ_I64(m.kind, AATS_MSG_STATUS);
+    CHECK_EQ_I64(m.code, 1);
+    CHECK(text_is(m.sym, m.sym_len, "IOTAUSDT"));
+    REQUIRE(parse(INFO("TRADING")) == AATS_OK);
+    CHECK_EQ_I64(m.code, 0);
+    CHECK_EQ_I64(parse(WRAP("!contractInfo", "{\"s\":\"IOTAUSDT\"}")), AATS_E_SHAPE);
+}
+
 TEST(snapshot_is_read)
 {
     REQUIRE(parse(BOOK) == AATS_OK);
@@ -242,6 +255,11 @@ TEST(v26_each_stream_is_asked_for_on_the_path_that_serves_it)
     CHECK(!strcmp(out, "{\"method\":\"SUBSCRIBE\",\"params\":[\"btcusdt@depth@0ms\",\"btcusdt@bookTicker\"],\"id\":3}"));
     v->subscribe(out, sizeof out, 4, 1, v->ways[1].streams, names, 1);
     CHECK(!strcmp(out, "{\"method\":\"UNSUBSCRIBE\",\"params\":[\"btcusdt@aggTrade\",\"btcusdt@markPrice@1s\",\"btcusdt@forceOrder\"],\"id\":4}"));
+    v->subscribe(out, sizeof out, 5, 0, AATS_STREAM_TRADE | AATS_STREAM_STATUS, names, 1);
+    CHECK_MSG(!strcmp(out, "{\"method\":\"SUBSCRIBE\",\"params\":[\"btcusdt@aggTrade\",\"!contractInfo\"],\"id\":5}"), "%s", out); /* V-29 */
+    v->subscribe(out, sizeof out, 6, 0, AATS_STREAM_STATUS, names, 1);
+    CHECK_MSG(!strcmp(out, "{\"method\":\"SUBSCRIBE\",\"params\":[\"!contractInfo\"],\"id\":6}"), "%s", out);
+    for (size_t cap = 0; cap < 54; cap++) CHECK_EQ_I64(v->subscribe(out, cap, 6, 0, AATS_STREAM_STATUS, names, 1), AATS_E_FULL);
     CHECK_EQ_I64(v->ways[1].path(path, 5), AATS_E_FULL);
     v = &aats_venue_binance_coinm;
     CHECK_EQ_U64(v->way_cnt, 0);

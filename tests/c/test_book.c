@@ -146,6 +146,25 @@ TEST(of_a_price_that_stands_twice_in_a_snapshot_the_last_counts)
     pair_fini(&t);
 }
 
+TEST(a_cut_forgets_the_worst_levels_wherever_they_lie)
+{
+    pair_t t;
+    pair_init(&t, 64, 1); /* a narrow array: most levels lie in the overflow map */
+    size_t gone = 0;
+    for (int i = 0; i < 4000; i++) {
+        int side = (int)below(2);
+        pair_set(&t, side, below(4) ? 1000 + below(64) : below(100000) - 50000, below(5));
+        size_t keep = (size_t)below(30), want = t.model.cnt[side] > keep ? t.model.cnt[side] - keep : 0;
+        if (below(4)) continue;
+        while (t.model.cnt[side] > keep) sorted_set(&t.model, side, t.model.px[side][0], 0);
+        CHECK_EQ_U64(aats_book_cut(t.book, side, keep), want);
+        gone += want;
+        REQUIRE(pair_same(&t));
+    }
+    CHECK(gone > 1000);
+    pair_fini(&t);
+}
+
 TEST(top_gives_as_many_as_asked_for_or_there_are)
 {
     pair_t t;

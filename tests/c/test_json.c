@@ -378,26 +378,30 @@ static void a_byte_changed_anywhere_gives_a_documented_code_(void)
 
 TEST(a_byte_changed_anywhere_gives_a_documented_code) { on_each_isa(a_byte_changed_anywhere_gives_a_documented_code_); }
 
-/* The tight loop and the general one must agree: the same levels, with and without white space, at every pair of
- * exponents. */
+/* The tight loop and the general one must agree: the same levels, with and without white space, with what OKX has behind them (some
+ * of it odd), at every pair of exponents. */
 static void levels_are_the_same_however_they_are_written_(void)
 {
     for (int exp = -10; exp <= 0; exp++) {
-        char tight[2048], wide[4096];
-        size_t tn = 0, wn = 0;
+        static char const *const TAILS[] = {",\"0\",\"12\"", ",\"0\",\"1234567\"", ",\"0\",\"12345678\"", ",\"0\",\"1\\\"]\"", ",\"0\",\"\"", ",\"1\",\"2\"", ",0,[1]", ""};
+        char tight[2048], wide[4096], counted[4096];
+        size_t tn = 0, wn = 0, cn = 0;
         tn += (size_t)sprintf(tight + tn, "[");
         wn += (size_t)sprintf(wide + wn, " [ ");
+        cn += (size_t)sprintf(counted + cn, "[");
         for (int i = 1; i <= 20; i++) {
             char px[AATS_NUM_SZ], qty[AATS_NUM_SZ];
             aats_num_format((int64_t)i * 7919 * i * i, exp, px, sizeof px);
             aats_num_format((int64_t)(i % 5) * 104729 * i, exp + 1 > 0 ? 0 : exp + 1, qty, sizeof qty);
             tn += (size_t)sprintf(tight + tn, "%s[\"%s\",\"%s\"]", i > 1 ? "," : "", px, qty);
             wn += (size_t)sprintf(wide + wn, "%s [ %s\n, \"%s\" , {} ]\t", i > 1 ? "," : "", px, qty);
+            cn += (size_t)sprintf(counted + cn, "%s[\"%s\",\"%s\"%s]", i > 1 ? "," : "", px, qty, TAILS[i % 8]);
         }
         tn += (size_t)sprintf(tight + tn, "]");
         wn += (size_t)sprintf(wide + wn, "]");
-        aats_level_t a[20], b[20];
-        size_t an, bn;
+        cn += (size_t)sprintf(counted + cn, "]");
+        aats_level_t a[20], b[20], c[20];
+        size_t an, bn, c_cnt;
         doc_t d;
         CHECK_EQ_I64(aats_json_levels(doc_open_n(&d, tight, tn), exp, exp + 1 > 0 ? 0 : exp + 1, a, 20, &an), AATS_OK);
         CHECK_EQ_I64(aats_json_end(&d.j), AATS_OK);
@@ -405,9 +409,14 @@ static void levels_are_the_same_however_they_are_written_(void)
         CHECK_EQ_I64(aats_json_levels(doc_open_n(&d, wide, wn), exp, exp + 1 > 0 ? 0 : exp + 1, b, 20, &bn), AATS_OK);
         CHECK_EQ_I64(aats_json_end(&d.j), AATS_OK);
         doc_close(&d);
+        CHECK_EQ_I64(aats_json_levels(doc_open_n(&d, counted, cn), exp, exp + 1 > 0 ? 0 : exp + 1, c, 20, &c_cnt), AATS_OK);
+        CHECK_EQ_I64(aats_json_end(&d.j), AATS_OK);
+        doc_close(&d);
         CHECK_EQ_U64(an, 20);
         CHECK_EQ_U64(bn, 20);
+        CHECK_EQ_U64(c_cnt, 20);
         CHECK_MEM(a, b, sizeof a);
+        CHECK_MEM(a, c, sizeof a);
         for (int i = 1; i <= 20; i++) CHECK_EQ_I64(a[i - 1].px_i, (int64_t)i * 7919 * i * i);
     }
 }

@@ -93,6 +93,32 @@ TEST(each_update_goes_out_once_from_whoever_is_first)
     net_end(x);
 }
 
+TEST(what_is_told_of_perpetuals_goes_out_once)
+{
+    static uint8_t const KINDS[] = {AATS_REC_MARK, AATS_REC_FUNDING, AATS_REC_LIQUIDATION};
+    net_t *x = two(2);
+    both(x, 0, 1);
+    net_run(x, 400 * NET_MS);
+    for (int64_t i = 1; i <= 20; i++) {
+        uint64_t const here = aats_ring_newest(&x->view);
+        for (unsigned f = 0; f < 2; f++)
+            for (unsigned k = 0; k < 3; k++) {
+                aats_rec_t r = {.kind = KINDS[k], .sym = 0, .flags = AATS_F_VALID, .px_i = 100 * i + k, .qty_i = i, .aux = (uint64_t)i};
+                net_publish(&x->feeds[(unsigned)(i & 1) ^ f], &r, NULL, NULL);
+            }
+        net_run(x, 10 * NET_MS);
+        REQUIRE(aats_ring_newest(&x->view) - here == 3);
+        for (unsigned k = 0; k < 3; k++) {
+            aats_rec20_t r;
+            REQUIRE(aats_ring_poll(&x->view, here + k, &r) == 1);
+            CHECK_EQ_I64(r.r.kind, KINDS[k]);
+            CHECK_EQ_I64(r.r.px_i, 100 * i + k);
+            CHECK_EQ_U64(r.r.aux, (uint64_t)i);
+        }
+    }
+    net_end(x);
+}
+
 TEST(the_older_book_of_the_slower_path_changes_nothing)
 {
     net_t *x = two(1);

@@ -259,7 +259,7 @@ def unknown_symbol(row: Row) -> None:
     assert new or feed.refused
 
 
-@case("VC-17", "a symbol that the venue delists while it is subscribed: its book is not called good for ever, others go on")
+@case("VC-17", "a symbol that the venue delists while it is subscribed leaves the others alone")
 def delisted(row: Row) -> None:
     rig, feed = watched(row)
     gone, other = row.symbols
@@ -296,6 +296,30 @@ def snapshot_faults(row: Row) -> None:
     feed = Feed(rig)
     rig.until(feed.newest, "good books in the end", 60)
     assert feed.asked > 2
+
+
+@case("VC-21", "a symbol that the venue halts is told as halted, and its book is good again when it trades again")
+def halted(row: Row) -> None:
+    rig, feed = watched(row)
+    exchange: Any = rig.exchange
+    if not hasattr(exchange, "halt"):
+        raise Wrong("the dialect cannot halt")
+    stopped, other = row.symbols
+    exchange.halt(stopped)
+    rig.until(lambda: feed.why.get(stopped) == lib.AATS_WHY_HALTED, "told as halted", 5)
+    assert feed.good(other)
+    exchange.resume(stopped)
+    rig.until(lambda: feed.good(stopped), "good again", 5)
+
+
+@case("VC-22", "a symbol that the venue delists is told: its book is not called good any more")
+def delisted_is_told(row: Row) -> None:
+    rig, feed = watched(row)
+    exchange: Any = rig.exchange
+    if not hasattr(exchange, "delist"):
+        raise Wrong("the dialect cannot delist")
+    exchange.delist(row.symbols[0])
+    rig.until(lambda: not feed.good(row.symbols[0]), "the book is bad", 60, ms=20)
 
 
 def _within(told: list[Any], made: list[Any]) -> bool:

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 from aats import config
-from aats._ffi import ffi
+from aats._ffi import ffi, text
 from aats.errors import ConfigError, ControlError
 from aats.layout import Mode
 from aats.supervisor_job import Job
@@ -79,6 +79,40 @@ def test_a_secret_or_an_address_that_has_changed_is_noticed(tmp_path: Path) -> N
         False,
         True,
     ]
+
+
+def test_a_passphrase_arrives_beside_the_key_and_so_do_all_addresses(tmp_path: Path) -> None:
+    plain = watched(tmp_path)
+    more = dataclasses.replace(plain, rest="https://localhost:2", private="wss://localhost:3", passphrase="the passphrase")
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        send_keys(ours, more.head(), more.key, more.secret, more.passphrase)
+        inbox = Inbox()
+        assert inbox.receive(theirs)
+    frame = inbox.take()
+    assert frame is not None
+    key, changed = KeyRing().take(*frame)
+    assert not changed and "passphrase" not in repr(key)
+    assert (text(key.secret), text(key.passphrase)) == (SECRET, "the passphrase")
+    assert (key.endpoints.rest, key.endpoints.wsapi, key.endpoints.private) == (
+        "https://localhost:2",
+        "wss://localhost:1",
+        "wss://localhost:3",
+    )
+    ring, _ = handed_over(plain)
+    assert text(ring._keys[ACCOUNT].passphrase) == ""
+
+
+def test_a_seat_is_cleared_at_every_venue_that_its_strategy_trades(tmp_path: Path) -> None:
+    ring, _ = handed_over(watched(tmp_path))
+    other = f"bybit-{hashlib.sha256(b'other-key').hexdigest()[:8]}"
+    strange = f"okx-{hashlib.sha256(b'other-key').hexdigest()[:8]}"
+    for name, account in (("maker", other), ("taker", strange)):
+        one = dataclasses.replace(watched(tmp_path, key="other-key"), name=name, account=account, venue=account.partition("-")[0].upper())
+        raw = ffi.from_buffer(b"other-key\0secret\0")
+        ring.take(one.head(), raw, len(raw))
+    job = Job(0, "maker", ACCOUNT, int(Mode.SIM), 1, ())
+    assert [key.account for key in ring.others(job)] == [other], "another strategy's venue is not its business"
 
 
 def test_a_key_of_another_account_is_refused(tmp_path: Path) -> None:

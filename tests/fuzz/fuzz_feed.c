@@ -39,7 +39,7 @@ int LLVMFuzzerTestOneInput(uint8_t const *data, size_t size)
         demand(aats_feed_room(x.feed, 0, &room) > 0);
         fixture_bytes(&x, 0, data + at, n);
         at += n;
-        demand(aats_feed_room(x.feed, 0, &room) <= (size_t)16 << 20);
+        demand(aats_feed_room(x.feed, 0, &room) <= (size_t)64 << 20);
         look(&x);
         fixture_pass(&x, n & 8 ? 600 : 20);
         look(&x);

@@ -174,7 +174,9 @@ def test_order_events_of_the_core_are_the_callbacks_in_their_order() -> None:
 
 def test_an_order_has_the_promised_fields_in_their_order() -> None:
     fields = {one.name: one.default for one in dataclasses.fields(Order) if one.init}
-    assert list(fields)[: len(ORDER_FIELDS)] == list(ORDER_FIELDS) and fields == ORDER_FIELDS | {"reduce_only": False}  # ours, behind the published
+    assert list(fields)[: len(ORDER_FIELDS)] == list(ORDER_FIELDS) and fields == ORDER_FIELDS | {
+        "reduce_only": False
+    }  # ours, behind the published
     assert [one.name for one in dataclasses.fields(Order) if not one.init] == ["order_id"]
 
 

@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from aats.errors import ConfigError
-from aats.venue import SnapshotRefused, client_class
+from aats.venue import SnapshotRefused, account_class, client_class
+from tests.conformance.rows import rows, served
 from tests.live.conftest import own_world  # noqa: F401 - a fixture, for every test here
 from tests.live.looks import eventually
 from tests.live.procs import FeedProc, Sim
@@ -115,6 +116,32 @@ def test_contracts_are_described_in_what_the_book_counts() -> None:
     one = coinm.instruments(["BTCUSD_211231"])["BTCUSD_211231"]
     assert (one.symbol, one.kind, one.settle, one.inverse) == ("BTCUSD211231.BINANCE_COINM", "future", "BTC", True)
     assert (one.contract_size, one.contract_unit, one.trading) == (100, "USD", True)
+
+
+# --------------------------------------------------------------------------------------------------------- accounts
+
+
+@pytest.mark.parametrize(
+    ("venue", "native", "asset"),
+    [("BINANCE_SWAP", "BTCUSDT", "USDT"), ("BINANCE_COINM", "BTCUSD_PERP", "BTC"), ("BINANCEUS", "BTCUSDT", "USDT")],
+)
+def test_an_account_is_looked_at_from_outside(venue: str, native: str, asset: str) -> None:
+    with served(rows()[venue]) as at, account_class(venue)(at.rest, "aats-sim", "aats-sim", cafile=at.cafile) as account:
+        assert account.balances()[asset].total > 0 and account.open_orders() == []
+        wish = {"symbol": native, "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "1", "price": "50000"}
+        account._call("POST", f"{account.root}/order", wish)  # type: ignore[attr-defined]
+        (one,) = account.open_orders(native)
+        assert (one.native, one.side, one.tif, float(one.size), float(one.price), float(one.filled)) == (
+            native,
+            "buy",
+            "gtc",
+            1.0,
+            50000.0,
+            0.0,
+        )
+        assert account.balances()[asset].locked > 0
+        assert account.cancel(native, one.order_id) and not account.cancel(native, one.order_id)
+        assert account.open_orders() == []
 
 
 # ------------------------------------------------------------------------------------------------------------- live

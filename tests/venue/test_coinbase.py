@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
+from aats import keys
 from aats.errors import ConfigError
 from aats.instruments import feed_symbol
 from aats.keys import SIM_SECRETS
@@ -293,6 +294,12 @@ def test_all_pages_of_a_list_are_had() -> None:
 
     with CoinbaseAccount("http://localhost", "k", SECRET, transport=httpx.MockTransport(answer)) as account:
         assert account.open_orders() == [] and asked == ["", "2"]
+
+
+def test_line_ends_of_a_key_in_the_environment_may_be_spelled_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AATS_APIKEY_COINBASE", NAME)
+    monkeypatch.setenv("AATS_SECRET_COINBASE", SECRET.replace("\n", "\\n"))
+    assert keys.find("COINBASE", "direct").secret == SECRET
 
 
 def test_the_keys_that_both_sides_know_are_one() -> None:

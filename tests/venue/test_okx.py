@@ -133,6 +133,10 @@ def test_the_test_network_is_the_same_host_and_each_request_says_so() -> None:
     client = OkxClient(OkxClient.HOSTS["direct"])
     assert "x-simulated-trading" not in client._http.headers
     client.close()
+    with OkxAccount(own.rest, "key", "secret", passphrase="word") as account:
+        assert "x-simulated-trading" not in account._http.headers
+        account.on_test_network()
+        assert account._http.headers["x-simulated-trading"] == "1"
 
 
 def test_an_account_is_looked_at_and_emptied_of_orders(exchange: Any, port: int) -> None:

@@ -15,7 +15,7 @@ import orjson
 from aats.sim.answer import Answer
 from aats.sim.binance_futures.texts import error_of, info_row
 from aats.sim.binance_futures.trade import FuturesTrade
-from aats.sim.listing import GONE, Listing, Refused
+from aats.sim.listing import GONE, LIVE, Listing, Refused
 from aats.sim.market import Level, Snapshot
 from aats.sim.perpetual import Mark
 from aats.sim.venue import Asked, Connection, Event, Limits, Reject, Upgrade, VenueExchange, json_answer
@@ -169,7 +169,7 @@ class FuturesExchange(FuturesTrade, VenueExchange):
         """Return (symbol, kind) of a stream's name, None if there is no such stream."""
         low, at, suffix = name.partition("@")
         kind = suffix.partition("@")[0]
-        if low in ("!markPrice", "!forceOrder", "!bookTicker"):
+        if low in ("!markPrice", "!forceOrder", "!bookTicker", "!contractInfo"):
             return "", low[1:]
         if not at or low != low.lower() or low.upper() not in self.listings:
             return None
@@ -279,6 +279,14 @@ class FuturesExchange(FuturesTrade, VenueExchange):
             f'{{"e":"forceOrder","E":{ms + 1},"o":{{"s":"{event.symbol}","S":"{side}","o":"LIMIT","f":"IOC","q":"{event.qty}","p":"{event.px}",'
             f'"ap":"{event.px}","X":"FILLED","l":"{event.qty}","z":"{event.qty}","T":{ms}}},{self._tail(listing)}}}',
         )
+
+    def on_status(self, listing: Listing) -> None:
+        status = {LIVE: "TRADING", GONE: "CLOSE"}.get(listing.status, "TRADING_HALT")
+        text = (
+            f'{{"e":"contractInfo","E":{self.ms},"s":"{listing.name}","ps":"{listing.base}{listing.quote}","ct":"PERPETUAL",'
+            f'"dt":4133404800000,"ot":1569398400000,"cs":"{status}"}}'
+        )
+        self.tell_stream("!contractInfo", text)
 
     # -- REST ----------------------------------------------------------------------------------------------------------
 
