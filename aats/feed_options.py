@@ -11,6 +11,7 @@ from typing import Any
 from aats import keys, venue
 from aats._ffi import lib
 from aats.config import FeedConfig
+from aats.config.model import STREAMS_DEFAULT
 from aats.errors import ConfigError
 from aats.venue import Endpoints
 
@@ -45,7 +46,8 @@ def _stream_bits(config: FeedConfig) -> int:
     has = lib.aats_venue_streams(config.venue.encode(), config.format.encode())
     if has < 0:
         return bits  # the C core says it in its own words
-    if config.origins.get("feed.streams", "default") == "default":
+    # A feed that another process asks for, or starts again, has its defaults written into its file: what stands there says no more than the default did.
+    if config.origins.get("feed.streams", "default") == "default" or config.streams == STREAMS_DEFAULT:
         bits = (bits | _PERPETUAL_BITS) & has
     return int(bits | (_STATUS_BIT & has))
 

@@ -47,7 +47,6 @@ log = logging.getLogger("aats.trade")
 
 _LOOPBACK = "127.0.0.1"
 _STRATEGIES_MAX = 255  # an order's record has a byte for whose it is
-_WITHOUT_PASSWORD = ("BINANCE", "BINANCE_SWAP", "BINANCEUS")
 
 
 @dataclass
@@ -206,9 +205,12 @@ class TradeService:
                 raise ConfigError(f"set_apikey: {what} of {exchange} must be a str; it is of type {type(value).__name__}")
         if not key or not secret:
             raise ConfigError(f"set_apikey: key and secret of {exchange} must not be empty")
-        for what, value in (("password", password), ("subaccount", subaccount)):
-            if value and exchange in _WITHOUT_PASSWORD:
-                raise ConfigError(f"set_apikey: {exchange} has no {what}: leave it out")
+        if password and exchange not in keys.WITH_PASSPHRASE:
+            raise ConfigError(f"set_apikey: {exchange} has no password: leave it out")
+        if subaccount:
+            raise ConfigError(
+                f"set_apikey: {exchange} has no subaccount that a key could name (a subaccount's key is its own): leave it out"
+            )
         one.key, one.secret, one.password, one.subaccount = key, secret, password, subaccount
 
     def set_fee(self, exchange: str, taker_fee: float, maker_fee: float) -> None:

@@ -311,6 +311,28 @@ TEST(an_inverse_contract_is_exposed_by_its_face_value_and_no_fee_is_taken_off_it
     close_trader();
 }
 
+TEST(a_position_that_differs_from_the_accounts_is_told_when_the_session_is_ready_and_changes_nothing)
+{
+    aats_rcell_t open;
+    trade_contracts(0, &open);
+    aats_omsg_t m = {.kind = AATS_OM_POSITION, .qty_i = 50 * UNIT};
+    strcpy(m.symbol, "BTCUSDT");
+    told();
+    venue.said[venue.said_cnt++] = m;
+    venue.said[venue.said_cnt++] = (aats_omsg_t){.kind = AATS_OM_READY};
+    step();
+    CHECK_STR(next().msg, "");
+    m.qty_i = -3 * UNIT;
+    venue.said[venue.said_cnt++] = (aats_omsg_t){.kind = AATS_OM_DOWN};
+    venue.said[venue.said_cnt++] = m;
+    venue.said[venue.said_cnt++] = (aats_omsg_t){.kind = AATS_OM_READY};
+    step();
+    CHECK_EQ_I64(next().kind, AATS_OEV_DISCONNECT);
+    CHECK_STR(next().msg, "BTCUSDT.SWAP: the account holds -3, this process 50");
+    CHECK_EQ_I64(cell().pos_i, 50 * UNIT);
+    close_trader();
+}
+
 TEST(the_notional_of_a_contract_is_that_of_what_it_is_worth)
 {
     aats_rules_t r = contract(0);
