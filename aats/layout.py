@@ -519,6 +519,7 @@ class OrderFlag(IntFlag):
     REPLAYED = lib.AATS_OF_REPLAYED
     ADOPTED = lib.AATS_OF_ADOPTED
     FITTED = lib.AATS_OF_FITTED
+    REDUCE = lib.AATS_OF_REDUCE
 
 
 class OrderEvent(IntEnum):

@@ -141,8 +141,8 @@ EXAMPLES_MAY = (
 )
 
 #: What tools may import: what they show, and each other.  Some drive the tests and may see them.
-TOOLS_MAY = ("aats.layout", "aats.shm", "aats.errors", "aats.journal", "tools")
-TOOLS_THAT_DRIVE_TESTS = ("tools.bench_net", "tools.faults", "tools.netfaults", "tools.sabotage")
+TOOLS_MAY = ("aats.layout", "aats.shm", "aats.errors", "aats.journal", "aats.venue.capabilities", "tools")
+TOOLS_THAT_DRIVE_TESTS = ("tools.bench_net", "tools.faults", "tools.netfaults", "tools.sabotage", "tools.venue_table")
 
 # ------------------------------------------------------------------------------------------------------------- C
 

@@ -120,7 +120,7 @@ def symbol(value: Any, level_num: int, venue: str) -> SymbolLevel:
         level = int(tail) if tail.isdecimal() and len(tail) < 6 else tail
     if isinstance(value, str) and value.endswith(f".{venue}"):
         value = value[: -len(venue) - 1]
-    if not isinstance(value, str) or re.fullmatch(r"[A-Z0-9]{2,24}|[A-Za-z0-9]+([-_/][A-Za-z0-9]+)+", value) is None:
+    if not isinstance(value, str) or re.fullmatch(r"[A-Z0-9]{2,24}|[A-Z0-9]+([-_/][A-Z0-9]+)+", value) is None:
         hint = re.sub(r"[^A-Z0-9]", "", value.upper()) if isinstance(value, str) else ""
         raise ValueError(
             f"must be base and quote in capitals, such as BTCUSDT, or the venue's own spelling{f' (did you mean {hint!r}?)' if hint and hint != value else ''}"

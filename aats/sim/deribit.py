@@ -146,7 +146,7 @@ class DeribitExchange(VenueExchange):
     def on_top(self, event: Event) -> None:
         channel = f"quote.{event.symbol}"
         if self.topics.has(channel):
-            (bid, bid_qty), (ask, ask_qty) = (side[0] if side else ("0", "0") for side in (event.bids, event.asks))
+            (bid, bid_qty), (ask, ask_qty) = (next(iter(side), ("0", "0")) for side in (event.bids, event.asks))
             self.publish(
                 channel,
                 self._push(

@@ -101,7 +101,7 @@ class GateExchange(VenueExchange):
     def on_top(self, event: Event) -> None:
         topic = (_CHANNELS[1], event.symbol)
         if self.topics.has(topic):
-            (bid, bid_qty), (ask, ask_qty) = (side[0] if side else ("", "") for side in (event.bids, event.asks))
+            (bid, bid_qty), (ask, ask_qty) = (next(iter(side), ("", "")) for side in (event.bids, event.asks))
             result = {"t": self.ms, "u": event.last_id, "s": event.symbol, "b": bid, "B": bid_qty, "a": ask, "A": ask_qty}
             self.publish(topic, self._push(topic[0], result))
 

@@ -115,7 +115,7 @@ class KucoinExchange(VenueExchange):
     def on_top(self, event: Event) -> None:
         topic = (_TOPICS[2], event.symbol)
         if self.topics.has(topic):
-            bids, asks = ([*side[0]] if side else None for side in (event.bids, event.asks))
+            bids, asks = ([*one] if (one := next(iter(side), None)) else None for side in (event.bids, event.asks))
             self.publish(topic, self._push(*topic, "level1", {"asks": asks, "bids": bids, "timestamp": self.ms}))
 
     def on_trade(self, event: Event) -> None:

@@ -19,13 +19,20 @@ _SPOT = {
 _NO_CHECKSUM = {"VC-06": "the venue sends no checksums"}
 _NO_LOGON = "a key with a shared secret signs each request and does not log on"
 _IN_BAND = {"VC-20": "books begin in the stream"}
+_BY_LIST = dict.fromkeys(
+    ("VC-21", "VC-22"), "spot tells of a halt or an end in its list of instruments alone, and its simulated dialect does neither"
+)
 
-_MARKET_ONLY = {f"VC-{number}": "market data alone: no orders" for number in (*range(30, 48), *range(50, 62))}
+_MARKET_ONLY = {
+    **{f"VC-{number}": "market data alone: no orders" for number in (*range(30, 48), *range(50, 62))},
+    **dict.fromkeys(("VC-21", "VC-22"), "no stream of a market's state is subscribed: it shows in the list of instruments alone"),
+}
 
 #: Venue to behaviour to the reason why it is not there.
 UNSUPPORTED: Mapping[str, Mapping[str, str]] = {
     "BINANCE": {
         **_SPOT,
+        **_BY_LIST,
         **_NO_CHECKSUM,
         "VC-17": "its simulated dialect delists nothing",
         "VC-32": _NO_LOGON,
@@ -38,6 +45,7 @@ UNSUPPORTED: Mapping[str, Mapping[str, str]] = {
     },
     "BINANCEUS": {
         **_SPOT,
+        **_BY_LIST,
         **_NO_CHECKSUM,
         "VC-17": "its simulated dialect delists nothing",
         "VC-32": _NO_LOGON,

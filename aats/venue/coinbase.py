@@ -24,6 +24,7 @@ class CoinbaseClient(RestClient):
         "direct": Endpoints(
             "https://api.coinbase.com",
             "wss://advanced-trade-ws.coinbase.com",
+            "wss://advanced-trade-ws-user.coinbase.com",  # where a session listens; orders themselves go by REST
             private="wss://advanced-trade-ws-user.coinbase.com",
         )
     }

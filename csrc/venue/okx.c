@@ -255,8 +255,8 @@ static int event(aats_json_t *j, frame_t const *f, aats_msg_t *m)
     m->kind = AATS_MSG_OTHER;
     if (AATS_JSON_IS(f->event, f->event_len, "subscribe") || AATS_JSON_IS(f->event, f->event_len, "unsubscribe")) {
         if (!f->channel) return aats_json_fail(j, AATS_E_SHAPE);
-        if (!m->sym) return AATS_OK; /* V-37: nobody waits for it */
-        m->kind = AATS_MSG_ACK;
+        if (!m->sym && (!m->id || f->event[0] == 'u')) return AATS_OK;
+        m->kind = AATS_MSG_ACK; /* V-37: without a symbol it is of the last channels of a request, and so of the whole */
         m->streams = f->channel->stream;
         m->code = f->event[0] == 'u';
     } else if (AATS_JSON_IS(f->event, f->event_len, "error")) {

@@ -107,7 +107,7 @@ static int mini_subscribe(char *out, size_t cap, uint64_t id, int off, unsigned 
 
 /* By previous ids, snapshots in the stream; one way. */
 static aats_venue_t const MINI = {
-    .name = "MINI", .format = "json", .streams = 0xff, .seq = AATS_SEQ_PREV, .snapshots = AATS_SNAP_STREAM, .check = mini_check, .check_levels = 2,
+    .name = "MINI", .format = "json", .streams = 0x7f, .seq = AATS_SEQ_PREV, .snapshots = AATS_SNAP_STREAM, .check = mini_check, .check_levels = 2,
     .next = mini_next, .parse = mini_parse, .path = mini_path, .subscribe = mini_subscribe, .ping_ns = 20000000000, .sends_per_s = 20,
     .streams_max = 100, .subscribe_batch = 10,
 };

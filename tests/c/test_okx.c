@@ -216,8 +216,10 @@ TEST(each_subscription_is_acknowledged_by_itself)
     CHECK_MSG(m.kind == AATS_MSG_ACK && m.id == 17 && of("BTC-USDT") && m.streams == AATS_STREAM_DEPTH && m.code == 0, "ack");
     CHECK_EQ_I64(parse("{\"event\":\"unsubscribe\",\"arg\":{\"channel\":\"index-tickers\",\"instId\":\"BTC-USDT\"}}"), AATS_OK);
     CHECK_MSG(m.kind == AATS_MSG_ACK && m.id == 0 && of(SWAP) && m.streams == AATS_STREAM_MARK && m.code == 1, "given up");
+    CHECK_EQ_I64(parse("{\"id\":\"17\",\"event\":\"subscribe\",\"arg\":{\"channel\":\"instruments\",\"instType\":\"SWAP\"}}"), AATS_OK); /* V-37: the last of its request */
+    CHECK_MSG(m.kind == AATS_MSG_ACK && m.id == 17 && !m.sym && m.code == 0, "the request");
     CHECK_EQ_I64(parse("{\"event\":\"subscribe\",\"arg\":{\"channel\":\"liquidation-orders\",\"instType\":\"SWAP\"}}"), AATS_OK);
-    CHECK_EQ_I64(m.kind, AATS_MSG_OTHER);
+    CHECK_EQ_I64(m.kind, AATS_MSG_OTHER); /* of which request, it does not say */
 }
 
 TEST(an_error_names_what_it_is_about_if_it_does_V40)

@@ -68,7 +68,7 @@ def test_a_trade_server_is_no_market_server(port: int, start: Start) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [None, {}, cfg(symbols=[]), cfg(network={"send_to_ip": "192.0.2.1"}), cfg(symbols=one(port=["NOSUCH", "OKX"]))]
+    "value", [None, {}, cfg(symbols=[]), cfg(network={"send_to_ip": "192.0.2.1"}), cfg(symbols=one(port=["NOSUCH", "NOWHERE"]))]
 )
 def test_a_market_that_cannot_run_has_no_pid_and_the_reason(port: int, value: Any) -> None:
     answer = ask(port, {"type": "new_market_instance", "cfg": value})

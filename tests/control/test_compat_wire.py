@@ -98,7 +98,7 @@ def one(**other: Any) -> list[dict[str, Any]]:
         (cfg(symbols=[]), "cfg.symbols"),
         (cfg(symbols=[7]), "symbols\\[0\\]"),
         (cfg(symbols=one(port="BTCUSDT.BINANCE")), "port"),
-        (cfg(symbols=one(port=["BTCUSDTSWAP", "BINANCE_SWAP"])), "exchange must be one of"),
+        (cfg(symbols=one(port=["BTCUSDT", "NOWHERE"])), "exchange must be one of"),
         (cfg(symbols=one(port=["btc/usdt", "BINANCE"])), "capitals"),
         (cfg(symbols=one(cid=2**31)), "cid"),
         (cfg(symbols=one(cid=True)), "cid"),

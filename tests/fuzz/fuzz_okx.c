@@ -50,7 +50,8 @@ static void message_ok(char const *text, size_t size, aats_msg_t const *m)
     if (m->kind == AATS_MSG_TRADE) demand(m->sym && m->px_i > 0 && m->qty_i >= 0 && m->side);
     if (m->kind == AATS_MSG_LIQUIDATION) demand(m->sym && m->px_i >= 0 && m->qty_i >= 0 && m->side);
     if (m->kind == AATS_MSG_MARK) demand(m->px_i >= 0 && m->index_px_i >= 0);
-    if (m->kind == AATS_MSG_ACK || m->kind == AATS_MSG_STATUS || m->kind == AATS_MSG_FUNDING) demand(m->sym != NULL);
+    if (m->kind == AATS_MSG_STATUS || m->kind == AATS_MSG_FUNDING) demand(m->sym != NULL);
+    if (m->kind == AATS_MSG_ACK) demand(m->sym != NULL || m->id != 0);
 }
 
 /* Another exponent than the venue's own, as instruments with finer ticks have it. */

@@ -11,7 +11,7 @@ import pytest
 
 from aats.keys import SIM_KEY, SIM_SECRETS
 from aats.venue.coinbase_account import CoinbaseAccount
-from tests.live.looks import eventually, free_port
+from tests.live.looks import eventually
 from tests.live.procs import FeedProc, Script, Sim
 
 TRADER = """
@@ -64,14 +64,14 @@ def test_feed_goes_live_and_heals_its_books_on_the_same_connection() -> None:
         assert all(one.symbol.endswith(".COINBASE") for one in feed.directory().values())
 
 
-def test_the_strategy_and_the_exchange_end_with_the_same_books(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_strategy_and_the_exchange_end_with_the_same_books(port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Sim("--venue", "COINBASE", "--symbols", "BTC-USD") as sim:
         for name, value in sim.env.items():
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("AATS_MODE", "sim")
         with CoinbaseAccount(sim.ready["rest"], SIM_KEY, SIM_SECRETS["COINBASE"], cafile=sim.ready["ca"]) as account:
             before = account.balances()
-            with Script(tmp_path, TRADER.replace("PORT", str(free_port()))) as running:
+            with Script(tmp_path, TRADER.replace("PORT", str(port))) as running:
                 running.line('{"ev": "done"')
                 eventually(lambda: len(account.open_orders("BTC-USD")) == 2, why=lambda: account.open_orders("BTC-USD"))
                 running.process.send_signal(signal.SIGTERM)

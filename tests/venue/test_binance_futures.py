@@ -126,7 +126,7 @@ def test_contracts_are_described_in_what_the_book_counts() -> None:
     [("BINANCE_SWAP", "BTCUSDT", "USDT"), ("BINANCE_COINM", "BTCUSD_PERP", "BTC"), ("BINANCEUS", "BTCUSDT", "USDT")],
 )
 def test_an_account_is_looked_at_from_outside(venue: str, native: str, asset: str) -> None:
-    with served(rows()[venue]) as at, account_class(venue)(at.rest, "aats-sim", "aats-sim", cafile=at.cafile) as account:
+    with served(rows()[venue].exchange()) as port, account_class(venue)(f"http://127.0.0.1:{port}", "aats-sim", "aats-sim") as account:
         assert account.balances()[asset].total > 0 and account.open_orders() == []
         wish = {"symbol": native, "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "1", "price": "50000"}
         account._call("POST", f"{account.root}/order", wish)  # type: ignore[attr-defined]

@@ -65,7 +65,7 @@ class CoinbaseExchange(CoinbaseRest):
 
     @classmethod
     def addresses(cls, venue: str, http: str, ws: str) -> dict[str, str]:
-        return {"REST": http, "STREAM": ws, "PRIVATE": ws}
+        return {"REST": http, "STREAM": ws, "WSAPI": ws, "PRIVATE": ws}
 
     @classmethod
     def default_keys(cls) -> dict[str, str]:
