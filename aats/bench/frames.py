@@ -72,7 +72,7 @@ def from_tape(tapes: Iterable[Path], limit: int | None = None) -> Iterator[Frame
     count = 0
     for tape in tapes:
         for row in read_rows(tape, "BINANCE", lambda sentence: print(sentence, file=sys.stderr)):
-            if row.text is None or row.venue != "BINANCE":
+            if row.text is None or row.begins or row.venue != "BINANCE":
                 continue
             body = orjson.loads(row.text)
             if row.snapshot:

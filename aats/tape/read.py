@@ -223,7 +223,7 @@ class _Cryptofeed:
         if not isinstance(url, str):
             raise TypeError(url)
         venue, _ = venues.venue_of(url)
-        if venue is None and "depth" not in url:
+        if venue is None and "depth" not in url.partition("?")[0]:
             return None
         venue, _ = self._addressed(url, number, "an answer")
         symbol = venues.snapshot_symbol(venue, url)

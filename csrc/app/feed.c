@@ -130,7 +130,6 @@ aats_feed_t *aats_feed_new_for(aats_venue_t const *venue, aats_feed_opts_t const
     f->slot = slot;
     f->rng = opts->seed;
     if (!f->opts.streams) f->opts.streams = (AATS_STREAM_DEPTH | AATS_STREAM_TRADE | AATS_STREAM_BBO) & venue->streams;
-    if (f->opts.streams & AATS_STREAM_DEPTH) f->opts.streams |= AATS_STREAM_STATUS & venue->streams; /* a halted market's book is not good */
     set_ways(f);
     if (!f->opts.book_window) f->opts.book_window = AATS_BOOK_WINDOW;
     if (!aats_book_footprint(f->opts.book_window)) {

@@ -129,12 +129,13 @@ static void settle(aats_feed_t *f, sym_t *s, int64_t exch_ns, int64_t recv_ns)
 void book_settle(aats_feed_t *f, sym_t *s)
 {
     if (s->sync.live) settle(f, s, 0, f->now_ns);
+    else pub_judge(f, s, 0, f->now_ns); /* it was lost meanwhile */
 }
 
 void book_bad_diff(aats_feed_t *f, sym_t *s, uint8_t why, int64_t recv_ns)
 {
     if (s->gone) return;
-    int vouched = f->venue->seq != AATS_SEQ_NONE || f->venue->check; /* the next diff shows whether this one was of the book */
+    int vouched = f->venue->seq != AATS_SEQ_NONE; /* the next diff shows whether this one was of the book; a checksum, of the top alone, does not */
     if (vouched || !s->sync.live) {
         book_suspect(f, s, why, 0);
         return;

@@ -82,7 +82,7 @@ typedef struct {
     uint32_t asked_kind;     /* the last question of this doubt, AATS_OR_* */
     int64_t cancel_mono_ns;  /* the next cancel request, not before */
     uint64_t fills_from;     /* FILLS came in parts: the next begins here */
-    int64_t amend_mono_ns;   /* the last amend request went out; 0: none */
+    int64_t amend_mono_ns;   /* the last amend request went out; of an order that was taken over with one open: when it was looked at first; 0: none */
     int64_t amend_ask_mono_ns; /* what came of it is asked for, not before */
     uint32_t amend_tries;
     uint32_t pad2;

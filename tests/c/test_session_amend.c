@@ -117,6 +117,47 @@ TEST(view_of_an_order_that_is_older_than_its_amendment_changes_nothing)
     wx_end(&x);
 }
 
+/* Order 1 is of a run that was killed: its amendment was written down, and nothing says whether a byte of it left. */
+static void taken_over(int made)
+{
+    aats_oev_t ev[AATS_MACHINE_OUT];
+    aats_order_t o = {.order_id = 1, .instance = WX_OWN, .side = AATS_SIDE_BUY, .tif = AATS_TIF_GTC, .px_exp = -8, .qty_exp = -8, .px_i = 100, .qty_i = 10,
+                      .created_ns = WX_EPOCH_NS, .sent_ns = WX_EPOCH_NS, .symbol = "BTCUSDT.MADEUP"};
+    aats_omsg_t doubt = {.kind = AATS_OM_UNKNOWN, .code = AATS_OC_DISCONNECTED, .instance = WX_OWN, .order_id = 1, .cum_qty_i = -1};
+    int go = 0;
+    wx_begin(&x, TWO, 2);
+    wx_note(&x, 1, ev, aats_machine_new(&x.orders[1].m, &o, ev));
+    x.orders[1].m.o.sent_ns = WX_EPOCH_NS;
+    wx_note(&x, 1, ev, aats_machine_take(&x.orders[1].m, &doubt, WX_EPOCH_NS, ev));
+    wx_note(&x, 1, ev, aats_machine_amend(&x.orders[1].m, 90, 20, WX_EPOCH_NS, ev, &go));
+    x.gw.ask(x.gw.self, &x.orders[1].m, &x.rules);
+    aats_client_id_format(WX_OWN, 1, x.at_venue[0].cid);
+    x.at_venue[0].open = x.at_venue[0].placed = 1;
+    x.at_venue[0].px_i = made ? 90 : 100;
+    x.at_venue[0].qty_i = made ? 20 : 10;
+    wx_run(&x, 500);
+}
+
+TEST(amendment_of_an_earlier_run_is_known_to_have_been_made_or_never_to_have_arrived)
+{
+    taken_over(1);
+    REQUIRE(wx_ready(&x));
+    CHECK_EQ_I64(x.orders[1].m.amend_qty_i, 0);
+    CHECK_EQ_I64(x.orders[1].m.o.qty_i, 20);
+    wx_end(&x);
+
+    taken_over(0);
+    REQUIRE(wx_ready(&x));
+    CHECK_EQ_I64(x.orders[1].m.amend_qty_i, 20); /* it may still be taken */
+    wx_run(&x, 20000);
+    CHECK_EQ_I64(x.orders[1].m.amend_qty_i, 0);
+    CHECK_EQ_I64(x.orders[1].m.o.qty_i, 10);
+    CHECK_EQ_I64(amend(1, 90, 30), AATS_OK);
+    wx_run(&x, 20);
+    CHECK_EQ_I64(x.orders[1].m.o.qty_i, 30);
+    wx_end(&x);
+}
+
 /* ---- the venue's number alone ---- */
 
 static void number_of(int id, char *out, size_t cap) { snprintf(out, cap, "r-%08x", (unsigned)id); }

@@ -41,7 +41,8 @@ NAME = "organizations/org-1/apiKeys/key-1"
 
 def world(rate: int = 40, **options: Any) -> World:
     """Return the dialect in a world of its own, where strangers connect."""
-    return World(ROW.exchange(rate, **options))
+    exchange: Any = ROW.exchange(rate, **options)
+    return World(exchange)
 
 
 def subscribe(client: Client, channel: str, *names: str, verb: str = "subscribe", **more: Any) -> None:
@@ -96,7 +97,12 @@ def test_the_side_of_a_trade_is_the_makers_and_the_newest_comes_first() -> None:
     buys: dict[str, bool] = {}
     exchange: Any = place.exchange
     tell = exchange.on_trade
-    exchange.on_trade = lambda event: (buys.__setitem__(str(event.trade_id), event.buys), tell(event))
+
+    def on_trade(event: Any) -> None:
+        buys[str(event.trade_id)] = event.buys
+        tell(event)
+
+    exchange.on_trade = on_trade
     place.run(20)
     batches = [one["events"][0]["trades"] for one in client.messages if one["channel"] == "market_trades"][1:]
     rows_ = [row for batch in batches for row in batch]
@@ -182,7 +188,12 @@ def test_fills_are_asked_for_when_a_sum_grows_and_balances_after_them() -> None:
     exchange: Any = rig.exchange
     asked: list[int] = []
     answer = exchange._accounts
-    exchange._accounts = lambda account: (asked.append(len(account.fills)), answer(account))[1]
+
+    def accounts(account: Any) -> Any:
+        asked.append(len(account.fills))
+        return answer(account)
+
+    exchange._accounts = accounts
     rig.run(2)
     assert asked == []
     order = desk.send("buy", Market(rig).ask(20), ROW.size, "IOC")

@@ -114,10 +114,14 @@ class CoinbaseExchange(CoinbaseRest):
             self._heartbeats(conn, verb)
         elif channel not in CHANNELS:
             self._error(conn, f"channel {channel} is not supported")
-        elif not names or any(name not in self.listings or self.listings[name].status == GONE for name in names):
+        elif not names or not all(self._known(name, channel) for name in names):
             self._error(conn, "product_ids are missing or not valid")
         else:
             self._market(conn, verb, channel, names)
+
+    def _known(self, name: str, channel: str) -> bool:
+        """Tell whether a channel has a product: that it is gone is what `status` tells of it."""
+        return name in self.listings and (channel == "status" or self.listings[name].status != GONE)
 
     def _acknowledge(self, conn: Connection) -> None:
         """Send the whole set of subscriptions: there is no other answer."""
