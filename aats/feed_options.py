@@ -18,6 +18,7 @@ from aats.venue import Endpoints
 __all__ = ["api_key", "endpoints", "fill", "way_parts"]
 
 _STREAM_BITS = {"depth": 1, "trade": 2, "bookTicker": 4, "aggTrade": 8, "mark": 16, "funding": 32, "liquidation": 64}
+_STATUS_BIT = 128  # asked for wherever the venue has it: a halted market's book is not good
 _PERPETUAL_BITS = _STREAM_BITS["mark"] | _STREAM_BITS["funding"] | _STREAM_BITS["liquidation"]
 
 
@@ -48,7 +49,7 @@ def _stream_bits(config: FeedConfig) -> int:
     # A feed that another process asks for, or starts again, has its defaults written into its file: what stands there says no more than the default did.
     if config.origins.get("feed.streams", "default") == "default" or config.streams == STREAMS_DEFAULT:
         bits = (bits | _PERPETUAL_BITS) & has
-    return int(bits)
+    return int(bits | (_STATUS_BIT & has))
 
 
 def _host_field(tls: bool, host: str, port: int) -> bytes:

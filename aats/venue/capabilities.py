@@ -28,9 +28,15 @@ _MARKET_ONLY = {
     **dict.fromkeys(("VC-21", "VC-22"), "no stream of a market's state is subscribed: it shows in the list of instruments alone"),
 }
 
+_STATUS_UNTOLD = dict.fromkeys(("VC-21", "VC-22"), "no stream of statuses is asked for: a halted or delisted symbol falls silent")
+_STATUS_UNASKED = dict.fromkeys(
+    ("VC-21", "VC-22"), "its stream of statuses is read where it is asked for, and a feed does not ask for it by itself yet"
+)
+
 #: Venue to behaviour to the reason why it is not there.
 UNSUPPORTED: Mapping[str, Mapping[str, str]] = {
     "BINANCE": {
+        **_STATUS_UNTOLD,
         **_SPOT,
         **_BY_LIST,
         **_NO_CHECKSUM,
@@ -44,6 +50,7 @@ UNSUPPORTED: Mapping[str, Mapping[str, str]] = {
         "VC-60": "the venue has no dead-man switch for spot",
     },
     "BINANCEUS": {
+        **_STATUS_UNTOLD,
         **_SPOT,
         **_BY_LIST,
         **_NO_CHECKSUM,
@@ -57,27 +64,32 @@ UNSUPPORTED: Mapping[str, Mapping[str, str]] = {
         "VC-60": "the venue has no dead-man switch",
     },
     "BINANCE_SWAP": {
+        **_STATUS_UNASKED,
         **_NO_CHECKSUM,
         "VC-32": _NO_LOGON,
         "VC-33": _NO_LOGON,
     },
     "BINANCE_COINM": {
+        **_STATUS_UNASKED,
         **_NO_CHECKSUM,
         "VC-32": _NO_LOGON,
         "VC-33": _NO_LOGON,
     },
     "BYBIT": {
+        **_STATUS_UNTOLD,
         **_SPOT,
         **_NO_CHECKSUM,
         **_IN_BAND,
         "VC-60": "its dead-man switch is for institutional accounts, and acts when the private socket is gone, not when we are silent",
     },
     "BYBIT_SWAP": {
+        **_STATUS_UNTOLD,
         **_NO_CHECKSUM,
         **_IN_BAND,
         "VC-60": "its dead-man switch is for institutional accounts, and acts when the private socket is gone, not when we are silent",
     },
     "COINBASE": {
+        **_STATUS_UNASKED,
         **_SPOT,
         **_NO_CHECKSUM,
         **_IN_BAND,
@@ -86,6 +98,7 @@ UNSUPPORTED: Mapping[str, Mapping[str, str]] = {
         "VC-60": "the venue has no dead-man switch",
     },
     "DERIBIT": {
+        **_STATUS_UNTOLD,
         **_MARKET_ONLY,
         **_NO_CHECKSUM,
         **_IN_BAND,
@@ -93,6 +106,7 @@ UNSUPPORTED: Mapping[str, Mapping[str, str]] = {
         "VC-15": "liquidations come as marks of trades, and are not told apart",
     },
     "GATE": {
+        **_STATUS_UNTOLD,
         **_MARKET_ONLY,
         **_NO_CHECKSUM,
         **{key: reason for key, reason in _SPOT.items() if key != "VC-44"},
@@ -102,16 +116,19 @@ UNSUPPORTED: Mapping[str, Mapping[str, str]] = {
         **_IN_BAND,
     },
     "KUCOIN": {
+        **_STATUS_UNTOLD,
         **_MARKET_ONLY,
         **_NO_CHECKSUM,
         **{key: reason for key, reason in _SPOT.items() if key != "VC-44"},
     },
     "OKX": {
+        **_STATUS_UNASKED,
         **_SPOT,
         **_NO_CHECKSUM,
         **_IN_BAND,
     },
     "OKX_SWAP": {
+        **_STATUS_UNASKED,
         **_NO_CHECKSUM,
         **_IN_BAND,
     },

@@ -32,19 +32,26 @@ void aats_session_defaults(aats_session_opts_t *o)
 
 /* ---- small things that every part uses ---- */
 
-/* Long words that begin as the key does are hidden too: a line may have been cut inside it. */
-void session_hide_key(aats_session_t const *s, char *text)
+/* Long words that begin as the secret does are hidden too: a line may have been cut inside it. */
+static void hide(char const *secret, char *text)
 {
-    size_t key = strlen(s->auth.key), least = key < 8 ? key : 8;
+    size_t const key = strlen(secret), least = key < 8 ? key : 8;
     while (key && *text) {
         size_t same = 0;
-        while (same < key && text[same] == s->auth.key[same]) same++;
+        while (same < key && text[same] == secret[same]) same++;
         if (same >= least) memset(text, '*', same);
         text += same >= least ? same : 1;
     }
 }
 
-/* A venue's words stand in some lines: they may not break out of theirs, and if they quote the key, it is not shown. */
+void session_hide_key(aats_session_t const *s, char *text)
+{
+    hide(s->auth.key, text);
+    if (strlen(s->auth.passphrase) >= 4) hide(s->auth.passphrase, text); /* a shorter one would stand in any sentence */
+    hide(s->auth.token, text);
+}
+
+/* A venue's words stand in some lines: they may not break out of theirs, and if they quote the key, the passphrase or a token, it is not shown. */
 static int say(aats_session_t *s, char *out, size_t cap, char const *fmt, va_list args)
 {
     int n = vsnprintf(out, cap, fmt, args);
@@ -240,7 +247,8 @@ void aats_session_set_clock(aats_session_t *s, int64_t (*mono)(void)) { s->clock
 
 int aats_session_state(aats_session_t *s)
 {
-    if (s->phase == LINK_LEFT || (s->leaving && s->mono_ns >= s->at_mono_ns)) return AATS_GW_LEFT;
+    if (s->leaving && s->mono_ns >= s->at_mono_ns) return AATS_GW_LEFT;
+    if (s->phase == LINK_LEFT && !extra_disarming(s)) return AATS_GW_LEFT;
     if (s->phase != LINK_OPEN) return AATS_GW_DOWN;
     return s->stage == STAGE_READY ? AATS_GW_READY : AATS_GW_STARTING;
 }

@@ -271,6 +271,14 @@ void aats_session_sent(aats_session_t *s, uint32_t link, size_t n)
 
 /* ---- time ---- */
 
+/* What is on its way by HTTP has gone out by then, or never will. */
+static void leave_http(aats_session_t *s)
+{
+    if (extra_disarming(s)) return;
+    for (owlink_t *l = s->links; l < s->links + s->link_cnt; l++)
+        if (l->kind == AATS_OWAY_HTTP && l->phase != LINK_WAIT && l->phase != LINK_CLOSING) owlink_leave(l, 0);
+}
+
 static void tick_of(owlink_t *l)
 {
     aats_session_t *s = l->s;
@@ -286,6 +294,7 @@ void conn_tick(aats_session_t *s)
     for (owlink_t *l = s->links; l < s->links + s->link_cnt; l++) tick_of(l);
     for (uint32_t way = 0; way < s->way_cnt && s->wait_cnt; way++)
         if (s->ways[way].kind == AATS_OWAY_HTTP) http_pump(s, way);
+    if (s->leaving) leave_http(s);
     if (s->phase != LINK_OPEN) return;
     if (s->mono_ns >= s->force_mono_ns || (s->mono_ns >= s->rotate_mono_ns && s->stage == STAGE_READY && !ask_orders_under_way(s, 0))) {
         s->planned = 1;
@@ -293,7 +302,7 @@ void conn_tick(aats_session_t *s)
     }
 }
 
-/* Good-bye: one second for the close frames, then it is over, answered or not. */
+/* Good-bye: one second for the close frames, and for the switches that are turned off, then it is over, answered or not. */
 void conn_good_bye(aats_session_t *s)
 {
     s->leaving = 1;
@@ -308,6 +317,5 @@ void conn_good_bye(aats_session_t *s)
         lost(s, "this process leaves");
         if (closed_all_ws(s)) s->phase = LINK_LEFT;
     }
-    for (owlink_t *l = s->links; l < s->links + s->link_cnt; l++) /* what is on its way by HTTP has gone out by then, or never will */
-        if (l->kind == AATS_OWAY_HTTP && l->phase != LINK_WAIT && l->phase != LINK_CLOSING) owlink_leave(l, 0);
+    leave_http(s);
 }

@@ -67,6 +67,13 @@ void extra_disarm(aats_session_t *s)
     s->deadman_armed = 0;
 }
 
+int extra_disarming(aats_session_t const *s)
+{
+    for (flight_t const *f = s->flights; f < s->flights + s->flight_cnt; f++)
+        if (f->kind == AATS_OR_DEADMAN && !f->late && s->ways[f->way].kind == AATS_OWAY_HTTP) return s->leaving && s->mono_ns < s->at_mono_ns;
+    return 0;
+}
+
 static void arm(aats_session_t *s)
 {
     if (!s->deadman_ns || s->mono_ns < s->deadman_mono_ns || session_waits(s)) return;

@@ -193,8 +193,12 @@ void http_overdue(aats_session_t *s, uint64_t id)
 
 void http_drop(aats_session_t *s, char const *why)
 {
-    while (s->wait_cnt) {
-        hreq_t q = take(s, 0);
+    for (uint32_t at = 0; at < s->wait_cnt;) {
+        if (s->leaving && s->waits_http[at].kind == AATS_OR_DEADMAN) { /* the switch is turned off before we go */
+            at++;
+            continue;
+        }
+        hreq_t q = take(s, at);
         flight_t *f = ask_flight(s, q.id);
         forget(&q);
         if (f) ask_drop(s, f, AATS_OC_NONE, why);

@@ -7,10 +7,18 @@
 
 #include "app/session_state.h"
 
-static known_t *by_remote(aats_session_t *s, char const *remote_id)
+/* Some venues number the orders of each symbol apart: where a message tells its symbol, that must be the order's, too. */
+static int is_of(aats_session_t const *s, aats_omsg_t const *m, known_t const *k)
 {
-    for (known_t *k = s->known; k < s->known + s->known_cnt; k++)
-        if (k->m->o.remote_id[0] && strcmp(k->m->o.remote_id, remote_id) == 0) return k;
+    return !m->symbol[0] || strncmp(m->symbol, s->syms[k->sym].native, sizeof m->symbol - 1) == 0;
+}
+
+static known_t *by_remote(aats_session_t *s, aats_omsg_t const *m)
+{
+    for (known_t *k = s->known; k < s->known + s->known_cnt; k++) {
+        if (!k->m->o.remote_id[0] || strcmp(k->m->o.remote_id, m->remote_id) != 0) continue;
+        if (is_of(s, m, k)) return k;
+    }
     return NULL;
 }
 
@@ -22,11 +30,13 @@ static int may_be_ours(aats_session_t const *s)
 }
 
 /* The answers that came first are told first: machines learn a number when the trader takes its message, so it is looked for in what is queued, too. */
-static int told_number(aats_session_t const *s, aats_omsg_t *m)
+static int told_number(aats_session_t *s, aats_omsg_t *m)
 {
     for (uint32_t i = 0; i < s->queue_cnt; i++) {
         aats_omsg_t const *q = &s->queue[(s->queue_head + i) % s->queue_cap];
         if (!q->order_id || strcmp(q->remote_id, m->remote_id) != 0) continue;
+        known_t const *k = know_by_id(s, q->instance, q->order_id);
+        if (k && !is_of(s, m, k)) continue;
         m->instance = q->instance;
         m->order_id = q->order_id;
         return 1;
@@ -38,7 +48,7 @@ static int told_number(aats_session_t const *s, aats_omsg_t *m)
 int know_name(aats_session_t *s, aats_omsg_t *m)
 {
     if (told_number(s, m)) return 1;
-    known_t const *k = by_remote(s, m->remote_id);
+    known_t const *k = by_remote(s, m);
     if (k) m->instance = k->instance, m->order_id = k->order_id;
     if (k || !may_be_ours(s)) return 1;
     if (!session_grow((void **)&s->nameless, &s->nameless_cap, s->nameless_cnt + 1, sizeof *s->nameless)) return 1;
@@ -53,7 +63,7 @@ void know_nameless(aats_session_t *s, int now)
     uint32_t kept = 0;
     for (uint32_t i = 0; i < cnt; i++) {
         aats_omsg_t m = s->nameless[i];
-        known_t const *k = by_remote(s, m.remote_id);
+        known_t const *k = by_remote(s, &m);
         if (k) m.instance = k->instance, m.order_id = k->order_id;
         int const found = k != NULL || told_number(s, &m);
         if (!found && !now) {

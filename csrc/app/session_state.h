@@ -413,6 +413,7 @@ void extra_balance(aats_session_t *s, aats_omsg_t const *m);
 void extra_account(aats_session_t *s); /* the account has been told: what it does not name is zero */
 void extra_tick(aats_session_t *s);
 void extra_disarm(aats_session_t *s);
+int extra_disarming(aats_session_t const *s); /* on leaving: its requests by HTTP are not all answered, and there is time yet */
 void extra_deadman_reply(aats_session_t *s, aats_oreply_t const *r);
 
 #endif

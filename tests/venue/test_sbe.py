@@ -203,7 +203,6 @@ def changed() -> Iterator[tuple[str, dict[str, Any], int]]:
     yield "DepthDiffStreamEvent", {"lastBookUpdateId": -1}, lib.AATS_E_RANGE
     yield "BestBidAskStreamEvent", {"bookUpdateId": -1}, lib.AATS_E_RANGE
     yield "BestBidAskStreamEvent", {"askPrice": -1}, lib.AATS_E_SHAPE
-    yield "DepthDiffStreamEvent", {"bids": ENTRIES[:1] * (lib.AATS_MSG_LEVELS + 1)}, lib.AATS_E_TOO_BIG
 
 
 @pytest.mark.parametrize(("name", "values", "code"), list(changed()), ids=lambda value: str(value)[:40])
