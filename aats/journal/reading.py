@@ -210,6 +210,32 @@ def _adoption(record: Record) -> tuple[int, int]:
     return int(which.instance), int(which.client_no)
 
 
+_REFUSED_HERE = frozenset(  # requests that never went out: what they say of the order says nothing of one that is under way
+    {
+        lib.AATS_OC_AMEND_PENDING,
+        lib.AATS_OC_CANCEL_PENDING,
+        lib.AATS_OC_CLOSING,
+        lib.AATS_OC_FENCED,
+        lib.AATS_OC_HALTED,
+        lib.AATS_OC_NOTIONAL,
+        lib.AATS_OC_NUMBER,
+        lib.AATS_OC_OFF_LOT,
+        lib.AATS_OC_OFF_TICK,
+        lib.AATS_OC_PRICE_BAND,
+        lib.AATS_OC_PRICE_RANGE,
+        lib.AATS_OC_SIZE_RANGE,
+    }
+)
+
+
+def _answers(event: np.void, asked: tuple[int, int]) -> bool:
+    """Return whether an event of an order answers the amend request that is under way.  In doubt not: then the venue is asked."""
+    kind, order = int(event["kind"]), event["order"]
+    if kind == lib.AATS_OEV_AMENDED:
+        return int(order["px_i"]) == asked[0] and int(order["qty_i"]) in (asked[1], int(order["cum_qty_i"]))
+    return kind == lib.AATS_OEV_AMEND_REJECTED and int(event["code"]) not in _REFUSED_HERE
+
+
 class _Reading:
     """The state of reading one file, record by record."""
 
@@ -258,7 +284,7 @@ class _Reading:
             left.order = event["order"]
             left.events.append(event)
             left.closed = left.closed or int(event["kind"]) == lib.AATS_OEV_CLOSED
-            if int(event["kind"]) in (lib.AATS_OEV_AMENDED, lib.AATS_OEV_AMEND_REJECTED):
+            if left.amend is not None and _answers(event, left.amend):
                 left.amend = None
         if int(event["kind"]) == lib.AATS_OEV_EXEC:
             trades, trade = self.trades.setdefault(record.order_id, set()), int(event["trade_id"])

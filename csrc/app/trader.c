@@ -372,6 +372,12 @@ int aats_trader_cancel_all(aats_trader_t *t, int64_t now_ns, int64_t mono_ns)
 
 /* ---- market data and time -------------------------------------------------------------------------------------------------------- */
 
+int aats_trader_scaled(aats_trader_t const *t, int sym, int px_exp, int qty_exp)
+{
+    aats_rules_t const *r = sym >= 0 && (uint32_t)sym < t->symbol_cnt ? &t->symbols[sym].rules : NULL;
+    return r != NULL && r->px_exp == px_exp && r->qty_exp == qty_exp;
+}
+
 void aats_trader_quote(aats_trader_t *t, int sym, aats_level_t const *bids, size_t bid_cnt, aats_level_t const *asks, size_t ask_cnt, int valid,
                        int64_t now_ns)
 {

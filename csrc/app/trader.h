@@ -117,6 +117,10 @@ void aats_trader_adopt_amend(aats_trader_t *t, int64_t order_id, int64_t px_i, i
 /* aats_trader_cancel_of asks for each open order of a strategy to be canceled, of one symbol, or of all (sym negative).  How many, or AATS_E_NOMEM. */
 int aats_trader_cancel_of(aats_trader_t *t, uint32_t strategy, int sym, int64_t now_ns, int64_t mono_ns);
 
+/* aats_trader_scaled returns whether market data at these exponents is at those of a symbol's rules.  A feed that began before the venue changed a tick may count at
+ * others: its numbers would be taken for prices many times as high, so they are not shown to the trader. */
+int aats_trader_scaled(aats_trader_t const *t, int sym, int px_exp, int qty_exp);
+
 /* Market data of traded symbols: reference prices, and what paper trading fills by. */
 void aats_trader_quote(aats_trader_t *t, int sym, aats_level_t const *bids, size_t bid_cnt, aats_level_t const *asks, size_t ask_cnt, int valid, int64_t now_ns);
 void aats_trader_tick(aats_trader_t *t, int sym, int aggressor, int64_t px_i, int64_t qty_i, int64_t now_ns);

@@ -148,11 +148,12 @@ static void to_trader(loop_t *l)
     aats_event_t const *ev = &l->now.ev;
     int const sym = ev->sub >= 0 ? l->desk.syms[ev->sub] : -1;
     if (sym < 0) return;
-    if (ev->kind == AATS_EV_QUOTE)
+    int const ours = aats_trader_scaled(l->desk.trader, sym, ev->px_exp, ev->qty_exp);
+    if (ev->kind == AATS_EV_QUOTE && ours)
         aats_trader_quote(l->desk.trader, sym, ev->bids, ev->bid_len, ev->asks, ev->ask_len, 1, l->real_ns);
-    else if (ev->kind == AATS_EV_INVALID)
+    else if (ev->kind == AATS_EV_INVALID || ev->kind == AATS_EV_QUOTE)
         aats_trader_quote(l->desk.trader, sym, NULL, 0, NULL, 0, 0, l->real_ns);
-    else if (ev->kind == AATS_EV_TICK)
+    else if (ev->kind == AATS_EV_TICK && ours)
         aats_trader_tick(l->desk.trader, sym, ev->flags & AATS_F_BUYER ? AATS_SIDE_BUY : AATS_SIDE_SELL, ev->rec->px_i,
                          ev->rec->qty_i, l->real_ns);
 }

@@ -194,4 +194,25 @@ TEST(event_that_names_an_order_by_the_venues_number_is_its_own_also_before_the_n
     wx_end(&x);
 }
 
+static int others_parse(char const *text, size_t n, aats_oreply_t *r)
+{
+    int const e = nameless_parse(text, n, r);
+    if (e == AATS_OK && r->kind == AATS_OV_EVENT) strcpy(r->msgs[0].symbol, "ETHUSDT");
+    return e;
+}
+
+TEST(somebody_elses_order_of_another_symbol_with_the_same_number_is_not_ours)
+{
+    char line[128];
+    ready_with_one();
+    x.venue.parse = others_parse;
+    snprintf(line, sizeof line, "E done %016llx%016x", (unsigned long long)WX_OWN, 1);
+    wx_text(&x, &x.wires[1], line);
+    snprintf(line, sizeof line, "E fill %016llx%016x 7 4 4", (unsigned long long)WX_OWN, 1);
+    wx_text(&x, &x.wires[1], line);
+    wx_run(&x, 20);
+    CHECK_STR(x.orders[1].told, "CA");
+    wx_end(&x);
+}
+
 RUN_ALL()

@@ -296,4 +296,39 @@ TEST(good_bye_ends_http_connections_too)
     wx_end(&x);
 }
 
+/* A switch of each symbol, by HTTP. */
+static aats_oway_t const SWITCH[] = {
+    {.kinds = BIT(AATS_OR_LOGON) | BIT(AATS_OR_LISTEN), .events = 1, .path = wx_path_b},
+    {.kind = AATS_OWAY_HTTP, .kinds = WX_TRADES | WX_ASKS | BIT(AATS_OR_DEADMAN)},
+};
+static char armed[64], off[64];
+static int by_symbol(aats_oreq_t const *req, aats_oauth_t *auth, char *out, size_t cap)
+{
+    if (req->kind == AATS_OR_DEADMAN && !req->rules) return AATS_E_ARG;
+    char *to = req->deadman_ms ? armed : off;
+    if (req->kind == AATS_OR_DEADMAN) to[strlen(to)] = req->rules->native[0];
+    return wx_encode(req, auth, out, cap);
+}
+TEST(good_bye_turns_the_switch_of_every_symbol_off_before_it_leaves)
+{
+    wx_begin(&x, SWITCH, 2);
+    x.has |= BIT(AATS_OR_DEADMAN);
+    x.venue.deadman_ms = 1000;
+    x.venue.encode = by_symbol;
+    for (int i = 0; i < 4; i++) {
+        aats_rules_t r = x.rules;
+        r.native[0] = (char)('C' + i), r.symbol[0] = (char)('C' + i);
+        aats_session_symbol(x.s, &r);
+    }
+    aats_session_deadman(x.s, 6000 * (int64_t)1000000);
+    wx_run(&x, 500);
+    REQUIRE(wx_ready(&x));
+    CHECK_STR(armed, "BCDEF");
+    x.asked[0] = 0;
+    x.gw.leave(x.gw.self);
+    wx_run(&x, 2000);
+    CHECK_STR(off, "BCDEF");
+    CHECK_STR(x.asked, "11/1 11/1 11/1 11/1 11/1 ");
+    wx_end(&x);
+}
 RUN_ALL()

@@ -238,4 +238,24 @@ TEST(good_bye_closes_every_connection)
     wx_end(&x);
 }
 
+static int refused_parse(char const *text, size_t n, aats_oreply_t *r)
+{
+    (void)text, (void)n;
+    r->kind = AATS_OV_REPLY, r->status = 400, r->fatal = 1, r->code = 7;
+    r->answers = AATS_OR_LOGON;
+    r->text = "Invalid passphrase: PASSPHRASE-OF-THE-TEST for KEY-OF-THE-TEST", r->text_len = strlen(r->text);
+    return AATS_OK;
+}
+TEST(neither_passphrase_nor_token_is_in_a_line)
+{
+    wx_begin(&x, TWO, 2);
+    aats_session_passphrase(x.s, "PASSPHRASE-OF-THE-TEST");
+    x.venue.parse = refused_parse;
+    wx_run(&x, 50);
+    CHECK(strstr(x.log, "Invalid passphrase") != NULL);
+    CHECK(strstr(x.log, "PASSPHRASE-OF") == NULL);
+    CHECK(strstr(x.log, "KEY-OF") == NULL);
+    wx_end(&x);
+}
+
 RUN_ALL()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -370,3 +371,40 @@ def test_a_rotation_that_was_killed_leaves_nothing_for_ever(home: Path) -> None:
         path.write_bytes(b"")
     aged(old, 2)
     assert journal.clean(folder) == 1 and young.exists() and not old.exists()
+
+
+# ---------------------------------------------------------------------------------------------------------- amendments
+
+
+def amended(one: Any, px: int, qty: int) -> Any:
+    """Return the Amended of `one` with other numbers."""
+    changed = ffi.new("aats_order_t *", one[0])
+    changed.px_i, changed.qty_i = px, qty
+    return event(lib.AATS_OEV_AMENDED, changed)
+
+
+@pytest.mark.parametrize("code", [lib.AATS_OC_AMEND_PENDING, lib.AATS_OC_CANCEL_PENDING, lib.AATS_OC_NUMBER, lib.AATS_OC_CLOSING])
+def test_a_request_that_was_refused_here_does_not_answer_the_one_that_is_under_way(code: int) -> None:
+    write, writer = pen()
+    one = order(1)
+    write.intent(one)
+    write.event(event(lib.AATS_OEV_ACKED, one))
+    write.put(JournalKind.AMEND, 1, ffi.new("aats_jamend_t *", {"px_i": 90, "qty_i": 20}))
+    write.event(event(lib.AATS_OEV_AMEND_REJECTED, one, code=code))
+    (run,) = journal.scan(writer.path.parent)
+    assert run.left[1].amend == (90, 20)
+    write.event(event(lib.AATS_OEV_AMEND_REJECTED, one, code=lib.AATS_OC_VENUE))
+    assert journal.scan(writer.path.parent)[0].left[1].amend is None
+    writer.close()
+
+
+def test_an_amendment_by_another_hand_does_not_answer_the_request_that_is_under_way() -> None:
+    write, writer = pen()
+    one = order(1)
+    write.intent(one)
+    write.put(JournalKind.AMEND, 1, ffi.new("aats_jamend_t *", {"px_i": 90, "qty_i": 20}))
+    write.event(amended(one, 70, 5))
+    assert journal.scan(writer.path.parent)[0].left[1].amend == (90, 20)
+    write.event(amended(one, 90, 20))
+    assert journal.scan(writer.path.parent)[0].left[1].amend is None
+    writer.close()

@@ -335,6 +335,17 @@ def test_rules_are_asked_for_again_while_it_runs(feed: SyntheticFeed, monkeypatc
 # ------------------------------------------------------------------------------------------------------- the grammar
 
 
+def test_a_feed_that_counts_at_other_exponents_is_no_market_for_the_trader(
+    make_feed: Callable[..., SyntheticFeed], rules: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AATS_ENDPOINT_BINANCE_DIRECT_REST", rules)
+    feed = make_feed(exps=(-9, -9))  # begun before the venue changed a tick: the same integers are a tenth of the price
+    strategy = Trader(sends(order(price="60000.01", size="0.002")), Trader.closed)
+    trade(feed, strategy)
+    assert "Exec" not in strategy.names()
+    assert strategy.names()[-1] == "Closed"
+
+
 def test_an_order_that_fills_is_created_acked_executed_and_closed(feed: SyntheticFeed) -> None:
     taker = order(price="60000.01", size="0.002")  # the book holds 0.002 at the first ask
     strategy = Trader(sends(taker), Trader.closed)
