@@ -85,6 +85,7 @@ def test_every_example_is_tested_here() -> None:
         "trade_numpy",
         "two_hosts_market",
         "two_hosts_strategy",
+        "venue_spread",
     ]
 
 
@@ -159,6 +160,26 @@ def test_simple_taker(exchange: Sim) -> None:
         assert {line.split()[0] for line in lines} == {"buy", "sell"}
         assert "closing" in one.end(signal.SIGINT).splitlines()  # a fill may still follow it
     assert open_at(exchange) == []
+
+
+def test_venue_spread(monkeypatch: pytest.MonkeyPatch) -> None:
+    with (
+        Sim("--venue", "BINANCE", "--venue", "OKX") as sim,
+        FeedProc(sim, ["BTCUSDT:5"], name="here") as here,
+        FeedProc(sim, ["BTCUSDT:5"], name="there", venue="OKX") as there,
+    ):
+        here.wait_live()
+        there.wait_live()
+        for name, value in sim.env.items():
+            monkeypatch.setenv(name, value)
+        with Example("venue_spread.py") as one:
+            lines = one.lines(6)
+            crossing = rf"(BINANCE|OKX) bid ({NUMBER}) over (BINANCE|OKX) ask ({NUMBER}): {NUMBER}"
+            found = [match for line in lines if (match := re.fullmatch(crossing, line))]
+            assert found and all(float(one[2]) > float(one[4]) and one[1] != one[3] for one in found), lines
+            ended = {line.partition(":")[0] for line in lines if re.match(r"(buy|sell) 0.001 at (BINANCE|OKX): ", line)}
+            assert len({line.split()[-1] for line in ended}) == 2, "orders at both venues"
+            assert "closing" in one.end(signal.SIGINT).splitlines()
 
 
 def test_simple_maker(exchange: Sim) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
-from urllib.parse import parse_qs, unquote
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from websockets.http11 import Request
 
@@ -123,6 +123,12 @@ class Exchange(Host):
             close=lambda conn: self._close(conn, 1008, "disconnected"),
             cut=lambda conn: self._begin_end(conn, 0),
         )
+
+    @classmethod
+    def addresses(cls, venue: str, http: str, ws: str) -> dict[str, str]:
+        """Return the addresses of an exchange; where several stand on one port the WebSocket API's needs its whole path."""
+        alone = not urlsplit(ws).path
+        return {"REST": http, "STREAM": ws, "WSAPI": ws if alone else f"{ws}/ws-api/v3"}
 
     @classmethod
     def make(cls, venue: str, options: Options) -> Exchange:

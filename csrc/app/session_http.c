@@ -101,6 +101,13 @@ int http_ready(aats_session_t const *s, uint32_t way)
 
 /* ---- what comes, and what does not ---- */
 
+/* A switch is not armed by what was said before it was turned off, nor turned off by what was said before it was armed; it is armed anew in time anyway. */
+static int may_repeat(aats_session_t const *s, flight_t const *f)
+{
+    if (f->kind == AATS_OR_DEADMAN) return f->from_id == 0 && !s->deadman_armed;
+    return !ask_is_order(f->kind);
+}
+
 /* The connection is gone with what was asked on it. */
 static void lose(owlink_t *l, char const *why)
 {
@@ -108,7 +115,8 @@ static void lose(owlink_t *l, char const *why)
     hreq_t q = l->asked;
     flight_t *f = q.id ? ask_flight(s, q.id) : NULL;
     l->asked = (hreq_t){0};
-    if (f && !f->late && !s->leaving && !ask_is_order(q.kind) && ++q.tries <= LOST_MAX && put(s, &q, 1) == AATS_OK) return;
+    if (f && !f->late && !s->leaving && may_repeat(s, f) && ++q.tries <= LOST_MAX && put(s, &q, 1) == AATS_OK) return;
+    if (q.kind == AATS_OR_DEADMAN) s->deadman_mono_ns = 0; /* where it is armed still: at once */
     forget(&q);
     if (f && !f->late) ask_drop(s, f, AATS_OC_DISCONNECTED, why);
 }

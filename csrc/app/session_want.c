@@ -154,7 +154,7 @@ static uint32_t look_at(aats_session_t *s, known_t *k, uint32_t *flying)
     aats_order_t const *o = &k->m->o;
     if (know_closed(k->m)) return 0;
     if (!k->sent_mono_ns) k->sent_mono_ns = s->mono_ns, k->stamp_ns = ask_venue_ns(s);
-    if (k->m->amend_qty_i && !k->amend_mono_ns) k->amend_mono_ns = s->mono_ns - 1; /* of an earlier run: its bytes may be under way, and all that is asked now is newer */
+    if (k->m->amend_qty_i && !k->amend_mono_ns) k->amend_mono_ns = s->mono_ns - 1; /* of an earlier run: what is asked from now on is newer */
     uint32_t awaited = 0;
     int const silent = o->state == AATS_ORD_NEW && !k->doubt && !ask_under_way(s, AATS_OR_PLACE, k->instance, k->order_id);
     if (silent && s->mono_ns - k->sent_mono_ns >= s->opts.answer_ns) k->doubt = 1, k->doubt_mono_ns = s->mono_ns; /* taken, and nothing was said of it */

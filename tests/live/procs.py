@@ -159,7 +159,9 @@ class FeedProc(Proc):
     ) -> None:
         self.name = name
         self.symbols = [symbol.partition(":")[0] for symbol in symbols]
-        endpoints = {"rest": sim.ready["rest"], "stream": sim.ready["stream"], "cafile": sim.ready["ca"]}
+        said = f"AATS_ENDPOINT_{feed.get('venue', 'BINANCE')}_SIM_"  # several venues may stand on one port
+        endpoints = {kind: sim.env.get(said + kind.upper(), sim.ready[kind]) for kind in ("rest", "stream")}
+        endpoints["cafile"] = sim.ready["ca"]
         tables = {"feed": {"name": name, "venue": "BINANCE", "mode": "sim", "symbols": list(symbols), **feed}, "endpoints": endpoints}
         tables.update({key: dict(table) for key, table in (("net", net), ("limits", limits)) if table})
         self.file = config.run_dir() / f"{name}-{next(_numbers)}.toml"
