@@ -29,10 +29,6 @@ _MARKET_ONLY = {
 }
 
 _STATUS_UNTOLD = dict.fromkeys(("VC-21", "VC-22"), "no stream of statuses is asked for: a halted or delisted symbol falls silent")
-_STATUS_UNASKED = dict.fromkeys(
-    ("VC-21", "VC-22"), "its stream of statuses is read where it is asked for, and a feed does not ask for it by itself yet"
-)
-
 #: Venue to behaviour to the reason why it is not there.
 UNSUPPORTED: Mapping[str, Mapping[str, str]] = {
     "BINANCE": {
@@ -64,13 +60,11 @@ UNSUPPORTED: Mapping[str, Mapping[str, str]] = {
         "VC-60": "the venue has no dead-man switch",
     },
     "BINANCE_SWAP": {
-        **_STATUS_UNASKED,
         **_NO_CHECKSUM,
         "VC-32": _NO_LOGON,
         "VC-33": _NO_LOGON,
     },
     "BINANCE_COINM": {
-        **_STATUS_UNASKED,
         **_NO_CHECKSUM,
         "VC-32": _NO_LOGON,
         "VC-33": _NO_LOGON,
@@ -89,7 +83,6 @@ UNSUPPORTED: Mapping[str, Mapping[str, str]] = {
         "VC-60": "its dead-man switch is for institutional accounts, and acts when the private socket is gone, not when we are silent",
     },
     "COINBASE": {
-        **_STATUS_UNASKED,
         **_SPOT,
         **_NO_CHECKSUM,
         **_IN_BAND,
@@ -122,13 +115,11 @@ UNSUPPORTED: Mapping[str, Mapping[str, str]] = {
         **{key: reason for key, reason in _SPOT.items() if key != "VC-44"},
     },
     "OKX": {
-        **_STATUS_UNASKED,
         **_SPOT,
         **_NO_CHECKSUM,
         **_IN_BAND,
     },
     "OKX_SWAP": {
-        **_STATUS_UNASKED,
         **_NO_CHECKSUM,
         **_IN_BAND,
     },

@@ -284,6 +284,15 @@ class Links:
         self.notices.append(bytes(ffi.buffer(mail.bytes, mail.size)).decode("utf-8", "replace"))
 
 
+#: AATS_STREAM_* of aats/feed_options.py: depth, trades and best prices, which are the default, and statuses, which are always asked for.
+_USUAL, _STATUS = 1 | 2 | 4, 128
+
+
+def _usual(venue: str) -> int:
+    """Return the streams that a feed asks for where none are named."""
+    return int(lib.aats_venue_streams(venue.encode(), b"")) & (_USUAL | _STATUS)
+
+
 class Feed(Links):
     """A feed of the row's symbols; `books` has what is good now, `trades`, `bbos`, `marks` what was told."""
 
@@ -314,7 +323,8 @@ class Feed(Links):
         assert lib.aats_md_attach(base, size, self.view, why, len(why)) == 0, text(why)
         opts = ffi.new("aats_feed_opts_t *")
         lib.aats_feed_defaults(opts)
-        opts.venue, opts.host, opts.seed, opts.streams = rig.row.venue.encode(), b"rig.example", 7, streams
+        opts.venue, opts.host, opts.seed = rig.row.venue.encode(), b"rig.example", 7
+        opts.streams = streams | (int(lib.aats_venue_streams(rig.row.venue.encode(), b"")) & _STATUS) if streams else _usual(rig.row.venue)
         opts.stale_ns, opts.snapshot_limit, opts.book_window, opts.fuse_bbo = SECOND // 2, 1000, 1024, 0
         opts.backoff_min_ns, opts.backoff_max_ns = SECOND // 10, SECOND
         feed = lib.aats_feed_new(opts, base, size, self.slot, why, len(why))
