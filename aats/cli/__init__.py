@@ -87,11 +87,11 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its status."""
-    from aats.control import bind_to_parent
-
-    bind_to_parent()
     words = list(sys.argv[1:] if argv is None else argv)
     try:
+        from aats.control import bind_to_parent
+
+        bind_to_parent()
         if words and words[0] in PASSED_ON:
             return int(_entry(words[0])(words[1:]) or 0)
         if words[:1] == ["feed"]:  # it runs for days: without the modules of all other commands, which take 4 MB and half a second

@@ -28,7 +28,7 @@ TEST(records_that_cannot_be_are_refused_and_write_nothing)
     CHECK_EQ_I64(publish_quote(&w, 0, 6, 1, 0), AATS_E_ARG);
     CHECK_EQ_I64(publish_quote(&w, AATS_SYM_NONE, 1, 1, 0), AATS_E_ARG);
     static struct { uint8_t kind; uint16_t sym, bid_len; } const bad[] = {
-        {0, 0, 0}, {AATS_REC_LINK + 1, 0, 0}, {AATS_REC_LINK, 0, 0}, {AATS_REC_TICK, 0, 1}, {AATS_REC_STATE, 0, 1}, {AATS_REC_BBO, 0, 2}};
+        {0, 0, 0}, {AATS_REC_LIQUIDATION + 1, 0, 0}, {AATS_REC_LINK, 0, 0}, {AATS_REC_TICK, 0, 1}, {AATS_REC_STATE, 0, 1}, {AATS_REC_BBO, 0, 2}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         aats_rec_t rec = fixture_rec(bad[i].kind, bad[i].sym, 1);
         rec.bid_len = bad[i].bid_len;

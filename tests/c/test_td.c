@@ -177,7 +177,7 @@ TEST(positions_and_fees_are_there_once_written)
 TEST(holdings_and_balances_are_there_once_written)
 {
     REQUIRE(make(1, 1, 2));
-    aats_hold_t h = {.symbol = "BTCUSDT.BINANCE", .size = {7, -1}, .fills = 3, .pad[9] = 5}, hold;
+    aats_hold_t h = {.symbol = "BTCUSDT.BINANCE", .size = {7, -1}, .fills = 3, .pad[7] = 5}, hold;
     aats_bal_t b = {.asset = "BNB", .free = {9, 0}, .pad[1] = 6}, bal;
     CHECK_EQ_I64(aats_td_get_hold(mem, AATS_TD_HOLDS - 1, &hold), 0);
     CHECK_EQ_I64(aats_td_get_bal(mem, AATS_BAL_CAP - 1, &bal), 0);

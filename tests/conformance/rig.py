@@ -457,7 +457,15 @@ class Desk(Links):
     """An order session and its trader; `said` is all that a strategy would be told."""
 
     def __init__(
-        self, rig: Rig, *, key: str = "", secret: str = "", earlier: tuple[int, ...] = (), deadman_ns: int = 0, answer_ns: int = SECOND
+        self,
+        rig: Rig,
+        *,
+        key: str = "",
+        secret: str = "",
+        earlier: tuple[int, ...] = (),
+        deadman_ns: int = 0,
+        answer_ns: int = SECOND,
+        orders_max: int = 0,
     ) -> None:
         super().__init__(rig)
         rig.desk = self
@@ -486,6 +494,7 @@ class Desk(Links):
         lib.aats_session_passphrase(session, row.passphrase.encode())
         topts = ffi.new("aats_trader_opts_t *")
         topts.instance = self.instance = 0x5EED_0000_0000_0000 + self._first
+        topts.orders_max = orders_max
         trader = lib.aats_trader_new(topts, ffi.NULL, 0, ffi.NULL, why, len(why))
         assert trader != ffi.NULL, text(why)
         self.session, self.trader = session, ffi.gc(trader, lib.aats_trader_free)

@@ -95,7 +95,7 @@ static aats_hold_t hold(uint64_t seed)
     h.symbol[0] = 'B';
     h.strategy = (uint16_t)seed;
     h.size = h.cash = h.cost = h.day_size = (aats_i128_t){seed, (int64_t)seed};
-    h.fills = h.pad[9] = seed;
+    h.fills = h.pad[7] = seed;
     return h;
 }
 
