@@ -31,6 +31,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -434,6 +435,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--target", action="append", choices=targets(), help="this one only; repeatable")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--findings", type=Path, help="folder for the inputs that were found")
+    parser.add_argument("--jobs", type=int, default=1, help="targets at a time (default: 1)")
     parser.add_argument("--list", action="store_true", help="print the targets and stop")
     options = parser.parse_args(argv)
     if options.list:
@@ -442,15 +444,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     name = "libFuzzer (clang)" if engine() == "libfuzzer" else "tests/fuzz/driver.c (gcc: no libFuzzer here)"
     source = _data_dir()
     print(f"engine: {name}; recorded seeds: {source if source else 'none here'}", flush=True)
-    status = 0
-    for target in options.target or targets():
+
+    def one(target: str) -> Outcome:
         try:
-            outcome = run_target(target, seconds=options.seconds, seed=options.seed, findings=options.findings)
+            return run_target(target, seconds=options.seconds, seed=options.seed, findings=options.findings)
         except cbuild.BuildError as error:
-            outcome = Outcome(target, True, str(error))
-        text = outcome.text if outcome.found else outcome.text.strip().splitlines()[-1]
-        print(f"{'FOUND' if outcome.found else 'ok':5} {target}: {text}", flush=True)
-        status |= outcome.found
+            return Outcome(target, True, str(error))
+
+    status = 0
+    with ThreadPoolExecutor(max(1, options.jobs)) as pool:
+        for outcome in pool.map(one, options.target or targets()):
+            text = outcome.text if outcome.found else outcome.text.strip().splitlines()[-1]
+            print(f"{'FOUND' if outcome.found else 'ok':5} {outcome.target}: {text}", flush=True)
+            status |= outcome.found
     return status
 
 

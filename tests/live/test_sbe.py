@@ -22,6 +22,7 @@ class SbeFeed(FeedProc):
     def __init__(self, sim: Sim, symbols: list[str]) -> None:
         there = Sim.__new__(Sim)
         there.ready = {**sim.ready, "stream": sim.ready["stream"] + "/sbe"}
+        there.env = {name: value + "/sbe" if name.endswith("_STREAM") else value for name, value in sim.env.items()}
         super().__init__(there, symbols, name="binary", format="sbe")
 
 
