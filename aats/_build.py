@@ -15,6 +15,7 @@ import os
 import re
 import shutil
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -132,3 +133,14 @@ class build_ext(_build_ext):
             ext.extra_compile_args += os.environ.get("AATS_CFLAGS", "").split()
             ext.extra_link_args = [*san]
             ext.py_limited_api = False
+
+    def build_extensions(self) -> None:
+        """Compile as many files at a time as there are cores: setuptools by itself compiles those of one extension one by one."""
+        compile_some = self.compiler.compile
+
+        def compile_all(sources: list[str], *args: Any, **options: Any) -> list[str]:
+            with ThreadPoolExecutor(min(len(sources), os.cpu_count() or 1, 8)) as pool:
+                return [made for each in pool.map(lambda one: compile_some([one], *args, **options), sources) for made in each]
+
+        self.compiler.compile = compile_all
+        super().build_extensions()
