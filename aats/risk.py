@@ -21,9 +21,12 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from types import MappingProxyType
 from typing import Any
 
+from aats import instrument_store
 from aats._ffi import check, ffi, lib, text
+from aats.config import VENUES
 from aats.config.rules import near
 from aats.errors import ConfigError, ControlError
 from aats.layout import Mode
@@ -191,8 +194,13 @@ class Settings:
         return bool(self.own or self.others)
 
 
-def settings(table: Mapping[str, Any], where: str = "[risk]") -> Settings:
+def settings(table: Mapping[str, Any], where: str = "[risk]", names: Mapping[str, str] = MappingProxyType({})) -> Settings:
     """Check a ``[risk]`` table, or the mapping given to ``TradeService(risk=...)``.
+
+    Parameters
+    ----------
+    names : mapping, optional
+        Our names of symbols by the venues' own; what is not in it is looked for among the instruments that are kept on disk.
 
     Raises
     ------
@@ -207,7 +215,7 @@ def settings(table: Mapping[str, Any], where: str = "[risk]") -> Settings:
                 tables[HOST] = _table(value, "host")
             elif key == "symbols":
                 for name, inner in _table(value, "symbols").items():
-                    tables[Scope("symbol", _symbol(name))] = _table(inner, f"symbols.{name}")
+                    tables[symbol_scope(name, names)] = _table(inner, f"symbols.{name}")
             else:
                 own[key] = value
         me = Scope("strategy", "of this table")
@@ -231,15 +239,20 @@ def _symbol(name: str) -> str:
     return name
 
 
-def symbol_scope(name: str) -> Scope:
-    """Return the scope of a symbol.
+def symbol_scope(name: str, names: Mapping[str, str] = MappingProxyType({})) -> Scope:
+    """Return the scope of a symbol by our name, or by its venue's own where that is in `names` or was ever listed here.
 
     Raises
     ------
     ConfigError
         It is not of the form SYMBOL.EXCHANGE.
     """
-    return Scope("symbol", _symbol(name))
+    symbol, _, exchange = _symbol(name).rpartition(".")
+    ours = names.get(name)
+    if ours is None and exchange in VENUES:
+        listed = instrument_store.look(exchange, symbol)
+        ours = listed.symbol if listed is not None else None
+    return Scope("symbol", ours or name)
 
 
 # -------------------------------------------------------------------------------------------------------------- changing

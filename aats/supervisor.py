@@ -140,14 +140,14 @@ class Supervisor:
         words += self._lacking.values()
         return "; ".join(words)
 
-    def accounts(self) -> set[str]:
-        """Return the accounts whose keys are needed: of seats that are held."""
-        return {text(seat.account) for _, seat in self._seats()}
+    def held(self) -> set[tuple[str, str]]:
+        """Return (name, account) of the seats that are held: their keys are needed."""
+        return {(text(seat.name), text(seat.account)) for _, seat in self._seats()}
 
-    def renewed(self, account: str) -> None:
-        """Begin anew with the orders of an account, whose key or address is another by now."""
+    def renewed(self, name: str, account: str) -> None:
+        """Begin anew with the orders of a strategy, or on an account, whose key or address is another by now, or was not here before."""
         for task in self._tasks.values():
-            if task.job.account == account:
+            if name == task.job.name or task.job.account == account:
                 self._give_up(task)
                 task.try_ns = 0
 
@@ -258,8 +258,12 @@ class Supervisor:
         lib.aats_seat_move(self._view, at, self._me, lib.AATS_SEAT_FREE)
 
     def _job(self, at: int, seat: Any) -> Job:
-        symbols = tuple(symbol for _, symbol in self._cells(at))
-        return Job(at, text(seat.name), text(seat.account), int(seat.mode), int(seat.instance), symbols)
+        symbols, opened = [], []
+        for _, symbol in self._cells(at):
+            symbols.append(symbol)
+            if self._cell.buy_i or self._cell.sell_i or self._cell.open_cnt:
+                opened.append(symbol)
+        return Job(at, text(seat.name), text(seat.account), int(seat.mode), int(seat.instance), tuple(symbols), tuple(opened))
 
     def _begin(self, at: int, seat: Any, mono_ns: int) -> None:
         job = self._job(at, seat)

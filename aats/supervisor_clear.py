@@ -21,9 +21,12 @@ from aats import instrument_store, journal
 from aats._ffi import ffi, lib, text
 from aats.errors import ConfigError
 from aats.instruments import exponents
+from aats.layout import Mode
+from aats.orders import rules_of
 from aats.supervisor_job import Job
+from aats.venue import Instrument
 
-__all__ = ["Clearance", "Remains", "remains"]
+__all__ = ["Clearance", "Remains", "known", "remains"]
 
 _WHY_SZ = 1024
 #: Exponent of sums of quantities and fees.
@@ -101,13 +104,21 @@ def _fine(value: int, exp: int) -> int:
     return scaled
 
 
-def _rules(symbol: str) -> Any:
+def known(symbol: str, mode: int) -> Instrument | None:
+    """Return what was listed of a symbol where the orders of a mode are: a test network has numbers of its own for the same names.  None: not kept."""
+    name, _, exchange = symbol.rpartition(".")
+    return instrument_store.look(exchange, name, Mode(mode).name.lower() if mode else "")
+
+
+def _rules(symbol: str, mode: int) -> Any:
     """Return an ``aats_rules_t *`` that is good for questions, cancels and fills of a symbol, and for nothing else: no order is made with it."""
-    native, _, exchange = symbol.rpartition(".")
-    listed = instrument_store.look(exchange, native)
+    name, _, exchange = symbol.rpartition(".")
+    listed = known(symbol, mode)
+    if listed is not None:  # a venue may want its number in a cancel, and a contract's fee is not taken from the position
+        return rules_of(listed, exchange).raw
     out = ffi.new("aats_rules_t *")
-    out.symbol, out.native = symbol.encode(), (native if listed is None else listed.native).encode()
-    out.px_exp, out.qty_exp = exponents(exchange, listed)
+    out.symbol, out.native = symbol.encode(), name.encode()
+    out.px_exp, out.qty_exp = exponents(exchange)
     out.fee_exp = -8
     out.tick_i = out.lot_i = 1
     return out
@@ -157,6 +168,8 @@ class Clearance:
         self._left = left
         self._adopted = self._canceled = self._verifying = False
         self._filled: dict[str, int] = {}  # by symbol, at FINE
+        self._rules: dict[str, Any] = {}  # by symbol
+        self._blind: set[str] = set()  # symbols in which something may be open, and nobody can be asked
         why = ffi.new("char[]", _WHY_SZ)
         self.trader = lib.aats_trader_new(ffi.new("aats_trader_opts_t *"), ffi.NULL, 0, ffi.NULL, why, _WHY_SZ)
         if self.trader == ffi.NULL:
@@ -170,9 +183,12 @@ class Clearance:
         for symbol in sorted({*symbols, *left.symbols}):
             name = symbol.rpartition(".")[2]
             if name not in gateways:
-                say(2, f"{job}: orders in {symbol} cannot be looked for: no key of {name} is here")
+                if symbol in left.symbols or symbol in job.open:
+                    self._blind.add(symbol)
+                    say(2, f"{job}: orders in {symbol} cannot be looked for: no key of {name} is here: start {job.name} again, or `aats flatten {name}`")
                 continue
-            rules = _rules(symbol)
+            rules = _rules(symbol, job.mode)
+            self._rules[symbol] = rules
             lib.aats_session_symbol(self.sessions[name], rules)
             lib.aats_trader_add_symbol(self.trader, rules, gateways[name])
         self._gateways = list(gateways.values())
@@ -208,7 +224,8 @@ class Clearance:
             self._verifying = True
             lib.aats_trader_verify(trader)
         elif lib.aats_trader_verified(trader):
-            self.clean, self.last = True, ""
+            self.clean = not self._blind  # of what nobody was asked about nothing is known
+            self.last = f"no key for {' '.join(sorted(self._blind))}" if self._blind else ""
         return work
 
     def look(self) -> None:
@@ -218,18 +235,20 @@ class Clearance:
     def position(self, symbol: str, counted: int) -> int:
         """Return the position in a symbol, at its qty_exp: what the journals show, else what was `counted`, and the fills that the process never saw."""
         exchange = symbol.rpartition(".")[2]
-        _, qty_exp = exponents(exchange, instrument_store.look(exchange, symbol))
+        _, qty_exp = exponents(exchange, known(symbol, self.job.mode))
         held = self._left.held(symbol)
         total = (_fine(counted, qty_exp) if held is None else held) + self._filled.get(symbol, 0)
         whole: int = total // 10 ** (qty_exp - FINE)
         return whole
 
     def _fill(self, ev: Any) -> None:
-        """Enter a fill that no run has written down; a fee in the base asset takes off what was bought."""
+        """Enter a fill that no run has written down; on spot a fee in the base asset takes off what was bought."""
         order = ev.order
         symbol, fee_asset = text(order.symbol), text(ev.fee_asset)
         moved = _fine(int(ev.fill_qty_i), int(order.qty_exp)) * (1 if order.side == lib.AATS_SIDE_BUY else -1)
-        if fee_asset and symbol.startswith(fee_asset):  # the venue's names begin with the base asset
+        rules = self._rules.get(symbol)
+        derivative = rules is not None and rules.derivative
+        if fee_asset and symbol.startswith(fee_asset) and not derivative:  # our names begin with the base asset
             moved -= _fine(int(ev.fee_i), int(ev.fee_exp))
         self._filled[symbol] = self._filled.get(symbol, 0) + moved
 

@@ -23,6 +23,8 @@ class Job:
         Of the run that is dead or hung.
     symbols : tuple of str
         Symbols in which the seat counts something.
+    open : tuple of str
+        Those of them in which it counts open orders.
     """
 
     at: int
@@ -31,6 +33,7 @@ class Job:
     mode: int
     instance: int
     symbols: tuple[str, ...]
+    open: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.name} on {self.account}"

@@ -26,7 +26,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from aats import budget, control, orders, shm, venue
@@ -35,7 +35,7 @@ from aats.errors import AatsError, ConfigError, ControlError, SegmentMissing
 from aats.layout import TD, TD_OFFSET, Command, Kind, Role, State
 from aats.shm import risk
 from aats.supervisor import Supervisor
-from aats.supervisor_clear import Clearance, remains
+from aats.supervisor_clear import Clearance, known, remains
 from aats.supervisor_job import Job
 from aats.supervisor_keys import Inbox, address, peer_of, send_line
 from aats.supervisor_link import NAME
@@ -55,6 +55,8 @@ _LACKS_S = 2.0
 _SAVE_S = 30.0
 _LEAVE_S = 4.0
 _LINES_MAX = 256
+#: So often the names of symbols are asked for, half a second and more apart.
+_ASKS = 4
 
 
 # ---------------------------------------------------------------------------------------------------------- the world
@@ -67,7 +69,8 @@ class Real:
         self.ring = ring
         self._instances: set[int] = set()
         self._trading_at = 0.0
-        self._lacks: dict[str, tuple[str, float]] = {}
+        self._lacks: dict[tuple[str, str], tuple[str, float]] = {}
+        self._asked: dict[int, int] = {}  # how often names were asked for, by the instance of whose orders
         self._answers: queue.SimpleQueue[tuple[Clearance, str, int, int, bytes]] = queue.SimpleQueue()
 
     @staticmethod
@@ -95,32 +98,59 @@ class Real:
         return instance in self._instances
 
     def lacks(self, job: Job) -> str:
-        if self.ring.has(job.account):
-            return ""
-        why, until = self._lacks.get(job.account, ("", 0.0))
+        why, until = self._lacks.get((job.name, job.account), ("", 0.0))
         if time.monotonic() >= until:  # files are looked at, so not at every pass
             try:
-                self.ring.of(job)
+                self.ring.all_of(job)
                 return ""
             except ConfigError as exc:
                 why = str(exc)
-            self._lacks[job.account] = why, time.monotonic() + _LACKS_S
+            self._lacks[job.name, job.account] = why, time.monotonic() + _LACKS_S
         return why
 
+    def told(self, name: str, account: str) -> None:
+        """Take note that a key has come: what lacked may be there."""
+        for seat in [one for one in self._lacks if name == one[0] or account == one[1]]:
+            del self._lacks[seat]
+
     def clear(self, job: Job) -> Clearance:
-        key = self.ring.of(job)
+        keys = self.ring.all_of(job)
         processes = list(_trading())
         left = remains(self.ring.folder(job), job.instance, [instance for instance, _ in processes])
         symbols = {*job.symbols, *left.symbols}
         for instance, segment in processes:
             if instance == job.instance:  # stopped: it may be about to trade any of its symbols
                 symbols.update(one.symbol for one in shm.Trading(segment).positions())
-        keys = {one.venue: one for one in (key, *self.ring.others(job))}
+        self._learn(job, {symbol for symbol in symbols if symbol.rpartition(".")[2] in keys}, keys)
         sessions = {name: self._session(job, one, left.instances) for name, one in keys.items()}
-        first = sessions.pop(key.venue)
+        venue = next(iter(keys))
+        first = sessions.pop(venue)
         return Clearance(
-            job, key.venue, first, symbols, left, say=self.say, resolve=lambda one, name, way: self._resolve(one, keys[name], way), more=sessions
+            job, venue, first, symbols, left, say=self.say, resolve=lambda one, name, way: self._resolve(one, keys[name], way), more=sessions
         )  # fmt: skip
+
+    def _learn(self, job: Job, symbols: set[str], keys: Mapping[str, Key]) -> None:
+        """Have a thread ask for what is not kept of symbols (their names and numbers at their venues), and wait for it with the next attempts.
+
+        Raises
+        ------
+        ConfigError
+            It is being asked for.  After some attempts it goes on without: names are guessed then.
+        """
+        unknown = sorted(symbol for symbol in symbols if known(symbol, job.mode) is None)
+        asked = self._asked.get(job.instance, 0)
+        if not unknown or asked >= _ASKS:
+            return
+        self._asked[job.instance] = asked + 1
+
+        def ask() -> None:
+            for symbol in unknown:
+                key = keys[symbol.rpartition(".")[2]]
+                with contextlib.suppress(AatsError):
+                    orders.fetch_rules(key.venue, key.endpoints, [symbol], mode=key.mode)
+
+        threading.Thread(target=ask, name="aats-rules", daemon=True).start()
+        raise ConfigError(f"the names of {' '.join(unknown)} at the venue are not kept here, and are asked for")
 
     def _session(self, job: Job, key: Key, instances: list[int]) -> Any:
         session = orders.new_session(
@@ -182,7 +212,7 @@ class Lines:
 
     def __init__(self, ring: KeyRing, keys_from: int | None) -> None:
         self.ring = ring
-        self.renewed: list[str] = []  # accounts whose key has changed
+        self.renewed: list[tuple[str, str]] = []  # names and accounts whose key has changed, or has come
         self._lines: dict[socket.socket, tuple[Inbox, set[str]]] = {}
         self._selector = selectors.DefaultSelector()
         with address() as (self.path, short):
@@ -256,7 +286,7 @@ class Lines:
             return {"ok": False, "text": str(exc)}
         accounts.add(key.account)
         if changed:
-            self.renewed.append(key.account)
+            self.renewed.append((str(head.get("name", "")), key.account))
         log.info("watches %s on %s", head.get("name"), key.account)
         return {"ok": True, "pid": os.getpid()}
 
@@ -284,7 +314,7 @@ def main(keys_from: int | None = None) -> int:
             _serve(me, host, ring, lines, stopped)
         finally:
             lines.close()
-            ring.drop(set())
+            ring.keep(set(), set())
     return 0
 
 
@@ -303,7 +333,9 @@ def _serve(me: control.Member, host: Any, ring: KeyRing, lines: Lines, stopped: 
         lines.wait(_BUSY_S if supervisor.hurried else _WATCH_S)
         real.chores()
         while lines.renewed:
-            supervisor.renewed(lines.renewed.pop())
+            whose = lines.renewed.pop()
+            real.told(*whose)
+            supervisor.renewed(*whose)
         supervisor.step(time.time_ns(), time.monotonic_ns())
         me.beat()
         me.tick()
@@ -319,7 +351,7 @@ def _serve(me: control.Member, host: Any, ring: KeyRing, lines: Lines, stopped: 
             _save(host)
         if now >= say_at:
             say_at = now + _DETAIL_S
-            ring.drop(supervisor.accounts() | lines.accounts())
+            ring.keep(supervisor.held(), lines.accounts())
             if supervisor.detail != said:
                 said = supervisor.detail
                 me.describe(detail=said)

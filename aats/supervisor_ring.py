@@ -80,7 +80,7 @@ class KeyRing:
         return f"<KeyRing {len(self._keys)} accounts>"
 
     def take(self, head: dict[str, Any], raw: Any, size: int) -> tuple[Key, bool]:
-        """Keep what a frame brought (`raw`: key NUL secret NUL [passphrase NUL]).  Return it, and whether it differs from what was known.
+        """Keep what a frame brought (`raw`: key NUL secret NUL [passphrase NUL]).  Return it, and whether it is news: not known, or another.
 
         Raises
         ------
@@ -104,61 +104,71 @@ class KeyRing:
             words["rest"], words["private"],
         )  # fmt: skip
         old = self._keys.get(key.account)
-        changed = old is not None and not key.same(old)
+        changed = old is None or not key.same(old)
         if old is not None:
             old.pages.close()
         self._keys[key.account] = key
         if words["name"] and words["journal"]:
+            self._folders.pop((words["name"], key.account), None)  # the newest stands last
             self._folders[words["name"], key.account] = Path(words["journal"])
         return key, changed
 
-    def has(self, account: str) -> bool:
-        return account in self._keys
-
-    def of(self, job: Job) -> Key:
-        """Return the key of a seat's account: handed over, else that of the key file, if it is the same account's.
+    def all_of(self, job: Job) -> dict[str, Key]:
+        """Return the keys of a strategy's accounts by exchange, the seat's own first: handed over, else of the key file, if it is the same account's.
 
         Raises
         ------
         ConfigError
-            There is none.
+            One is missing: the seat's, or that of an exchange where the seat counts open orders.
         """
-        key = self._keys.get(job.account)
-        if key is None:
-            key = self._from_file(job)
-        return key
+        found = {_exchange_of(job.account): self._keys.get(job.account) or self._from_file(job, job.account)}
+        for account in self._beside(job.name, job.account):
+            if account in self._keys:
+                found.setdefault(self._keys[account].venue, self._keys[account])
+        for exchange in sorted({symbol.rpartition(".")[2] for symbol in job.open} - set(found)):
+            found[exchange] = self._from_file(job, "", exchange)
+        return found
 
-    def _from_file(self, job: Job) -> Key:
-        exchange, mode = job.account.partition("-")[0].upper(), Mode(job.mode).name.lower()
+    def _beside(self, name: str, account: str) -> list[str]:
+        """Return the other accounts of the strategy with a seat on `account`, newest first: all its runs' journals are in that account's folder."""
+        own = self._folders.get((name, account))
+        return [one for (whose, one), folder in reversed(self._folders.items()) if whose == name and one != account and folder == own]
+
+    def _from_file(self, job: Job, account: str, exchange: str = "") -> Key:
+        """Return the key of an account, or where its name is not known that of one on an exchange where the strategy has had a journal's folder."""
+        exchange, mode = exchange or _exchange_of(account), Mode(job.mode).name.lower()
         why = "the processes that had it are gone"
         try:
             found = keys.find(exchange, mode)
-            if journal.account_id(exchange, found.key) == job.account:
+            its = journal.account_id(exchange, found.key)
+            if its == account or (not account and (config.state_home() / "journal" / its / job.name).is_dir()):
                 endpoints = orders.order_endpoints(exchange, mode)
                 raw = b"".join(one.encode() + b"\0" for one in (found.key, found.secret, found.passphrase))
                 pages = Locked(len(raw) + 1)
                 ffi.memmove(pages.pointer, raw, len(raw))
-                self._keys[job.account] = Key(
-                    job.account, exchange, mode, endpoints.wsapi, orders.cafile(), pages, len(found.key.encode()) + 1,
+                self._keys[its] = Key(
+                    its, exchange, mode, endpoints.wsapi, orders.cafile(), pages, len(found.key.encode()) + 1,
                     len(found.secret.encode()) + 1, endpoints.rest, endpoints.private,
                 )  # fmt: skip
-                return self._keys[job.account]
+                self._folders[job.name, its] = self.folder(job)
+                self._folders.setdefault((job.name, job.account), self.folder(job))
+                return self._keys[its]
             why += f", and that of {found.origin} is another account's"
         except AatsError:
             pass
-        raise ConfigError(f"no key of account {job.account} is here: {why}: start {job.name} again, or `aats flatten`")
-
-    def others(self, job: Job) -> list[Key]:
-        """Return the keys of the other accounts that the strategy trades, one an exchange."""
-        accounts = [account for name, account in self._folders if name == job.name and account != job.account and account in self._keys]
-        own = job.account.partition("-")[0].upper()
-        return list({self._keys[one].venue: self._keys[one] for one in accounts if self._keys[one].venue != own}.values())
+        what = f"account {account}" if account else f"{exchange}, where it has orders,"
+        raise ConfigError(f"no key of {what} is here: {why}: start {job.name} again, or `aats flatten {exchange}`")
 
     def folder(self, job: Job) -> Path:
         """Return the folder of a strategy's journals."""
         return self._folders.get((job.name, job.account)) or config.state_home() / "journal" / job.account / job.name
 
-    def drop(self, needed: set[str]) -> None:
-        """Forget the keys of all other accounts."""
+    def keep(self, held: set[tuple[str, str]], connected: set[str]) -> None:
+        """Forget the keys that nobody needs: all but those of the accounts of seats that are held, (name, account) each, and of who is connected."""
+        needed = connected | {account for _, account in held} | {one for seat in held for one in self._beside(*seat)}
         for account in [one for one in self._keys if one not in needed]:
             self._keys.pop(account).pages.close()
+
+
+def _exchange_of(account: str) -> str:
+    return account.partition("-")[0].upper()

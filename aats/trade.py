@@ -301,12 +301,16 @@ class Session:
     def _check_levels(self, feed: Feed, segment: Segment) -> None:
         entry = ffi.new("aats_dir_t *")
         index = self._feeds.index(feed.name)
+        seen: dict[int, Symbol] = {}  # by their place in the feed's directory
         for number, symbol in enumerate(self.symbols):
             if lib.aats_reader_sub(self.reader, number).feed != index:
                 continue  # another feed serves it
             at = lib.aats_dir_find(segment.md, symbol.port.encode())
             if at < 0 or lib.aats_dir_read(segment.md, at, entry) != lib.AATS_OK:
                 continue
+            twin = seen.setdefault(at, symbol)
+            if twin is not symbol:
+                raise ConfigError(f"{twin.port} and {symbol.port} are the same instrument ({text(entry.symbol)}): take one name of it")
             if symbol.level_num > entry.level_num:
                 raise ConfigError(
                     f"{symbol.port}: level_num {symbol.level_num} was asked for, feed {feed.name!r} publishes {entry.level_num} levels: "
@@ -327,7 +331,7 @@ class Session:
         for strategy in self.strategies:
             index = self.loop.add(own_callbacks(strategy))
             link = Link(self, index)
-            views: dict[str, Any] = {"money": Money(self.segment, index, si)}
+            views: dict[str, Any] = {"money": Money(self.segment, index, si, {} if self.desk is None else self.desk.names)}
             if self.desk is not None:
                 views |= {"orders": OrdersView(self.loop, index), "positions": self.desk.positions}
             strategy.__dict__["_views"] = views

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 from aats._ffi import check, ffi, lib, text
@@ -120,12 +121,15 @@ class Money:
         In the order of add_strategy.
     si : mapping
         SymbolInfo by cid: names of symbols, and the books that prices are taken from.
+    names : mapping
+        Our names of traded symbols by those of `si`, where these are the venue's own.
     """
 
-    def __init__(self, segment: Segment, strategy: int, si: Mapping[Any, Any]) -> None:
+    def __init__(self, segment: Segment, strategy: int, si: Mapping[Any, Any], names: Mapping[str, str] = MappingProxyType({})) -> None:
         self._segment: Segment | None = segment
         self._strategy = strategy
         self._si = si
+        self._names = names
         self._rows: dict[str, int] = {}  # of the table of holdings, by symbol: a row never moves
         self._last: tuple[dict[str, Position], dict[str, Decimal], list[tuple[Balance, int]]] = {}, {}, []
 
@@ -133,7 +137,7 @@ class Money:
         """Return the holding of a symbol of `si`; one of zeros where nothing was ever traded.  KeyError for another cid."""
         info = self._si[cid]
         if self._segment is None:
-            found: Position | None = self._last[0].get(info.port)
+            found: Position | None = self._last[0].get(self._names.get(info.port, info.port))
         else:
             found = self._look(self._segment, info)
         return found if found is not None else Position(info.port, price=mid_of(info), px_exp=int(info.px_exp))
@@ -173,15 +177,16 @@ class Money:
     # reading
 
     def _look(self, segment: Segment, info: Any) -> Position | None:
-        at = self._rows.get(info.port)
+        symbol = self._names.get(info.port, info.port)
+        at = self._rows.get(symbol)
         if at is None:  # not traded yet, or never looked at
-            return self._positions(segment).get(info.port)
+            return self._positions(segment).get(symbol)
         raw = _row(segment, "aats_hold_t *", lib.aats_td_get_hold, at, f"the position of {info.port}")
         return None if raw is None else position_of(raw, mid_of(info), day=utc_day())
 
     def _positions(self, segment: Segment) -> dict[str, Position]:
         """Return the holdings by symbol, with one of zeros for each traded symbol that has none; note where each lies."""
-        infos = {info.port: info for info in self._si.values()}
+        infos = {self._names.get(info.port, info.port): info for info in self._si.values()}
         found = {}
         for raw in _traded_rows(segment):
             symbol = text(raw.symbol)

@@ -103,7 +103,9 @@ class Desk:
     ----------
     trader : cffi ``aats_trader_t *``
     syms : dict
-        The trader's index of a symbol by its port.
+        The trader's index of a symbol by our name of it.
+    names : dict
+        Our names of traded symbols by those that the user gave: ours, or the venue's own.
     clean : bool
         Nothing of this strategy can be open at a venue: set by whoever has asked it.
 
@@ -141,6 +143,7 @@ class Desk:
         self._results: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._rules_at = time.monotonic() + RULES_EVERY_S
         self._ways = [Way(name, market) for market in markets]
+        self.names = {given: ours for way in self._ways for given, ours in way.names.items()}
         try:
             self._open_journal()
             self._take_seat(markets, control_at, meanwhile)
@@ -176,7 +179,7 @@ class Desk:
         self._seat = Seat(
             self.name, markets[0].account, markets[0].mode, instance, self._policy, watched=watched, meanwhile=meanwhile
         )  # fmt: skip
-        for line in risk.apply(self._seat.host, risk.settings(self._policy.risk), self.name, by=f"start of {self.name}"):
+        for line in risk.apply(self._seat.host, risk.settings(self._policy.risk, names=self.names), self.name, by=f"start of {self.name}"):
             self._say("%s: limits: %s", self.name, line)
 
     def _watched(self, way: Way) -> Watched:
@@ -233,8 +236,14 @@ class Desk:
                 lib.aats_trader_cancel(self.trader, order_id, 0, time.time_ns(), time.monotonic_ns())
 
     def connect(self, loop: Any, ports: Sequence[str], cids: Mapping[str, Any]) -> None:
-        """Hand the trader to the loop; `ports` are the reader's symbols in its order, `cids` the traded ones' cids."""
-        by_index = sorted(self.syms, key=lambda port: self.syms[port])
+        """Hand the trader to the loop; `ports` are the reader's symbols in its order, `cids` the cids of all, both by the names that the user gave."""
+        given = {ours: port for port, ours in self.names.items()}
+        native = {port: rules.instrument.native for way in self._ways for port, rules in way.rules.items()}
+        symbols = []
+        for port in sorted(self.syms, key=lambda port: self.syms[port]):
+            ours, _, exchange = port.rpartition(".")
+            user = ours if given[port] == port else given[port].rpartition(".")[0]  # the same object: the messages' names are ours
+            symbols.append((user, exchange, ours, native[port]))
         tools = (
             Order,
             OrderError,
@@ -248,12 +257,12 @@ class Desk:
         )
         loop.trade(
             int(ffi.cast("uintptr_t", self.trader)),
-            [self.syms.get(port, -1) for port in ports],
-            tuple(tuple(port.split(".", 1)) for port in by_index),
+            [self.syms.get(self.names.get(port, port), -1) for port in ports],
+            tuple(symbols),
             tools,
             [way.mailbox for way in self._ways if way.session is not None],
         )
-        self.positions = PositionsView(self._segment, {cids[port]: sym for port, sym in self.syms.items()})
+        self.positions = PositionsView(self._segment, {cids[given[port]]: sym for port, sym in self.syms.items()})
 
     def _fitted(self, symbol: str, msg: str) -> None:
         log.warning("%s: %s: %s (said once; TradeService(strict=True) refuses such numbers)", self.name, symbol, msg)

@@ -491,6 +491,13 @@ class TradeService:
                 )
             mode = Mode[(kind.value if kind is not None else default).upper()]
             out.append(Symbol(cids[port], symbol, exchange, level_num, trade, mode))
+        traded = {one.mode: one.exchange for one in reversed(out) if one.trade}
+        if len(traded) > 1:
+            told = ", ".join(f"{exchange} in {mode.name.lower()}" for mode, exchange in reversed(traded.items()))
+            raise ConfigError(
+                f"run: one process trades in one mode, because its limits, positions and orders after a crash are those of one: this one has {told}; "
+                "make it two processes, or listen only (add_md_symbol) at one of them"
+            )
         return out
 
 

@@ -74,6 +74,10 @@ class Way:
         None on paper.
     hopeless : bool
         The session has said what somebody must put right first.
+    rules : dict
+        Of the traded symbols, by our names.
+    names : dict
+        Our names by those that the user gave: ours, or the venue's own.
     looked_at : set of str
         Symbols whose open orders the session looks at when it reconciles.
     """
@@ -93,7 +97,12 @@ class Way:
             self.endpoints = orders.rest_endpoint(market.exchange, self._mode)
         else:
             self.endpoints = orders.order_endpoints(market.exchange, self._mode)
-        self.rules: dict[str, Rules] = orders.fetch_rules(market.exchange, self.endpoints, market.ports, mode=self._mode)
+        given = orders.fetch_rules(market.exchange, self.endpoints, market.ports, mode=self._mode)
+        self.names = {port: rules.port for port, rules in given.items()}
+        self.rules: dict[str, Rules] = {rules.port: rules for rules in given.values()}
+        if len(self.rules) < len(given):
+            twice = [port for port, ours in self.names.items() if list(self.names.values()).count(ours) > 1]
+            raise ConfigError(f"{' and '.join(twice)} are the same instrument ({self.names[twice[0]]}): trade it under one name")
 
     # ------------------------------------------------------------------------------------------------------- set-up
 
@@ -214,7 +223,7 @@ class Way:
                 trouble = exc
                 hand_over(lambda: log.warning("%s: trading rules stay as they were: %s", self._name, trouble))
             else:
-                hand_over(lambda: take(self, fresh))
+                hand_over(lambda: take(self, {rules.port: rules for rules in fresh.values()}))
 
         threading.Thread(target=ask, name="aats-rules", daemon=True).start()
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 
 from aats import journal
 from aats.cli import output
-from aats.cli.open_orders import Living, elsewhere, instance_of, known_instances, living, living_client_ids, runs, venue_order
+from aats.cli.open_orders import Living, dead_orders, elsewhere, instance_of, known_instances, living, living_client_ids, runs, venue_order
 from aats.errors import ControlError
 from aats.venue.account import AccountError, AccountOrder, VenueAccount
 
@@ -51,7 +51,7 @@ def flatten(args: argparse.Namespace) -> int:
             print(f"aats: {exc}", file=sys.stderr)
             return 1
         shown = [venue_order(one, args.exchange, account, owners, held) for one in left]
-        dead = [one.client_id for name, _, run in runs(processes) if name == account for one in run.open]
+        dead = [one.client_id for _, one in dead_orders(processes) if one.account == account]
         ended = sum(client_id not in seen for client_id in dead)
         if not left:
             _settle(account, processes)
@@ -81,7 +81,7 @@ def _confirm(account: str, args: argparse.Namespace) -> None:
 
 def _refuse_while_alive(account: str, processes: Iterable[Living], others: Iterable[str]) -> None:
     mine = [
-        one for one in processes if one.account == account or (one.starts and not one.account)
+        one for one in processes if account in (one.account, *one.others) or (one.starts and not one.account)
     ]  # which account is not known while it starts
     running = [*(f"{one.name} (pid {one.pid})" for one in mine), *(f"{owner}," for owner in others)]
     if running:

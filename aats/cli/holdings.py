@@ -21,7 +21,7 @@ from typing import Any
 
 from aats import control, journal, shm
 from aats._ffi import ffi, text
-from aats.cli.open_orders import Living
+from aats.cli.open_orders import Living, account_at, others_of
 from aats.errors import AatsError
 from aats.layout import Mode
 from aats.money import EXACT, Balance, Position, minus, plus, tidy
@@ -87,11 +87,12 @@ def held_by_all(processes: list[Living]) -> tuple[list[Held], list[tuple[str, Ba
     for one in processes:
         if one.segment is None or one.starts:
             continue
-        account = "paper" if one.mode == Mode.PAPER else one.account
         seen.add((one.account, one.name))
         owner, mode = f"{one.name} ({one.pid})", one.mode.name.lower()
-        found += [Held("process", owner, account, strategy, held, mode) for strategy, held in holdings_of(one.segment)]
-        told += [(account, balance) for balance in balances_of(one.segment)]
+        paper = one.mode == Mode.PAPER
+        for strategy, held in holdings_of(one.segment):
+            found.append(Held("process", owner, "paper" if paper else one.account_at(held.symbol), strategy, held, mode))
+        told += [("paper" if paper else one.account_at(f".{balance.exchange}"), balance) for balance in balances_of(one.segment)]
     found += _from_journals(seen)
     known = {one.account: one.mode for one in found if one.mode}  # a key is of one mode
     found = [replace(one, mode=one.mode or known.get(one.account, "")) for one in found]
@@ -107,8 +108,10 @@ def _from_journals(seen: set[tuple[str, str]]) -> Iterator[Held]:
         if run is None:
             continue
         owner = f"{strategy}, {'elsewhere' if run.running else 'process gone'}"
+        others = others_of(strategy, account)
         for (number, _), hold in run.holds.items():
-            yield Held("journal", owner, account, number, _position(hold), modes.get((account, strategy), ""))
+            held = _position(hold)
+            yield Held("journal", owner, account_at(held.symbol, account, others), number, held, modes.get((account, strategy), ""))
 
 
 def _modes_of_seats() -> dict[tuple[str, str], str]:

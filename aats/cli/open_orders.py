@@ -11,7 +11,7 @@ For: `aats orders` and `aats flatten`.  Nothing is changed here.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,19 @@ from aats.layout import TD, TD_OFFSET, Kind, Mode, Role, State, dtype_of
 from aats.trade_orders import living_instances
 from aats.venue.account import AccountOrder
 
-__all__ = ["Living", "OpenOrder", "dead_orders", "elsewhere", "instance_of", "living", "living_client_ids", "living_orders", "venue_order"]
+__all__ = [
+    "Living",
+    "OpenOrder",
+    "account_at",
+    "dead_orders",
+    "elsewhere",
+    "others_of",
+    "instance_of",
+    "living",
+    "living_client_ids",
+    "living_orders",
+    "venue_order",
+]
 
 _SIDES = {int(lib.AATS_SIDE_BUY): "buy", int(lib.AATS_SIDE_SELL): "sell"}
 _TIFS = {int(getattr(lib, f"AATS_TIF_{name}")): name.lower() for name in ("IOC", "POS", "GTC", "FOK", "MARKET")}
@@ -72,6 +84,8 @@ class Living:
         Upper half of the client ids of its orders; 0 if it has none (yet).
     account : str
         By its journal; "" if it has none: it starts, only listens, or trades on paper.
+    others : tuple of str
+        Its accounts at further exchanges: all its orders are in the journal of the first.
     """
 
     name: str
@@ -81,6 +95,26 @@ class Living:
     instance: int
     account: str
     segment: shm.Segment | None
+    others: tuple[str, ...] = ()
+
+    def account_at(self, symbol: str) -> str:
+        """Return the account that its orders in a symbol are on."""
+        return account_at(symbol, self.account, self.others)
+
+
+def account_at(symbol: str, account: str, others: Iterable[str]) -> str:
+    """Return which of a strategy's accounts a symbol is traded on: that of its exchange, else the first."""
+    exchange = symbol.rpartition(".")[2]
+    return next((one for one in (account, *others) if exchange and _exchange_of(one) == exchange), account)
+
+
+def others_of(strategy: str, account: str) -> tuple[str, ...]:
+    """Return the accounts at other exchanges where a strategy has a folder: its runs' journals are in that of the first account."""
+    return tuple(one for one, name, _ in journal.folders() if name == strategy and _exchange_of(one) != _exchange_of(account))
+
+
+def _exchange_of(account: str) -> str:
+    return account.partition("-")[0].upper()
 
 
 def living() -> list[Living]:
@@ -103,9 +137,13 @@ def living() -> list[Living]:
             except AatsError:  # it ends at this moment
                 segment = None
         accounts = [account for account, _, folder in folders if instance and (folder / f"{instance:016x}.aj").exists()]
-        found.append(
-            Living(entry.name, entry.pid, entry.mode, entry.state == State.BOOT, instance, accounts[0] if accounts else "", segment)
-        )
+        account = accounts[0] if accounts else ""
+        others = others_of(entry.name, account) if account and segment is not None else ()
+        if others:
+            assert segment is not None
+            traded = {one.symbol.rpartition(".")[2] for one in shm.Trading(segment).positions()}
+            others = tuple(one for one in others if _exchange_of(one) in traded)
+        found.append(Living(entry.name, entry.pid, entry.mode, entry.state == State.BOOT, instance, account, segment, others))
     return found
 
 
@@ -131,7 +169,7 @@ def living_orders(processes: list[Living]) -> Iterator[OpenOrder]:
         for slot in states.nonzero()[0]:
             if lib.aats_td_get_order(ffi.from_buffer(one.segment.memory), int(slot), order) == 1 and order.state != lib.AATS_ORD_CLOSED:
                 raw = ffi.buffer(order)[:]
-                yield _order("process", f"{one.name} ({one.pid})", one.account, _record(raw))
+                yield _order("process", f"{one.name} ({one.pid})", one.account_at(text(order.symbol)), _record(raw))
 
 
 def _record(raw: bytes) -> Any:
@@ -178,7 +216,7 @@ def dead_orders(processes: list[Living]) -> Iterator[tuple[Path, OpenOrder]]:
             if left.order is None:
                 yield run.path, OpenOrder("journal", owner, account, "", left.client_id, left.order_id, state="unknown")
             else:
-                yield run.path, _order("journal", owner, account, left.order)
+                yield run.path, _order("journal", owner, account_at(left.symbol, account, others_of(strategy, account)), left.order)
 
 
 def instance_of(client_id: str) -> int:
@@ -206,12 +244,12 @@ def living_client_ids() -> dict[str, OpenOrder]:
 
 
 def known_instances(account: str, processes: list[Living]) -> dict[int, str]:
-    """Return the owner of each instance that has traded on an account from here."""
+    """Return the owner of each instance that has, or may have, traded on an account from here."""
     alive = {one.instance: f"{one.name} ({one.pid})" for one in processes if one.instance}
     others = elsewhere(processes)
     out = {}
     for name, strategy, folder in journal.folders():
-        if name == account:
+        if name == account or account in others_of(strategy, name):
             for path in folder.glob("*.aj"):
                 try:
                     instance = int(path.stem, 16)
@@ -220,7 +258,7 @@ def known_instances(account: str, processes: list[Living]) -> dict[int, str]:
                 where = "in another namespace" if instance in others else "process gone"
                 out[instance] = alive.get(instance, f"{strategy}, {where}")
     for name, strategy, run in runs(processes):  # what it took over may be of runs whose files are gone
-        if name == account:
+        if name == account or account in others_of(strategy, name):
             for left in run.left.values():
                 out.setdefault(left.instance, f"{strategy}, process gone")
     return out

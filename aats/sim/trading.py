@@ -52,6 +52,7 @@ class Wish:
     quote_qty: int = 0
     client_id: str = ""
     reduce_only: bool = False
+    stp: str = ""  # what becomes of orders of one account that would trade with each other, "": the venue's usual
     tag: Any = None
 
 
@@ -225,7 +226,7 @@ class Trading:
             px=0 if market else wish.px,
             qty=wish.qty,
             quote_qty=wish.quote_qty if market else 0,
-            stp=self._stp,
+            stp=wish.stp or self._stp,
             resp="",
             created_ns=now_ns,
             updated_ns=now_ns,

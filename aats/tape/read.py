@@ -21,6 +21,7 @@ import orjson
 
 from aats.errors import AatsError
 from aats.tape import venues
+from aats.tape.raw import RawStreams
 
 __all__ = ["LINE_MAX", "Row", "TapeError", "read_rows"]
 
@@ -161,6 +162,7 @@ class _Cryptofeed:
         self.given = venue
         self.warn = warn
         self.conns: dict[str, str] = {}
+        self.raw: dict[str, RawStreams] = {}  # of connections of Binance
         self.native = False  # recorded in this format, not converted to it: connections have numbers
 
     def rows(self, first: tuple[int, bytes], lines: Iterator[tuple[int, bytes]]) -> Iterator[Row]:
@@ -176,6 +178,9 @@ class _Cryptofeed:
                     found = self._answer(row, number)
                     if found is not None:
                         yield found
+                elif kind == "send":
+                    if row["conn"] in self.raw and isinstance(row.get("data"), str):
+                        self.raw[row["conn"]].sent(row["data"])
                 elif kind == "header":
                     self.native = True
                 elif not isinstance(kind, str):
@@ -186,6 +191,9 @@ class _Cryptofeed:
     def _frame(self, row: dict[str, Any], number: int) -> Row:
         conn = row["conn"]
         data = row.get("data")
+        raw = self.raw.get(conn)
+        if raw is not None and data is not None:
+            data = raw.frame(data.encode()).decode()
         return Row(
             self.venue_of_conn(conn, number),
             _ns(row["ts"]),
@@ -206,13 +214,15 @@ class _Cryptofeed:
     def connect(self, row: dict[str, Any], number: int) -> Row:
         """Take a row that says where a connection goes."""
         conn = row["conn"]
-        venue, host = self._addressed(row["addr"], number, f"connection {conn}")
+        venue, host = self._addressed(row.get("addr", ""), number, f"connection {conn}")
         if self.given is not None and venue != self.given and self.conns.get(conn) != venue:
             if venues.VENUES[venue].address is venues.VENUES[self.given].address:
                 venue = self.given
             else:
                 self.warn(f"{self.path}: line {number}: connection {conn} is of {host}, so its venue is {venue}, not {self.given}")
         self.conns[conn] = venue
+        if venue.startswith("BINANCE"):
+            self.raw[conn] = RawStreams(row.get("addr", ""), alike=venue in ("BINANCE_SWAP", "BINANCE_COINM"))
         return Row(venue, 0, b"", False, None, number, self._named(conn), True)
 
     def _named(self, conn: str) -> str:
@@ -234,8 +244,11 @@ class _Cryptofeed:
             raise TypeError(address)
         venue, host = venues.venue_of(address)
         if venue is None:
+            other = venues.why_not(address)
+            if other is not None:
+                raise TapeError(f"{self.path}: line {number}: {what} is of {host}, a protocol that is not read: {other}")
             raise TapeError(f"{self.path}: line {number}: {what} is of {host}, which is none of the known venues: {venues.known()}")
-        return venue or self._unaddressed(number, f"{what} is of {host}, which names no venue"), host
+        return venue or self._unaddressed(number, f"{what} is of {host}, which names no venue" if host else f"{what} has no address"), host
 
     def _unaddressed(self, number: int, why: str) -> str:
         if self.given is None:

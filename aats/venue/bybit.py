@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, ClassVar
+from urllib.parse import unquote
 
 from aats.venue.base import Endpoints, Instrument, OrderLimits, SnapshotRefused, our_name
 from aats.venue.rest import RestClient
@@ -47,10 +48,10 @@ class BybitClient(RestClient):
     }
 
     def _pages(self) -> Iterator[Mapping[str, Any]]:
-        """Yield the rows of every page; what is not Trading is not listed (4)."""
+        """Yield the rows of every page; what is not Trading is not listed (4).  A cursor comes escaped as a query has it."""
         cursor = ""
         for _ in range(_PAGES_MAX):
-            params = {"category": self.category, "limit": str(_PAGE), **({"cursor": cursor} if cursor else {})}
+            params = {"category": self.category, "limit": str(_PAGE), **({"cursor": unquote(cursor)} if cursor else {})}
             answer = self._get("/v5/market/instruments-info", params)
             if answer["retCode"] != 0:
                 what = f"GET {self.endpoints.rest}/v5/market/instruments-info: code {answer['retCode']}: {answer.get('retMsg', '')}"
@@ -59,6 +60,7 @@ class BybitClient(RestClient):
             cursor = answer["result"].get("nextPageCursor") or ""
             if not cursor:
                 return
+        raise SnapshotRefused(f"GET {self.endpoints.rest}/v5/market/instruments-info: the list has no end: {_PAGES_MAX} pages", 0.0)
 
     def _rows(self) -> Iterable[Instrument | None]:
         return [self._instrument(row) for row in self._pages()]

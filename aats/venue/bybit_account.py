@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 import httpx
 import orjson
@@ -104,11 +104,12 @@ class BybitAccount(VenueAccount):
     def _pages(self, path: str, params: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
         cursor = ""
         for _ in range(_PAGES_MAX):
-            result = self._call("GET", path, {**params, "limit": str(_PAGE), **({"cursor": cursor} if cursor else {})})
+            result = self._call("GET", path, {**params, "limit": str(_PAGE), **({"cursor": unquote(cursor)} if cursor else {})})
             yield from result["list"]
             cursor = result.get("nextPageCursor") or ""
             if not cursor or not result["list"]:
                 return
+        raise BybitError(f"GET {self.rest}{path}: the list has no end: {_PAGES_MAX} pages")
 
     # ---------------------------------------------------------------------------------------------------- cancelling
 

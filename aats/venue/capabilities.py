@@ -12,6 +12,7 @@ __all__ = ["UNSUPPORTED"]
 
 _SPOT = {
     "VC-44": "spot has no positions",
+    "VC-62": "spot has no positions",
     "VC-13": "spot has no mark price",
     "VC-14": "spot has no funding",
     "VC-15": "spot has no liquidations",
@@ -24,7 +25,7 @@ _BY_LIST = dict.fromkeys(
 )
 
 _MARKET_ONLY = {
-    **{f"VC-{number}": "market data alone: no orders" for number in (*range(30, 48), *range(50, 62))},
+    **{f"VC-{number}": "market data alone: no orders" for number in (*range(30, 48), *range(50, 63))},
     **dict.fromkeys(("VC-21", "VC-22"), "no stream of a market's state is subscribed: it shows in the list of instruments alone"),
 }
 
@@ -102,7 +103,7 @@ UNSUPPORTED: Mapping[str, Mapping[str, str]] = {
         **_STATUS_UNTOLD,
         **_MARKET_ONLY,
         **_NO_CHECKSUM,
-        **{key: reason for key, reason in _SPOT.items() if key != "VC-44"},
+        **{key: reason for key, reason in _SPOT.items() if key not in ("VC-44", "VC-62")},
     },
     "KRAKEN": {
         **_SPOT,
@@ -112,7 +113,7 @@ UNSUPPORTED: Mapping[str, Mapping[str, str]] = {
         **_STATUS_UNTOLD,
         **_MARKET_ONLY,
         **_NO_CHECKSUM,
-        **{key: reason for key, reason in _SPOT.items() if key != "VC-44"},
+        **{key: reason for key, reason in _SPOT.items() if key not in ("VC-44", "VC-62")},
     },
     "OKX": {
         **_SPOT,

@@ -209,7 +209,7 @@ static void map_directory(aats_reader_t *r, int feed)
         if (f->sub_of[f->mapped] >= 0 || aats_dir_read(&f->md, f->mapped, &entry) != AATS_OK) continue;
         for (uint32_t i = 0; i < r->sub_cnt; i++) {
             aats_reader_sub_t *s = &r->subs[i];
-            if (s->feed != feed || s->dir >= 0 || strcmp(s->symbol, entry.symbol) != 0) continue;
+            if (s->feed != feed || s->dir >= 0 || !aats_dir_means(&entry, s->symbol)) continue;
             s->dir = (int32_t)f->mapped, s->link = entry.link < AATS_LINK_MAX ? entry.link : 0;
             s->px_exp = entry.px_exp, s->qty_exp = entry.qty_exp, s->tick_i = entry.tick_i, s->lot_i = entry.lot_i;
             s->uncounted = entry.trade_ids;

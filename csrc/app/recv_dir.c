@@ -78,7 +78,7 @@ void recv_dir_entry(aats_recv_t *r, path_t *p, aats_wire_dir_t const *e)
     rsym_t *s = &p->syms[e->index];
     if (e->index >= p->sym_cnt) p->sym_cnt = (uint32_t)e->index + 1;
     if (s->local == NONE) {
-        int const local = aats_dir_find(&r->view, e->dir.symbol);
+        int const local = aats_dir_find_ours(&r->view, e->dir.symbol);
         s->local = local < 0 ? add(r, p, &e->dir) : meet(r, p, local, &e->dir);
         s->link = (uint8_t)e->dir.link;
         s->why = AATS_WHY_SYNCING;

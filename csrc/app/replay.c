@@ -29,6 +29,7 @@ void aats_replay_close(aats_replay_t *r)
     if (!r) return;
     aats_replay_clear(r);
     for (uint32_t i = 0; i < r->lesson_cnt; i++) free(r->lessons[i].text);
+    free(r->lessons);
     free(r->syms);
     free(r->names);
     free(r->scales);
@@ -155,7 +156,7 @@ static int take_snapshot(aats_replay_t *r, aats_replay_sym_t *s)
 static void see_depth(aats_replay_t const *r, aats_replay_sym_t *s)
 {
     static uint32_t const SOLD[] = {10, 25, 100, 500, 1000};
-    if (!r->venue->depth_max || r->msg.kind != AATS_MSG_SNAPSHOT) return;
+    if (!r->venue->depth_silent || r->msg.kind != AATS_MSG_SNAPSHOT) return;
     uint32_t depth = s->depth;
     size_t most = r->msg.bid_cnt > r->msg.ask_cnt ? r->msg.bid_cnt : r->msg.ask_cnt;
     for (size_t i = 0; !depth && i < sizeof SOLD / sizeof SOLD[0]; i++)
@@ -167,8 +168,8 @@ static void see_ack(aats_replay_t *r, uint32_t conn, char const *text, size_t n)
 {
     aats_msg_t const *m = &r->msg;
     aats_replay_sym_t *s;
-    char const *key = "\"depth\":", *p = r->venue->depth_max && m->sym ? memmem(text, n, key, strlen(key)) : NULL;
-    if (!p || aats_replay_sym(r, conn, m->sym, m->sym_len, 1, &s)) return;
+    char const *key = "\"depth\":", *p = r->venue->depth_silent && m->sym ? memmem(text, n, key, strlen(key)) : NULL;
+    if (!p || !(m->streams & AATS_STREAM_DEPTH) || aats_replay_sym(r, conn, m->sym, m->sym_len, 1, &s)) return;
     uint32_t depth = 0;
     for (p += strlen(key); p < text + n && *p == ' '; p++) {}
     for (; p < text + n && *p >= '0' && *p <= '9' && depth < 100000; p++) depth = depth * 10 + (uint32_t)(*p - '0');

@@ -63,6 +63,7 @@ static aats_replay_sym_t *sym_new(aats_replay_t const *r, uint32_t conn, char co
     }
     aats_sync_init(&s->sync, book);
     aats_follow_begin(r->venue, &s->sync);
+    if (!r->venue->depth_silent) s->sync.depth_max = 0; /* whatever was subscribed: the tape tells what goes */
     for (size_t i = 0; i < n; i++) s->told.native[i] = r->fold ? upper(name[i]) : name[i];
     s->told.conn = conn;
     s->told.px_exp = r->venue->px_exp;

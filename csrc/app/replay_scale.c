@@ -82,9 +82,11 @@ int aats_replay_learn(aats_replay_t *r, char const *text, size_t n)
     char const *name = m->sym ? m->sym : r->asked;
     size_t name_len = m->sym ? m->sym_len : name ? strlen(name) : 0;
     uint32_t scale;
-    if (!r->venue->scales || !name_len || name_len >= AATS_SYMBOL_SZ || r->lesson_cnt == AATS_REPLAY_LESSONS) return 0;
-    if (scale_make(r, name, name_len, &scale)) return 0;
-    char *copy = malloc(n ? n : 1);
+    if (!r->venue->scales || !name_len || name_len >= AATS_SYMBOL_SZ) return 0;
+    if (scale_make(r, name, name_len, &scale) || r->scales[scale].lessons == AATS_REPLAY_LESSONS) return 0;
+    aats_replay_lesson_t *grown = realloc(r->lessons, (r->lesson_cnt + 1) * sizeof *grown);
+    if (grown) r->lessons = grown;
+    char *copy = grown ? malloc(n ? n : 1) : NULL;
     if (!copy) return 0;
     memcpy(copy, text, n);
     r->lessons[r->lesson_cnt++] = (aats_replay_lesson_t){copy, n, scale, !m->sym};
@@ -92,7 +94,7 @@ int aats_replay_learn(aats_replay_t *r, char const *text, size_t n)
     if (!found) {
         free(copy);
         r->lesson_cnt--;
-    }
+    } else r->scales[scale].lessons++;
     r->venue->parse(text, n, &r->msg); /* the caller's again */
     return found;
 }

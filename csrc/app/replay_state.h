@@ -29,6 +29,7 @@ typedef struct {
 typedef struct {
     char native[AATS_SYMBOL_SZ];
     int32_t px_exp, qty_exp;
+    uint32_t lessons; /* how many messages have taught it */
 } aats_replay_scale_t;
 
 typedef struct {
@@ -38,7 +39,7 @@ typedef struct {
     int rest;       /* an answer: it does not name its symbol */
 } aats_replay_lesson_t;
 
-#define AATS_REPLAY_LESSONS 64
+#define AATS_REPLAY_LESSONS 64 /* of one symbol */
 
 struct aats_replay {
     aats_venue_t const *venue;
@@ -55,7 +56,7 @@ struct aats_replay {
     char const *asked; /* symbol of the answer that is being read */
     aats_replay_scale_t *scales;
     uint32_t scale_cnt;
-    aats_replay_lesson_t lessons[AATS_REPLAY_LESSONS];
+    aats_replay_lesson_t *lessons;
     uint32_t lesson_cnt;
 };
 

@@ -197,6 +197,8 @@ void aats_session_free(aats_session_t *s)
     aats_mailbox_fini(&s->out);
     free(s->earlier);
     free(s->syms);
+    page_lost(s);
+    free(s->pages);
     free(s->flights);
     free(s->known);
     free(s->buckets);

@@ -17,12 +17,12 @@
 static char const *const KINDS[AATS_OR_CNT] = {
     "our requests", "the time", "the log-on", "the subscription to events", "the account", "open orders",
     "an order",     "a cancel", "a cancel of all", "an order's state", "fills", "the dead-man switch",
-    "an amendment", "a token",  "the token to be kept alive", "positions",
+    "an amendment", "a token",  "the token to be kept alive", "positions", "the position mode",
 };
 
 static int is_stage(flight_t const *f)
 {
-    return f->kind <= AATS_OR_OPEN || (f->kind == AATS_OR_FILLS && !f->order_id) || (f->kind >= AATS_OR_TOKEN && f->kind <= AATS_OR_POSITIONS);
+    return f->kind <= AATS_OR_OPEN || (f->kind == AATS_OR_FILLS && !f->order_id) || (f->kind >= AATS_OR_TOKEN && f->kind <= AATS_OR_MODE);
 }
 
 int ask_is_order(uint32_t kind) { return kind == AATS_OR_PLACE || kind == AATS_OR_CANCEL || kind == AATS_OR_AMEND; }
@@ -34,7 +34,9 @@ int64_t ask_venue_ns(aats_session_t const *s)
 
 /* ---- out ---- */
 
-int ask_by(aats_session_t *s, uint32_t way, uint32_t kind, uint32_t sym, aats_machine_t *m, aats_order_t const *o, uint64_t from_id)
+char const *ask_name(uint32_t kind) { return KINDS[kind < AATS_OR_CNT ? kind : AATS_OR_NONE]; }
+
+static int ask_with(aats_session_t *s, uint32_t way, uint32_t kind, uint32_t sym, aats_machine_t *m, aats_order_t const *o, uint64_t from_id, uint32_t page)
 {
     char text[TEXT_MAX];
     owlink_t *ws = conn_ws(s, way);
@@ -42,6 +44,7 @@ int ask_by(aats_session_t *s, uint32_t way, uint32_t kind, uint32_t sym, aats_ma
                        .rules = sym == NONE ? NULL : &s->syms[sym], .from_id = from_id,
                        .renamed = kind == AATS_OR_QUERY ? want_renamed(s, m) : 0, .absent = kind == AATS_OR_QUERY ? want_absent(s, m) : 0,
                        .deadman_ms = kind == AATS_OR_DEADMAN ? (int64_t)from_id : 0,
+                       .cursor = page ? s->pages[page - 1].cursor : NULL,
                        .way = way, .host = conn_host(s, way), .nonce = s->venue->way_cnt ? session_random(s) : 0};
     if (kind == AATS_OR_AMEND && m) req.px_i = m->amend_px_i, req.qty_i = m->amend_qty_i;
     if (!session_grow((void **)&s->flights, &s->flight_cap, s->flight_cnt + 1, sizeof *s->flights)) return AATS_E_NOMEM;
@@ -53,16 +56,27 @@ int ask_by(aats_session_t *s, uint32_t way, uint32_t kind, uint32_t sym, aats_ma
     if (ws && !(s->venue->way_cnt ? owlink_send_texts(ws, text, (size_t)n) : owlink_send_frame(ws, AATS_WS_TEXT, text, (size_t)n))) return AATS_E_FULL;
     s->flights[s->flight_cnt++] = (flight_t){.id = ++s->next_id, .kind = kind, .sym = sym, .way = way, .look = s->look, .m = m,
                                              .instance = o ? o->instance : 0, .order_id = o ? aats_order_client_no(o) : 0,
-                                             .from_id = from_id, .by_the_way = s->stage >= STAGE_ORDERS, .sent_mono_ns = s->mono_ns};
+                                             .from_id = from_id, .by_the_way = s->stage >= STAGE_ORDERS, .page = page,
+                                             .page_serial = page ? s->pages[page - 1].serial : 0, .sent_mono_ns = s->mono_ns};
     int const e = ws ? AATS_OK : http_ask(s, way, kind, s->next_id, text, (size_t)n);
     if (e < 0) s->flight_cnt--;
     return e;
 }
 
-int ask(aats_session_t *s, uint32_t kind, uint32_t sym, aats_machine_t *m, aats_order_t const *o, uint64_t from_id)
+int ask_by(aats_session_t *s, uint32_t way, uint32_t kind, uint32_t sym, aats_machine_t *m, aats_order_t const *o, uint64_t from_id)
+{
+    return ask_with(s, way, kind, sym, m, o, from_id, 0);
+}
+
+int ask_page(aats_session_t *s, uint32_t kind, uint32_t sym, aats_machine_t *m, aats_order_t const *o, uint64_t from_id, uint32_t page)
 {
     int const way = conn_way_of(s, kind);
-    return way < 0 ? AATS_E_EMPTY : ask_by(s, (uint32_t)way, kind, sym, m, o, from_id);
+    return way < 0 ? AATS_E_EMPTY : ask_with(s, (uint32_t)way, kind, sym, m, o, from_id, page);
+}
+
+int ask(aats_session_t *s, uint32_t kind, uint32_t sym, aats_machine_t *m, aats_order_t const *o, uint64_t from_id)
+{
+    return ask_page(s, kind, sym, m, o, from_id, 0);
 }
 
 flight_t *ask_flight(aats_session_t *s, uint64_t id)
@@ -146,6 +160,17 @@ static void refused(aats_session_t *s, uint32_t kind, aats_oreply_t const *r)
     conn_fail(s, AATS_WS_NORMAL, why);
 }
 
+/* The account is set up so that orders would not be booked as they are meant: that is said, and looked at again later; until then there is no session. */
+static void unfit(aats_session_t *s, aats_oreply_t const *r)
+{
+    char why[240];
+    snprintf(why, sizeof why, "%.*s", (int)(r->text_len < 230 ? r->text_len : 230), r->text);
+    s->wait_ns = s->opts.retry_fatal_ns;
+    if (!s->told_fatal) session_notice(s, 2, "order session: %s; no order is sent until that is so", why);
+    s->told_fatal = 1;
+    conn_fail(s, AATS_WS_NORMAL, why);
+}
+
 /* ---- in ---- */
 
 static void strange(aats_session_t *s, char const *what, int e)
@@ -161,16 +186,26 @@ static void deliver(aats_session_t *s, aats_oreply_t *r, flight_t const *f, int6
         aats_omsg_t *m = &r->msgs[i];
         m->recv_ns = recv_ns;
         if (f && f->order_id && !m->order_id && m->kind < AATS_OM_DOWN) m->order_id = f->order_id, m->instance = f->instance;
+        if (s->nameless_cnt && m->order_id && m->remote_id[0]) know_named(s, m);
         if (!know_message(s, m, f)) continue;
         session_tell(s, m);
         if (m->kind == AATS_OM_OPEN) know_amend_over(s, m, f);
     }
     r->msg_cnt = 0;
-    if (s->nameless_cnt && f) know_nameless(s, 0);
+    if (s->nameless_cnt && f) know_nameless(s);
+}
+
+/* Of a list that came in pages all of them are told, as one answer. */
+static void deliver_all(aats_session_t *s, aats_oreply_t *r, flight_t *f, int64_t recv_ns)
+{
+    page_t whole = page_whole(s, f);
+    if (!whole.serial) deliver(s, r, f, recv_ns);
+    else
+        while (page_next(&whole, r)) deliver(s, r, f, recv_ns);
 }
 
 /* Of an order: REJECT, FILLs and whatever else it says; or, where nothing was done, only that it may be asked again. */
-static void take_order_reply(aats_session_t *s, aats_oreply_t *r, flight_t const *f, int64_t recv_ns)
+static void take_order_reply(aats_session_t *s, aats_oreply_t *r, flight_t *f, int64_t recv_ns)
 {
     aats_order_t gone = {.instance = f->instance, .order_id = f->order_id}; /* both halves of its client id */
     int ok = r->status == 200;
@@ -184,6 +219,10 @@ static void take_order_reply(aats_session_t *s, aats_oreply_t *r, flight_t const
         know_again(s, f);
         return;
     }
+    if (f->page && !ok) { /* its question is asked again: that page, or, where the venue does not take its cursor any more, from the first on */
+        if (!r->unsure) page_refused(s, f);
+        return;
+    }
     int e = s->venue->result(r, (int)f->kind, f->m ? &f->m->o : &gone);
     if (e < 0) {
         strange(s, "an answer that cannot be read", e);
@@ -191,7 +230,8 @@ static void take_order_reply(aats_session_t *s, aats_oreply_t *r, flight_t const
         know_again(s, f);
         return;
     }
-    deliver(s, r, f, recv_ns);
+    if (page_take(s, f, r)) return;
+    deliver_all(s, r, f, recv_ns);
     know_answered(s, f, r, ok);
 }
 
@@ -205,17 +245,31 @@ static int take_token(aats_session_t *s, aats_oreply_t const *r)
     return 1;
 }
 
-static void take_stage_reply(aats_session_t *s, aats_oreply_t *r, flight_t const *f, int64_t recv_ns)
+/* What the account holds was asked for by the way, and was not told: later again. */
+static void account_later(aats_session_t *s, flight_t const *f)
+{
+    if (f->kind == AATS_OR_ACCOUNT && f->by_the_way && !s->account_mono_ns) s->account_mono_ns = s->mono_ns + s->opts.query_max_ns;
+}
+
+static void take_stage_reply(aats_session_t *s, aats_oreply_t *r, flight_t *f, int64_t recv_ns)
 {
     int on_the_way = !f->by_the_way && f->look == s->look, ok = r->status == 200 || (r->already && f->kind == AATS_OR_LISTEN);
     if (f->kind == AATS_OR_TIME) s->clock_asked = 0;
     if (f->kind == AATS_OR_TOKEN_KEEP && !ok && !r->busy && !r->clock) conn_renew(s, "the venue does not keep its token alive", s->opts.answer_ns);
+    if (!ok && f->page && !r->clock && page_again(s, f, (int)r->fatal)) return;
+    if (!ok && !on_the_way) account_later(s, f);
     if (!ok && !on_the_way) return; /* the clock, looked at by the way: later again */
     if (!ok && r->clock && ++s->stage_clock <= CLOCKS_MAX) {
         way_begin(s, STAGE_TIME);
         return;
     }
     if (!ok && f->kind == AATS_OR_FILLS && !r->fatal && !r->busy) { /* each order is asked for anyway */
+        way_answered(s, f, r);
+        return;
+    }
+    if (!ok && f->kind == AATS_OR_MODE && !r->fatal && !r->busy && !r->unsure) { /* an account that may not be asked: its orders are refused, if so */
+        session_notice(s, 1, "order session: the venue does not tell the position mode: %lld %.*s", (long long)r->code,
+                       (int)(r->text_len < 120 ? r->text_len : 120), r->text_len ? r->text : "");
         way_answered(s, f, r);
         return;
     }
@@ -230,14 +284,19 @@ static void take_stage_reply(aats_session_t *s, aats_oreply_t *r, flight_t const
         else if (on_the_way) conn_fail(s, AATS_WS_NORMAL, "an answer that cannot be read");
         return;
     }
+    if (f->kind == AATS_OR_MODE && r->unfit) {
+        unfit(s, r);
+        return;
+    }
     if (f->kind == AATS_OR_TOKEN && !take_token(s, r)) {
         conn_fail(s, AATS_WS_NORMAL, "the venue gave no token that can be used");
         return;
     }
     if (f->kind == AATS_OR_TIME) take_time(s, f, r);
     if (f->kind == AATS_OR_LOGON && conn_ws(s, f->way)) conn_ws(s, f->way)->logged_on = 1;
+    if (page_take(s, f, r)) return;
     if (f->kind == AATS_OR_ACCOUNT) s->asset_mark++;
-    deliver(s, r, f, recv_ns);
+    deliver_all(s, r, f, recv_ns);
     if (f->kind == AATS_OR_ACCOUNT) extra_account(s);
     if (f->kind == AATS_OR_OPEN && f->by_the_way) know_glanced(s, f);
     if (on_the_way) way_answered(s, f, r);
@@ -271,7 +330,7 @@ static void take_reply(aats_session_t *s, aats_oreply_t *r, int64_t recv_ns)
     flight_t f = s->flights[i];
     s->flights[i] = s->flights[--s->flight_cnt];
     if (is_stage(&f)) take_stage_reply(s, r, &f, recv_ns);
-    else if (f.kind == AATS_OR_DEADMAN) extra_deadman_reply(s, r);
+    else if (f.kind == AATS_OR_DEADMAN) extra_deadman_reply(s, &f, r);
     else take_order_reply(s, r, &f, recv_ns);
     if (f.order_id) know_dirty(s, f.instance, f.order_id);
     else s->known_look = 1;
@@ -379,9 +438,12 @@ void ask_drop(aats_session_t *s, flight_t *at, uint32_t code, char const *why)
         return;
     }
     if (!is_stage(&f)) {
+        if (f.kind == AATS_OR_DEADMAN) extra_deadman_lost(s, &f);
         know_again(s, &f);
         return;
     }
+    if (f.page && page_again(s, &f, 0)) return;
+    account_later(s, &f);
     if (f.kind == AATS_OR_TIME && s->clock_asked) {
         s->clock_asked = 0;
         s->clock_due_mono_ns = s->mono_ns + SECOND;
@@ -404,11 +466,13 @@ static int overdue(aats_session_t *s, flight_t *f)
     f->late = 1;
     s->known_look = 1;
     if (ask_is_order(f->kind) && f->m) session_tell_order(s, AATS_OM_UNKNOWN, AATS_OC_TIMEOUT, f, "no answer in time");
+    if (f->kind == AATS_OR_DEADMAN) extra_deadman_lost(s, f);
     if (!is_stage(f)) know_again(s, f);
     else if (f->kind == AATS_OR_TIME && s->clock_asked) s->clock_asked = 0, s->clock_due_mono_ns = s->mono_ns + SECOND;
-    else if (!f->by_the_way && f->look == s->look && s->stage < STAGE_ORDERS) {
+    else if (!f->page || !page_again(s, f, 0)) {
+        account_later(s, f);
         snprintf(why, sizeof why, "no answer to %s in time", KINDS[f->kind]);
-        conn_fail(s, AATS_WS_NORMAL, why);
+        if (!f->by_the_way && f->look == s->look && s->stage < STAGE_ORDERS) conn_fail(s, AATS_WS_NORMAL, why);
     }
     if (http) http_overdue(s, id);
     return 0;
@@ -425,7 +489,7 @@ void ask_tick(aats_session_t *s)
         }
         if (f->late || age < s->opts.answer_ns || !overdue(s, f)) i++;
     }
-    if (s->nameless_cnt && s->mono_ns - s->nameless_mono_ns >= s->opts.answer_ns) know_nameless(s, 1);
+    if (s->nameless_cnt && s->mono_ns - s->nameless[0].since_mono_ns >= s->opts.answer_ns) know_nameless(s);
     if (s->unread && s->mono_ns >= s->unread_mono_ns) {
         s->unread = 0;
         s->unread_mono_ns = s->mono_ns + s->opts.query_max_ns;
@@ -442,6 +506,7 @@ void ask_lost(aats_session_t *s)
     for (uint32_t i = 0; i < s->flight_cnt; i++) {
         flight_t const f = s->flights[i];
         if (s->ways[f.way].kind == AATS_OWAY_HTTP) s->flights[kept++] = f; /* its answer comes by another connection */
+        else if (f.kind == AATS_OR_DEADMAN && !f.late) extra_deadman_lost(s, &f);
         else if (ask_is_order(f.kind) && f.m && !f.late) session_tell_order(s, AATS_OM_UNKNOWN, AATS_OC_DISCONNECTED, &f, "the connection was lost");
     }
     s->flight_cnt = kept;

@@ -274,6 +274,7 @@ void aats_session_sent(aats_session_t *s, uint32_t link, size_t n)
 /* What is on its way by HTTP has gone out by then, or never will. */
 static void leave_http(aats_session_t *s)
 {
+    extra_leave(s);
     if (extra_disarming(s)) return;
     for (owlink_t *l = s->links; l < s->links + s->link_cnt; l++)
         if (l->kind == AATS_OWAY_HTTP && l->phase != LINK_WAIT && l->phase != LINK_CLOSING) owlink_leave(l, 0);

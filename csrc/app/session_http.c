@@ -2,6 +2,7 @@
  *
  * One request at a time is under way on a connection, and the answer on it is that request's.  Of a way's connections the first takes anything, the others orders,
  * amendments and cancels alone: these never wait behind a slow question.  What finds no connection free waits, cancels before orders before questions.
+ * A dead-man switch is told one thing at a time: two requests on two connections may arrive in either order, and the later one has to be the last word.
  *
  *     a connection goes with    a question                  asked again by the next one, twice at most
  *                               an order, amend, cancel     UNKNOWN (disconnected): the bytes may have arrived
@@ -52,11 +53,26 @@ static hreq_t take(aats_session_t *s, uint32_t at)
     return q;
 }
 
+/* Is another request of the same switch under way? */
+static int is_behind(aats_session_t *s, hreq_t const *q)
+{
+    if (q->kind != AATS_OR_DEADMAN) return 0;
+    flight_t const *f = ask_flight(s, q->id);
+    for (owlink_t const *l = s->links; f && l < s->links + s->link_cnt; l++) {
+        flight_t const *g = l->asked.id && l->asked.kind == AATS_OR_DEADMAN ? ask_flight(s, l->asked.id) : NULL;
+        if (g && g->sym == f->sym) return 1;
+    }
+    return 0;
+}
+
 /* The first request that may go by this connection, or wait_cnt. */
-static uint32_t next_for(aats_session_t const *s, owlink_t const *l)
+static uint32_t next_for(aats_session_t *s, owlink_t const *l)
 {
     uint32_t at = 0;
-    while (at < s->wait_cnt && (s->waits_http[at].way != l->way || (l->orders_only && rank_of(s->waits_http[at].kind) > 1))) at++;
+    for (; at < s->wait_cnt; at++) {
+        hreq_t const *q = &s->waits_http[at];
+        if (q->way == l->way && (!l->orders_only || rank_of(q->kind) <= 1) && !is_behind(s, q)) break;
+    }
     return at;
 }
 
@@ -116,7 +132,6 @@ static void lose(owlink_t *l, char const *why)
     flight_t *f = q.id ? ask_flight(s, q.id) : NULL;
     l->asked = (hreq_t){0};
     if (f && !f->late && !s->leaving && may_repeat(s, f) && ++q.tries <= LOST_MAX && put(s, &q, 1) == AATS_OK) return;
-    if (q.kind == AATS_OR_DEADMAN) s->deadman_mono_ns = 0; /* where it is armed still: at once */
     forget(&q);
     if (f && !f->late) ask_drop(s, f, AATS_OC_DISCONNECTED, why);
 }

@@ -34,6 +34,13 @@ known_t *know_find(aats_session_t *s, aats_machine_t const *m)
     return k && k->m == m ? k : NULL;
 }
 
+known_t *know_by_number(aats_session_t *s, uint32_t sym, char const *number)
+{
+    known_t *k = s->known, *end = s->known + s->known_cnt;
+    while (k < end && (k->sym != sym || strcmp(k->m->o.remote_id, number) != 0)) k++;
+    return k < end && number[0] && !know_closed(k->m) ? k : NULL;
+}
+
 static void enter(aats_session_t *s, uint32_t at)
 {
     uint32_t *first = bucket_of(s, s->known[at].instance, s->known[at].order_id);
@@ -81,6 +88,7 @@ void know_gone(aats_session_t *s, aats_machine_t *m)
 {
     known_t *k = know_find(s, m);
     if (k) {
+        page_drop(s, &k->page);
         uint32_t at = (uint32_t)(k - s->known), last = --s->known_cnt;
         leave(s, at);
         if (at != last) {
@@ -178,10 +186,9 @@ void know_glanced(aats_session_t *s, flight_t const *f)
 /* A row of the trades of a symbol tells the venue's number of its order alone. */
 static int take_trade(aats_session_t *s, aats_omsg_t *m, flight_t const *f)
 {
-    known_t *k = s->known, *end = s->known + s->known_cnt;
+    known_t *k = know_by_number(s, f->sym, m->remote_id);
     note_trade(s, f->sym, m->trade_id);
-    while (k < end && (k->sym != f->sym || strcmp(k->m->o.remote_id, m->remote_id) != 0)) k++;
-    if (k == end || !m->remote_id[0] || know_closed(k->m)) return 0;
+    if (!k) return 0;
     m->instance = k->instance;
     m->order_id = k->order_id;
     k->absent_cnt = 0;
@@ -262,6 +269,10 @@ int know_message(aats_session_t *s, aats_omsg_t *m, flight_t const *f)
         return !stray_find(s, m->instance, m->order_id);
     }
     k->heard_mono_ns = s->mono_ns;
+    if (s->venue->post_late && m->kind == AATS_OM_ACK && k->m->o.tif == AATS_TIF_POS && k->m->o.state == AATS_ORD_NEW) {
+        memcpy(k->number, m->remote_id, sizeof k->number); /* it may yet be canceled as one that would take: that is a refusal */
+        return 0;
+    }
     know_stale_numbers(k, m, f);
     if (m->kind == AATS_OM_ABSENT) {
         if (!believe_absent(s, k)) return 0;
@@ -283,8 +294,11 @@ int know_message(aats_session_t *s, aats_omsg_t *m, flight_t const *f)
 
 void know_release(aats_session_t *s)
 {
-    for (uint32_t i = 0; i < s->held_cnt; i++)
-        if (know_message(s, &s->held[i], NULL)) session_tell(s, &s->held[i]);
+    for (uint32_t i = 0; i < s->held_cnt; i++) {
+        aats_omsg_t *m = &s->held[i];
+        if (s->nameless_cnt && m->order_id && m->remote_id[0]) know_named(s, m);
+        if (know_message(s, m, NULL)) session_tell(s, m);
+    }
     s->held_cnt = 0;
 }
 
@@ -315,7 +329,9 @@ void know_lost(aats_session_t *s)
 {
     s->stray_cnt = 0;
     s->held_cnt = s->nameless_cnt = 0; /* they will be found */
+    page_lost(s);
     s->deadman_mono_ns = 0; /* its time runs: at once */
+    if (!s->leaving) s->deadman_at = 0;
     for (known_t *k = s->known; k < s->known + s->known_cnt; k++) {
         k->doubt = 1;
         k->tries = k->absent_cnt = 0;

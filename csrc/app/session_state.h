@@ -12,6 +12,7 @@
  *     session_amend.c what answers are worth while an order is being amended
  *     session_want.c  what is wanted of the venue: questions, cancels, how long they are asked
  *     session_way.c   the way to READY, and looks on the way
+ *     session_page.c  lists that come in pages
  *     session_extra.c balances; the dead-man switch
  */
 #ifndef AATS_APP_SESSION_STATE_H
@@ -39,6 +40,7 @@
 #define DENIED      64                   /* orders remembered that were told as never received, or as forgotten */
 #define ASKS_MAX    8                    /* questions about orders under way at once: they cost weight */
 #define FILLS_FULL  5                    /* whole answers without the fills that are missing, before they are given up */
+#define PAGES_MAX   100                  /* pages of one list; what is longer is said not to be known */
 #define LOOK_SOON_NS (2 * SECOND)        /* after READY, if there was a gap: what was asked for then may have lagged */
 #define LOOK_NS     (60 * SECOND)        /* between two looks at what is open, by the way: an event may have been lost */
 #define DIRTY       64                   /* orders of which something was said since they were looked at; more: all are looked at */
@@ -49,8 +51,8 @@ enum { LINK_WAIT = 0, LINK_CONNECTING = 1, LINK_UPGRADING = 2, LINK_OPEN = 3, LI
 
 /* How far an open session has come; each has its requests answered before the next begins.  JOIN: ways that want a token are opened, and logged on. */
 enum {
-    STAGE_TIME = 0, STAGE_LOGON = 1, STAGE_TOKEN = 2, STAGE_JOIN = 3, STAGE_LISTEN = 4, STAGE_OPEN = 5, STAGE_FILLS = 6, STAGE_ACCOUNT = 7,
-    STAGE_POSITIONS = 8, STAGE_ORDERS = 9, STAGE_READY = 10
+    STAGE_TIME = 0, STAGE_LOGON = 1, STAGE_TOKEN = 2, STAGE_JOIN = 3, STAGE_MODE = 4, STAGE_LISTEN = 5, STAGE_OPEN = 6, STAGE_FILLS = 7,
+    STAGE_ACCOUNT = 8, STAGE_POSITIONS = 9, STAGE_ORDERS = 10, STAGE_READY = 11
 };
 
 /* An order of this process whose machine lives. */
@@ -85,7 +87,10 @@ typedef struct {
     int64_t amend_mono_ns;   /* the last amend request went out; of an order that was taken over with one open: when it was looked at first; 0: none */
     int64_t amend_ask_mono_ns; /* what came of it is asked for, not before */
     uint32_t amend_tries;
+    uint32_t page;           /* its list that comes in pages, one more than where that is; 0: none is being read */
+    uint32_t page_fails;     /* times that such a list had to be begun again */
     uint32_t pad2;
+    char number[sizeof ((aats_omsg_t *)0)->remote_id]; /* the venue's, told by what does not acknowledge it (post_late); "": none */
 } known_t;
 
 /* An open order at the venue that nobody here knows, but whose client id is ours: it is canceled. */
@@ -110,8 +115,31 @@ typedef struct {
     int64_t order_id;      /* lower half of its client id; 0: of no order */
     uint64_t from_id;      /* FILLS: of which trade on */
     uint32_t by_the_way;   /* not a stage's, though of its kind: the clock, a look at what is open, the account */
+    uint32_t page;         /* of a list's second page and on: the list, one more than where it is; 0: a first page, or no list */
+    uint64_t page_serial;  /* ... and how far it had come */
     int64_t sent_mono_ns;
 } flight_t;
+
+/* A list that comes in pages: where its next one begins, and what those before it have said (session_page.c). */
+typedef struct {
+    uint64_t serial;       /* another with each page, 0: an empty place */
+    uint32_t kind;         /* AATS_OR_* */
+    uint32_t sym;
+    uint32_t look, by_the_way; /* as of its first request */
+    uint32_t of_order;     /* 1: the order's next question goes on with it, 0: the session does */
+    uint32_t cnt;          /* pages that have come */
+    uint32_t tries;        /* of this page */
+    uint32_t news;         /* FILLS: this page had one that was not known */
+    uint32_t at;           /* of msgs, while they are told */
+    uint32_t msg_cnt, msg_cap;
+    aats_omsg_t *msgs;     /* FILLS: newest first */
+    int64_t rows;          /* passed so far, where the venue counts */
+    int64_t sum_i;         /* FILLS of an order: of those that were not known */
+    uint64_t from_id;
+    int64_t sent_mono_ns;  /* the first page's request */
+    int64_t at_mono_ns;    /* the next page is asked for then; 0: it is under way */
+    char cursor[AATS_CURSOR_SZ];
+} page_t;
 
 /* A request by HTTP: waiting, or under way. */
 typedef struct {
@@ -121,6 +149,12 @@ typedef struct {
     uint32_t n;
     char *text;
 } hreq_t;
+
+/* An event that names its order by the venue's number alone, and waits until it is known whose that is. */
+typedef struct {
+    aats_omsg_t m;
+    int64_t since_mono_ns;
+} nameless_t;
 
 /* One connection. */
 typedef struct {
@@ -260,6 +294,9 @@ struct aats_session {
     uint64_t next_id;
     flight_t *flights;
     uint32_t flight_cnt, flight_cap;
+    page_t *pages;           /* lists that are being read; places stay where they are */
+    uint32_t page_cnt, page_cap;
+    uint64_t page_serial;
     known_t *known;
     uint32_t known_cnt, known_cap;
     uint32_t *buckets;       /* first of each hash of known, NONE; bucket_cnt of them, a power of two */
@@ -274,9 +311,8 @@ struct aats_session {
     uint32_t dirty_cnt;
     aats_omsg_t *held;       /* events of the gap, until what was before them is known */
     uint32_t held_cnt, held_cap;
-    aats_omsg_t *nameless;   /* events that name their order by the venue's number alone, while answers are under way that may tell whose it is */
+    nameless_t *nameless;    /* as they came, while something is still to come that may tell whose they are */
     uint32_t nameless_cnt, nameless_cap;
-    int64_t nameless_mono_ns; /* since when */
     int64_t glance_mono_ns;  /* the next look by the way */
 
     asset_t *assets;
@@ -285,8 +321,11 @@ struct aats_session {
 
     int64_t deadman_ns;      /* 0: not wanted */
     int64_t deadman_mono_ns; /* armed anew then */
-    int deadman_armed;
+    uint32_t deadman_at;     /* where each symbol has its own: the next that is told */
+    int deadman_armed;       /* it may be, of one symbol at least */
+    int deadman_off;         /* it is to be turned off, and that was not taken yet */
     int deadman_refused;     /* the log knows */
+    int deadman_told;        /* ... that it could not be turned off */
 
     aats_omsg_t *queue;      /* a ring: what the trader has not taken yet */
     uint32_t queue_head, queue_cnt, queue_cap;
@@ -356,6 +395,8 @@ void budget_told(aats_session_t *s, aats_oreply_t const *r, flight_t const *f);
  * else what encode said. */
 int ask(aats_session_t *s, uint32_t kind, uint32_t sym, aats_machine_t *m, aats_order_t const *o, uint64_t from_id);
 int ask_by(aats_session_t *s, uint32_t way, uint32_t kind, uint32_t sym, aats_machine_t *m, aats_order_t const *o, uint64_t from_id);
+int ask_page(aats_session_t *s, uint32_t kind, uint32_t sym, aats_machine_t *m, aats_order_t const *o, uint64_t from_id, uint32_t page); /* 0: the first */
+char const *ask_name(uint32_t kind); /* "open orders" */
 void ask_message(aats_session_t *s, uint32_t way, char const *text, size_t n, int64_t recv_ns);
 void ask_answer(owlink_t *l, aats_http_answer_t const *a, int64_t recv_ns); /* of the request that is under way there */
 void ask_tick(aats_session_t *s);
@@ -370,6 +411,7 @@ int64_t ask_venue_ns(aats_session_t const *s);
 /* session_know.c */
 known_t *know_find(aats_session_t *s, aats_machine_t const *m);
 known_t *know_by_id(aats_session_t *s, uint64_t instance, int64_t order_id);
+known_t *know_by_number(aats_session_t *s, uint32_t sym, char const *number); /* an order that is not closed, by the venue's number; NULL */
 void know_dirty(aats_session_t *s, uint64_t instance, int64_t order_id); /* something was said of it: look at its machine */
 known_t *know_add(aats_session_t *s, aats_machine_t *m, aats_rules_t const *rules); /* NULL: no memory */
 void know_gone(aats_session_t *s, aats_machine_t *m);
@@ -380,7 +422,8 @@ void know_release(aats_session_t *s); /* events that were held are for the trade
 
 /* session_name.c */
 int know_name(aats_session_t *s, aats_omsg_t *m); /* 1: it has an id of ours, or it is nobody's here; 0: it waits */
-void know_nameless(aats_session_t *s, int now);   /* looks again whose those that wait are; now: nobody's, if that is not known */
+void know_named(aats_session_t *s, aats_omsg_t const *m); /* a message with an id of ours and the venue's number: those that wait for it are told before it */
+void know_nameless(aats_session_t *s);            /* looks again whose those that wait are; who has waited for answer_ns is nobody's here */
 
 /* session_amend.c */
 void know_stale_numbers(known_t const *k, aats_omsg_t *m, flight_t const *f); /* takes an order's price and size out of a view that is too old */
@@ -408,12 +451,25 @@ void way_answered(aats_session_t *s, flight_t const *f, aats_oreply_t const *r);
 void way_tick(aats_session_t *s);
 void way_joined(aats_session_t *s); /* a way that wanted a token is open */
 
+/* session_page.c */
+int page_take(aats_session_t *s, flight_t *f, aats_oreply_t *r);   /* 1: that was not all: nothing of it is told yet; 0: tell page_whole, or r where that is empty */
+page_t page_whole(aats_session_t *s, flight_t *f);                 /* all pages, now the caller's; serial 0: there was but one */
+int page_next(page_t *p, aats_oreply_t *r);                        /* 1: r has the next part of it; 0: that was all, and it is freed */
+int page_again(aats_session_t *s, flight_t const *f, int fatal);   /* a page that failed: 1: it is asked for again */
+void page_refused(aats_session_t *s, flight_t const *f);           /* of an order's: that list is begun again */
+uint32_t page_for(aats_session_t *s, known_t *k, uint32_t kind);   /* what a question of this kind goes on with, 0: from the start */
+void page_drop(aats_session_t *s, uint32_t *page);
+void page_tick(aats_session_t *s);
+void page_lost(aats_session_t *s);                                 /* all of them: the connection is gone, and more may have happened */
+
 /* session_extra.c */
 void extra_balance(aats_session_t *s, aats_omsg_t const *m);
 void extra_account(aats_session_t *s); /* the account has been told: what it does not name is zero */
 void extra_tick(aats_session_t *s);
 void extra_disarm(aats_session_t *s);
-int extra_disarming(aats_session_t const *s); /* on leaving: its requests by HTTP are not all answered, and there is time yet */
-void extra_deadman_reply(aats_session_t *s, aats_oreply_t const *r);
+int extra_disarming(aats_session_t const *s); /* on leaving: what turns it off by HTTP is not all answered, and there is time yet */
+void extra_leave(aats_session_t *s); /* on leaving, each pass */
+void extra_deadman_reply(aats_session_t *s, flight_t const *f, aats_oreply_t const *r);
+void extra_deadman_lost(aats_session_t *s, flight_t const *f); /* a request of the switch without an answer */
 
 #endif

@@ -92,7 +92,7 @@ static void question(aats_session_t *s, known_t *k, int asks, uint32_t *flying)
     if (kind == k->asked_kind && s->mono_ns < k->ask_mono_ns) return;
     if (k->absent_cnt && s->mono_ns < k->ask_mono_ns) return;
     if (answer_is_coming(s, k)) return;
-    int e = ask(s, kind, k->sym, k->m, o, kind == AATS_OR_FILLS ? k->fills_from : 0);
+    int e = ask_page(s, kind, k->sym, k->m, o, kind == AATS_OR_FILLS ? k->fills_from : 0, page_for(s, k, kind));
     int unnamed = e < 0 && e != AATS_E_BUSY && kind == AATS_OR_FILLS; /* the venue's number is not known yet */
     if (unnamed) e = ask(s, AATS_OR_QUERY, k->sym, k->m, o, 0);
     if (e == AATS_E_BUSY) k->asked_kind = kind, k->ask_mono_ns = s->mono_ns + s->token_wait_ns;
@@ -169,6 +169,8 @@ static uint32_t look_at(aats_session_t *s, known_t *k, uint32_t *flying)
         k->tries = k->absent_cnt = k->asked_kind = k->full_cnt = 0;
         k->ask_mono_ns = k->since_mono_ns = k->ending_mono_ns = 0;
         k->fills_from = 0;
+        k->page_fails = 0;
+        page_drop(s, &k->page);
         k->given_up = k->renamed = 0;
     } else {
         question(s, k, asks, flying);

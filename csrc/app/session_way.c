@@ -1,11 +1,14 @@
 /* session_way.c -- the way to READY, and looks by the way.
  *
- *     TIME -> LOGON -> [TOKEN -> JOIN] -> LISTEN -> OPEN by symbol -> FILLS by symbol -> ACCOUNT -> POSITIONS -> ORDERS -> READY
- *                                           ^         ^                      (only after a gap)                    |
- *                                           '-- deaf  '-- verify, or orders were canceled: look again -------------'
+ *     TIME -> LOGON -> [TOKEN -> JOIN] -> MODE -> LISTEN -> OPEN by symbol -> FILLS by symbol -> ACCOUNT -> POSITIONS -> ORDERS -> READY
+ *                                                   ^         ^                      (only after a gap)                    |
+ *                                                   '-- deaf  '-- verify, or orders were canceled: look again -------------'
  *
  * LOGON and LISTEN are asked for once on each way that wants them; TOKEN and JOIN are for venues with connections that can be opened with a token alone: JOIN waits
- * until these are open, and logs them on.  What a venue does not have is passed over.
+ * until these are open, and logs them on.  MODE: an account whose positions have two sides (hedge mode) is refused here, before an order can go out.  What a
+ * venue does not have is passed over.
+ *
+ * A list that comes in pages is answered when its last page has come (session_page.c).
  *
  * FILLS: what was traded since the last trade that is known, of each symbol of which an order was open.  So fills come in the order of
  * their trades, and before the ends that they belong to; and are found even where the venue's memory of an order lags behind them.
@@ -32,6 +35,7 @@ enum { ONCE, BY_SYMBOL, BY_WAY };
 static struct { uint32_t kind; int by; } const STAGES[] = {
     [STAGE_TIME]   = {AATS_OR_TIME,   ONCE},      [STAGE_LOGON] = {AATS_OR_LOGON, BY_WAY},    [STAGE_TOKEN]   = {AATS_OR_TOKEN,   ONCE},
     [STAGE_JOIN]   = {AATS_OR_LOGON,  BY_WAY},    [STAGE_OPEN]  = {AATS_OR_OPEN,  BY_SYMBOL}, [STAGE_ACCOUNT] = {AATS_OR_ACCOUNT, ONCE},
+    [STAGE_MODE]   = {AATS_OR_MODE,   ONCE},
     [STAGE_LISTEN] = {AATS_OR_LISTEN, BY_WAY},    [STAGE_FILLS] = {AATS_OR_FILLS, BY_SYMBOL}, [STAGE_POSITIONS] = {AATS_OR_POSITIONS, ONCE},
 };
 
@@ -57,7 +61,8 @@ static int passed(aats_session_t const *s, uint32_t i)
 /* send_stage sends what is left of a stage's requests; where there is no token of the budget for one, it and those behind it wait. */
 static int send_stage(aats_session_t *s)
 {
-    int const by = STAGES[s->stage].by, left_out = (s->stage > STAGE_OPEN && !s->gap) || (s->stage == STAGE_TOKEN && !wants_token(s));
+    int by = STAGES[s->stage].by, left_out = (s->stage > STAGE_OPEN && !s->gap) || (s->stage == STAGE_TOKEN && !wants_token(s));
+    if (s->stage == STAGE_MODE && s->venue->mode_by_symbol) by = BY_SYMBOL;
     uint32_t const kind = STAGES[s->stage].kind, cnt = left_out ? 0 : by == BY_SYMBOL ? s->sym_cnt : by == BY_WAY ? s->way_cnt : 1;
     s->stage_mono_ns = 0;
     for (; s->stage_at < cnt; s->stage_at++) {
@@ -194,6 +199,7 @@ void way_tick(aats_session_t *s)
     s->known_look = 0;
     go_on(s);
     if (s->phase != LINK_OPEN) return;
+    page_tick(s);
     uint32_t open = want_orders(s, all), strays = s->stage < STAGE_ORDERS ? 0 : want_strays(s);
     if (s->stage == STAGE_READY && !strays) s->stray_cnt = 0;
     if (s->stage == STAGE_READY) glance(s);

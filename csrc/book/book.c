@@ -127,13 +127,7 @@ int aats_book_set(aats_book_t *book, int side, int64_t px_i, int64_t qty_i)
     return aats_book_apply(book, side, &level, 1);
 }
 
-size_t aats_book_cut(aats_book_t *book, int side_id, size_t cnt)
-{
-    aats_side_t *side = &book->side[side_id];
-    size_t cut = 0;
-    while (aats_side_cnt(side) > cnt && aats_side_set(side, aats_side_worst(side), 0) == AATS_OK) cut++;
-    return cut;
-}
+size_t aats_book_cut(aats_book_t *book, int side_id, size_t cnt) { return aats_side_cut(&book->side[side_id], cnt); }
 
 /* ---- look ---- */
 

@@ -189,3 +189,26 @@ int aats_side_apply(aats_side_t *side, aats_level_t const *levels, size_t cnt)
     }
     return AATS_OK;
 }
+
+size_t aats_side_cut(aats_side_t *side, size_t cnt)
+{
+    aats_window_t *const win = &side->win;
+    size_t cut = 0;
+    while (aats_side_cnt(side) > cnt) {
+        if (side->far.cnt) {
+            if (aats_side_set(side, aats_side_worst(side), 0) != AATS_OK) break;
+            cut++;
+            continue;
+        }
+        uint32_t const first = (uint32_t)aats_window_last(win), over = win->cnt - (uint32_t)cnt, word = first >> 6;
+        uint64_t bits = win->l0[word];
+        uint32_t gone = 0, idx = first;
+        for (; bits && gone < over; bits &= bits - 1, gone++) win->qty[idx = word << 6 | (uint32_t)__builtin_ctzll(bits)] = 0;
+        win->l0[word] = bits;
+        if (!bits) aats_window_storey(win, word, 0);
+        win->cnt -= gone;
+        side->moved |= (uint32_t)(aats_window_key(win, idx) >= side->fence);
+        cut += gone;
+    }
+    return cut;
+}

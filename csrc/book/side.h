@@ -50,6 +50,9 @@ static inline int aats_side_set(aats_side_t *side, int64_t key, int64_t qty)
  * 2.6 ns a level instead of 4.   Returns AATS_OK, AATS_E_ARG before a quantity below 0, AATS_E_NOMEM in one. */
 int aats_side_apply(aats_side_t *side, aats_level_t const *levels, size_t cnt);
 
+/* aats_side_cut drops the worst levels until cnt are left.  Returns how many went.  Cost: 1 ns a level while none is in the overflow map. */
+size_t aats_side_cut(aats_side_t *side, size_t cnt);
+
 /* ---- walking, best first: the array's levels and the overflow map's, merged ---- */
 
 static inline void aats_side_far_load(aats_side_t const *side, aats_book_iter_t *it)

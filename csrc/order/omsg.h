@@ -53,7 +53,8 @@ typedef struct {
     aats_i128_t locked;
     char fee_asset[16];    /* "" of a FILL with a fee: the quote asset of its symbol, which the session fills in */
     char remote_id[40];
-    char symbol[24];       /* the venue's spelling, "" if not told; for FOREIGN and asking */
+    char symbol[24];       /* the venue's spelling, "" if not told; for FOREIGN and asking.  Of an event that has neither a symbol nor an id of ours px_i,
+                            * qty_i and cum_qty_i are at the venue's own exponents: the session, which finds whose it is, brings them to the symbol's */
     char text[160];
 } aats_omsg_t;
 /* cdef-end */

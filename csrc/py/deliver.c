@@ -260,7 +260,7 @@ static int deliver_order(loop_t *l, aats_oev_t const *ev)
         l->desk.closed[(uint64_t)o->order_id % AATS_DESK_KEPT] = *o;
     PyObject *fn = o->strategy < l->strategy_cnt ? l->strategies[o->strategy].on[ON_ORDER + ev->kind - 1] : NULL;
     if (!fn) return 0;
-    PyObject *msg = aats_order_msg(ev, order_types[ev->kind]);
+    PyObject *msg = aats_order_msg(ev, order_types[ev->kind], l->desk.symbols);
     int const rc = msg ? aats_loop_call(l, fn, msg, NULL) : -1;
     Py_XDECREF(msg);
     return rc;

@@ -73,13 +73,25 @@ static PyObject *average(aats_order_t const *o)
 
 /* ---- an order ---------------------------------------------------------------------------------------------------- */
 
-static void put_identity(form_t *f, aats_order_t const *o)
+/* called returns what the user calls a symbol, a borrowed reference; NULL: what we call it. */
+static PyObject *called(PyObject *symbols, uint32_t sym, char const *ours, size_t len)
+{
+    PyObject *one = symbols && (Py_ssize_t)sym < PyTuple_GET_SIZE(symbols) ? PyTuple_GET_ITEM(symbols, sym) : NULL;
+    if (!one || PyTuple_GET_ITEM(one, 0) == PyTuple_GET_ITEM(one, 2)) return NULL;
+    Py_ssize_t n;
+    char const *text = PyUnicode_AsUTF8AndSize(PyTuple_GET_ITEM(one, 2), &n); /* an order that names no symbol has index 0, too */
+    if (!text) return PyErr_Clear(), NULL;
+    return (size_t)n == len && !memcmp(text, ours, len) ? PyTuple_GET_ITEM(one, 0) : NULL;
+}
+
+static void put_identity(form_t *f, aats_order_t const *o, PyObject *symbols)
 {
     char id[AATS_CLIENT_ID_SZ];
     char const *dot = strchr(o->symbol, '.');
+    PyObject *user = dot ? called(symbols, o->sym, o->symbol, (size_t)(dot - o->symbol)) : NULL;
     aats_client_id_format(o->instance, aats_order_client_no(o), id);
     put(f, EXCHANGE,      text(dot ? dot + 1 : ""));
-    put(f, SYMBOL,        dot ? PyUnicode_DecodeUTF8(o->symbol, dot - o->symbol, "replace") : text(o->symbol));
+    put(f, SYMBOL,        user ? Py_NewRef(user) : dot ? PyUnicode_DecodeUTF8(o->symbol, dot - o->symbol, "replace") : text(o->symbol));
     put(f, SIDE,          word(o->side == AATS_SIDE_BUY ? BUY : o->side == AATS_SIDE_SELL ? SELL : EMPTY));
     put(f, PRICE,         number(o->px_i, o->px_exp));
     put(f, SIZE,          number(o->qty_i, o->qty_exp));
@@ -111,12 +123,12 @@ static void put_sums(form_t *f, aats_order_t const *o)
     put(f, LEAVES_SIZE,   o->state == AATS_ORD_CLOSED ? word(ZERO) : number(o->qty_i - o->cum_qty_i, o->qty_exp));
 }
 
-static form_t order_form(aats_oev_t const *ev)
+static form_t order_form(aats_oev_t const *ev, PyObject *symbols)
 {
     aats_order_t const *o = &ev->order;
     form_t f = {.d = make_words() < 0 ? NULL : PyDict_New()};
     if (!f.d) return (form_t){.bad = 1};
-    put_identity(&f, o);
+    put_identity(&f, o, symbols);
     put_fill(&f, ev);
     put_sums(&f, o);
     put(&f, MSG,  text(ev->msg[0] ? ev->msg : o->msg));
@@ -131,9 +143,9 @@ static PyObject *finished(form_t *f)
     return f->d;
 }
 
-PyObject *aats_order_msg(aats_oev_t const *ev, char const *type)
+PyObject *aats_order_msg(aats_oev_t const *ev, char const *type, PyObject *symbols)
 {
-    form_t order = order_form(ev);
+    form_t order = order_form(ev, symbols);
     if (!finished(&order)) return NULL;
     form_t f = {.d = PyDict_New()};
     if (!f.d) f.bad = 1;
@@ -142,12 +154,12 @@ PyObject *aats_order_msg(aats_oev_t const *ev, char const *type)
     return finished(&f);
 }
 
-PyObject *aats_order_view(aats_order_t const *o)
+PyObject *aats_order_view(aats_order_t const *o, PyObject *symbols)
 {
     static char const *const states[] = {"free", "new", "live", "ending", "closed"};
     static char const *const tifs[] = {"", "ioc", "pos", "gtc", "fok", "market"};
     aats_oev_t const ev = {.order = *o};
-    form_t f = order_form(&ev);
+    form_t f = order_form(&ev, symbols);
     if (!f.d) return NULL;
     put(&f, STATE,      text(o->state <= AATS_ORD_CLOSED ? states[o->state] : "?"));
     put(&f, TIF,        text(o->tif <= AATS_TIF_MARKET ? tifs[o->tif] : "?"));

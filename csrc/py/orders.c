@@ -107,6 +107,11 @@ static int find_symbol(aats_desk_t const *d, PyObject *symbol, PyObject *exchang
         PyObject *one = PyTuple_GET_ITEM(d->symbols, i);
         if (same_text(symbol, PyTuple_GET_ITEM(one, 0)) && same_text(exchange, PyTuple_GET_ITEM(one, 1))) return (int)i;
     }
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(d->symbols); i++) { /* our name of it, or the venue's */
+        PyObject *one = PyTuple_GET_ITEM(d->symbols, i);
+        int const same = same_text(symbol, PyTuple_GET_ITEM(one, 2)) || same_text(symbol, PyTuple_GET_ITEM(one, 3));
+        if (same && same_text(exchange, PyTuple_GET_ITEM(one, 1))) return (int)i;
+    }
     return refuse(d, "%S.%S was not added with add_trade_symbol", symbol, exchange), -1;
 }
 
@@ -322,7 +327,7 @@ PyObject *aats_desk_view(aats_desk_t *d, PyObject *order_id)
         found = o.order_id == id;
     }
     if (!found) Py_RETURN_NONE;
-    return aats_order_view(&o);
+    return aats_order_view(&o, d->symbols);
 }
 
 PyObject *aats_desk_open_ids(aats_desk_t *d, int strategy)

@@ -47,7 +47,7 @@ typedef struct {
 
 typedef struct {
     aats_trader_t *trader; /* NULL: nothing is traded */
-    PyObject *tools, *symbols; /* symbols: tuple of (symbol, exchange), by the trader's index */
+    PyObject *tools, *symbols; /* symbols: tuple of (symbol as the user says, exchange, ours, the venue's), by the trader's index */
     aats_reader_t const *reader;
     int *syms;             /* the trader's index by sub of the reader, -1: listened to only */
     int *subs;             /* and back; -1: none */

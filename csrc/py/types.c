@@ -38,7 +38,7 @@ int aats_py_types(void *dict)
 int aats_py_order_msg(aats_oev_t const *ev, char const *type, void *list)
 {
     PyGILState_STATE const gil = PyGILState_Ensure();
-    PyObject *msg = aats_order_msg(ev, type);
+    PyObject *msg = aats_order_msg(ev, type, NULL);
     int const rc = msg != NULL ? PyList_Append(list, msg) : -1;
     if (rc < 0) PyErr_Clear();
     Py_XDECREF(msg);

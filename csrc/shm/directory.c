@@ -93,17 +93,22 @@ uint32_t aats_dir_cnt(aats_md_view_t const *view)
 }
 
 /* "BTC-USDT-SWAP.OKX_SWAP": the venue's spelling, and the venue of our name. */
+static int venues_name(char const *ours, char const *native, char const *symbol)
+{
+    char const *dot = strrchr(symbol, '.'), *venue = strrchr(ours, '.');
+    size_t const len = dot ? (size_t)(dot - symbol) : 0;
+    return dot && venue && !strcmp(venue, dot) && strlen(native) == len && !memcmp(native, symbol, len);
+}
+
 static int find_venues(aats_md_view_t const *view, char const *symbol)
 {
     char native[AATS_SYMBOL_SZ], ours[AATS_SYMBOL_SZ];
-    char const *dot = strrchr(symbol, '.');
-    uint32_t const cnt = dot ? aats_dir_cnt(view) : 0;
+    uint32_t const cnt = aats_dir_cnt(view);
     for (uint32_t sym = 0; sym < cnt; sym++) {
         aats_words_load(native, view->dir[sym].native, NAME_WORDS);
         aats_words_load(ours, view->dir[sym].symbol, NAME_WORDS);
         native[sizeof native - 1] = ours[sizeof ours - 1] = 0;
-        char const *venue = strrchr(ours, '.');
-        if (venue && !strcmp(venue, dot) && strlen(native) == (size_t)(dot - symbol) && !memcmp(native, symbol, (size_t)(dot - symbol))) return (int)sym;
+        if (venues_name(ours, native, symbol)) return (int)sym;
     }
     return AATS_E_UNKNOWN;
 }
@@ -113,6 +118,16 @@ int aats_dir_find(aats_md_view_t const *view, char const *symbol)
     if (symbol == NULL || !text_ok(symbol, AATS_SYMBOL_SZ)) return AATS_E_UNKNOWN;
     int const sym = find_ours(view, symbol);
     return sym >= 0 ? sym : find_venues(view, symbol);
+}
+
+int aats_dir_find_ours(aats_md_view_t const *view, char const *symbol)
+{
+    return symbol == NULL || !text_ok(symbol, AATS_SYMBOL_SZ) ? AATS_E_UNKNOWN : find_ours(view, symbol);
+}
+
+int aats_dir_means(aats_dir_t const *entry, char const *symbol)
+{
+    return !strcmp(entry->symbol, symbol) || venues_name(entry->symbol, entry->native, symbol);
 }
 
 int aats_dir_state(aats_md_view_t const *view, uint32_t sym)

@@ -37,6 +37,12 @@ uint32_t aats_dir_cnt(aats_md_view_t const *view);
  * there.  A name of ours goes first. */
 int aats_dir_find(aats_md_view_t const *view, char const *symbol);
 
+/* aats_dir_find_ours is the same by our name alone: for names that come from a directory. */
+int aats_dir_find_ours(aats_md_view_t const *view, char const *symbol);
+
+/* aats_dir_means returns 1 if an entry that was read is called so: by our name, or by the venue's spelling with the venue. */
+int aats_dir_means(aats_dir_t const *entry, char const *symbol);
+
 /* aats_dir_state returns the state of an entry (D1), AATS_DIR_EMPTY for one that is not there. */
 int aats_dir_state(aats_md_view_t const *view, uint32_t sym);
 

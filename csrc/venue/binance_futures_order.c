@@ -8,8 +8,8 @@
  *     way 2  REST            what has no method there: time, listen key, account, positions, open orders, fills, cancel all, dead-man switch
  *
  * Odd behaviours, by number (those of binance_order.c hold too, but for V-10, V-13 and V-18: an order keeps its client id, and answers have no fills):
- *   V-30 positions and orders are for one-way mode: "positionSide" is never sent, and an account in hedge mode refuses with -4061; its
- *        positions of two sides are told as strange.
+ *   V-30 positions and orders are for one-way mode: "positionSide" is never sent.  The mode is asked for at the log-on (8), and an account in hedge mode gets
+ *        no session; one that changes later refuses with -4061, and its positions of two sides are told as strange.
  *   V-31 -4116, a client id that is known, may be an order of ours that was thought lost: it is asked for (7).
  *   V-32 an order is acknowledged before it is matched: its fills come as events alone (5.1).
  *   V-33 post-only (GTX) that would take is refused with -5022, or lives and expires at once: both mean that it would have crossed (5.3, 10).
@@ -80,11 +80,12 @@ static void open_orders(binance_params_t *ps, aats_oreq_t const *req)
     if (req->rules) binance_param_symbol(ps, req); /* without one: of all symbols, at 40 instead of 1 of the weight (8) */
 }
 
+/* Oldest first: without fromId the latest come, and a full page would hide the first ones. */
 static void fills(binance_params_t *ps, aats_oreq_t const *req)
 {
     binance_param_symbol(ps, req);
     if (req->order) binance_param_remote(ps, req->order);
-    if (req->from_id) binance_param_int(ps, "fromId", (int64_t)req->from_id);
+    if (req->order || req->from_id) binance_param_int(ps, "fromId", (int64_t)req->from_id);
     binance_param_int(ps, "limit", FILLS_LIMIT);
 }
 
@@ -128,6 +129,7 @@ static struct {
     [AATS_OR_FILLS]      = {"GET", "/userTrades", 0, fills},
     [AATS_OR_CANCEL_ALL] = {"DELETE", "/allOpenOrders", 0, binance_param_symbol}, /* V-35 */
     [AATS_OR_DEADMAN]    = {"POST", "/countdownCancelAll", 0, deadman},
+    [AATS_OR_MODE]       = {"GET", "/positionSide/dual", 0, NULL}, /* V-30 */
 };
 
 static void stamped(binance_params_t *ps, aats_oreq_t const *req, aats_oauth_t const *auth)
@@ -186,12 +188,13 @@ static int coinm_api(aats_oauth_t const *auth, char *out, size_t cap) { return (
 static int swap_events(aats_oauth_t const *auth, char *out, size_t cap) { return path_of("/private/ws/", auth->token, out, cap); }
 static int coinm_events(aats_oauth_t const *auth, char *out, size_t cap) { return path_of("/ws/", auth->token, out, cap); } /* not routed (9) */
 
-/* Weights (3, 5, 7, 8); orders and modifications cost none (5.1). */
+/* Weights (3, 5, 7, 8); orders and modifications cost none (5.1).  That of the position mode stands nowhere: as much as the dearest question. */
 static int64_t weight(aats_oreq_t const *req)
 {
     static uint8_t const OF[AATS_OR_CNT] = {
         [AATS_OR_TIME] = 1, [AATS_OR_LOGON] = 2, [AATS_OR_ACCOUNT] = 5, [AATS_OR_OPEN] = 1, [AATS_OR_CANCEL] = 1, [AATS_OR_CANCEL_ALL] = 1,
         [AATS_OR_QUERY] = 1, [AATS_OR_FILLS] = 20, [AATS_OR_DEADMAN] = 10, [AATS_OR_TOKEN] = 1, [AATS_OR_TOKEN_KEEP] = 1, [AATS_OR_POSITIONS] = 5,
+        [AATS_OR_MODE] = 40,
     };
     if (req->kind == AATS_OR_OPEN && !req->rules) return 40;
     return req->kind < AATS_OR_CNT ? OF[req->kind] : 0;
@@ -208,7 +211,7 @@ static aats_olimit_t const LIMITS[] = {
     (1u << AATS_OR_LOGON | 1u << AATS_OR_PLACE | 1u << AATS_OR_CANCEL | 1u << AATS_OR_AMEND | 1u << AATS_OR_QUERY)
 #define BY_REST                                                                                                                                    \
     (1u << AATS_OR_TIME | 1u << AATS_OR_TOKEN | 1u << AATS_OR_TOKEN_KEEP | 1u << AATS_OR_ACCOUNT | 1u << AATS_OR_POSITIONS | 1u << AATS_OR_OPEN |      \
-     1u << AATS_OR_FILLS | 1u << AATS_OR_CANCEL_ALL | 1u << AATS_OR_DEADMAN)
+     1u << AATS_OR_FILLS | 1u << AATS_OR_CANCEL_ALL | 1u << AATS_OR_DEADMAN | 1u << AATS_OR_MODE)
 #define MIN_NS ((int64_t)60 * 1000000000)
 
 #define WAYS(api, events_path)                                                                                                                     \

@@ -255,6 +255,21 @@ static void token(aats_json_t *j, aats_oreply_t *r)
     if (!whole(j, seen, 1) && (r->token_len == 0 || j->escaped)) aats_json_fail(j, AATS_E_SHAPE);
 }
 
+/* {"dualSidePosition":true} (V-30) */
+static void mode(aats_json_t *j, aats_oreply_t *r)
+{
+    char const *key;
+    size_t key_len;
+    uint32_t seen = 0;
+    int dual = 0;
+    aats_json_object(j);
+    while (aats_json_key(j, &key, &key_len) == 1) {
+        if (IS("dualSidePosition")) aats_json_seen(j, &seen, 0), aats_json_bool(j, &dual);
+        else aats_json_skip(j);
+    }
+    if (!whole(j, seen, 1) && dual) aats_order_unfit(r);
+}
+
 int binance_futures_result(aats_oreply_t *r, int kind, aats_order_t const *order)
 {
     int const of_order = kind == AATS_OR_PLACE || kind == AATS_OR_CANCEL || kind == AATS_OR_QUERY || kind == AATS_OR_AMEND;
@@ -275,6 +290,7 @@ int binance_futures_result(aats_oreply_t *r, int kind, aats_order_t const *order
     case AATS_OR_AMEND: amended(&j, r, order); break;
     case AATS_OR_QUERY: queried(&j, r, order); break;
     case AATS_OR_FILLS: trades(&j, r, order); break;
+    case AATS_OR_MODE: mode(&j, r); break;
     default: aats_json_skip(&j); /* TOKEN_KEEP, CANCEL_ALL (V-35), DEADMAN: that it was taken is all */
     }
     aats_json_end(&j);

@@ -21,9 +21,13 @@
  *   V-19 a spot market order to buy counts its quantity in the quote coin unless marketUnit says otherwise (5.2).
  *   V-20 order/realtime knows what is open and the latest that ended, order/history what ended: an order that the first denies is looked for
  *        in the second (8).
+ *   V-21 in hedge mode an order has to say which of two positions it is for (5.2); ours never does: the positions of each symbol are asked for at the log-on, and
+ *        where one has a side of its own (positionIdx 1, 2) there is no session.
+ *   V-22 whether orders of one account trade with each other is the taker's smpType (5.4): ours ends the one that rests.
+ *   V-23 lists come in pages; what is in nextPageCursor is already escaped, and belongs into the next query (and what is signed) as it stands (8).
  *
  * Left out, and why: batches (the session sends order by order), the dead-man switch (disconnected-cancel-all is for institutional accounts,
- * and acts when the private socket is gone, not when we are silent; 5.4), hedge mode (positionIdx is always 0), margin on spot.
+ * and acts when the private socket is gone, not when we are silent; 5.4), hedge mode (V-21), margin on spot.
  */
 #include "venue/bybit_order.h"
 
@@ -62,7 +66,7 @@ static int is_spot(char const *category) { return category[0] == 's'; }
 /* ---- bodies ---- */
 
 /* {"category":"linear","symbol":"BTCUSDT","side":"Buy","orderType":"Limit","qty":"0.010","price":"64000.00","timeInForce":"PostOnly",
- *  "orderLinkId":"0123..cdef","positionIdx":0} */
+ *  "orderLinkId":"0123..cdef","smpType":"CancelMaker","positionIdx":0} */
 static void create(text_t *t, aats_oreq_t const *req, char const *category)
 {
     static char const *const TIF[] = {
@@ -85,7 +89,7 @@ static void create(text_t *t, aats_oreq_t const *req, char const *category)
     }
     put(t, "\",\"orderLinkId\":\"");
     put_client_id(t, o);
-    put(t, is_spot(category) ? "\"" : "\",\"positionIdx\":0");
+    put(t, is_spot(category) ? "\",\"smpType\":\"CancelMaker\"" : "\",\"smpType\":\"CancelMaker\",\"positionIdx\":0"); /* V-21, V-22 */
     if (o->flags & AATS_OF_REDUCE) put(t, ",\"reduceOnly\":true");
 }
 
@@ -177,6 +181,7 @@ static char const *const PATHS[AATS_OR_CNT] = {
     [AATS_OR_TIME]       = "/v5/market/time",      [AATS_OR_ACCOUNT]   = "/v5/account/wallet-balance",
     [AATS_OR_OPEN]       = "/v5/order/realtime",   [AATS_OR_QUERY]     = "/v5/order/realtime",
     [AATS_OR_FILLS]      = "/v5/execution/list",   [AATS_OR_POSITIONS] = "/v5/position/list",
+    [AATS_OR_MODE]       = "/v5/position/list",
     [AATS_OR_CANCEL_ALL] = "/v5/order/cancel-all",
 };
 
@@ -196,6 +201,7 @@ static void query(text_t *t, aats_oreq_t const *req, char const *category)
     if (req->kind == AATS_OR_FILLS) put(t, "&limit="), put_int(t, FILLS_LIMIT);
     if (req->order && req->kind == AATS_OR_FILLS && !req->order->remote_id[0]) text_fail(t, AATS_E_ARG);
     if (req->order) put_which(t, req->order, 0);
+    if (req->cursor) put(t, "&cursor="), put_escaped(t, req->cursor, 1); /* V-23 */
 }
 
 /* Signed is stamp, key, window and the query or body, byte for byte (6). */
@@ -260,7 +266,7 @@ static int encode(aats_oreq_t const *req, aats_oauth_t *auth, char *out, size_t 
         if (!req->order) return AATS_E_ARG;
         ask_rest(&t, req, auth, category);
         break;
-    case AATS_OR_POSITIONS:
+    case AATS_OR_MODE: case AATS_OR_POSITIONS:
         if (is_spot(category)) return 0;
         ask_rest(&t, req, auth, category);
         break;
@@ -319,13 +325,14 @@ static aats_olimit_t const SPOT_LIMITS[] = LIMITS_OF(20), LINEAR_LIMITS[] = LIMI
         [WAY_PRIVATE] = {SOCKET, .at = AATS_OAT_PRIVATE, .path = private_path, .events = 1,                                  \
                          .kinds = ON(LOGON) | ON(LISTEN)},                                                                   \
         [WAY_REST]    = {.kind = AATS_OWAY_HTTP, .kinds = ON(TIME) | ON(ACCOUNT) | ON(OPEN) | ON(QUERY) | ON(FILLS) |        \
-                                                          ON(CANCEL_ALL) | ON(POSITIONS)},                                   \
+                                                          ON(CANCEL_ALL) | ON(POSITIONS) | ON(MODE)},                        \
     },                                                                                                                       \
     .parse_http = bybit_order_parse_http, .result = bybit_order_result, .weight = weight, .limit_cnt = 3,                    \
     .connect_weight  = 1,                                                                                                    \
     .ping_ns         = 20000000000,                                                                                          \
     .ban_ns          = (int64_t)600 * 1000000000, /* "wait >= 10 min" (1) */                                                 \
     .clock_margin_ms = 1000,                      /* "ts < server + 1000" (6) */                                             \
+    .mode_by_symbol  = 1,                                                                                                    \
     .window_ms       = WINDOW_MS
 
 aats_order_venue_t const aats_order_venue_bybit = {

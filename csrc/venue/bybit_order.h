@@ -20,7 +20,7 @@
 enum {
     K_CATEGORY = 0, K_SYMBOL, K_ORDER_ID, K_LINK_ID, K_STATUS, K_REASON, K_CANCEL_TYPE, K_TIF, K_TYPE, K_PRICE, K_QTY, K_CUM, K_UPDATED,
     K_EXEC_ID, K_EXEC_PRICE, K_EXEC_QTY, K_EXEC_FEE, K_FEE_COIN, K_EXEC_TYPE, K_EXEC_TIME, K_MAKER, K_COIN, K_WALLET, K_LOCKED, K_SIDE,
-    K_SIZE, K_AVG, K_CNT
+    K_SIZE, K_AVG, K_IDX, K_ORDER_QTY, K_LEAVES, K_CNT
 };
 #define BIT(k) ((uint32_t)1 << (k))
 
@@ -44,6 +44,7 @@ int bybit_order(aats_json_t *j, bybit_item_t const *item, int how, aats_oreply_t
 int bybit_fill(aats_json_t *j, bybit_item_t const *item, aats_oreply_t *r, aats_order_t const *order, int row);
 int bybit_balance(aats_json_t *j, bybit_item_t const *item, int64_t venue_ns, aats_oreply_t *r);
 int bybit_position(aats_json_t *j, bybit_item_t const *item, aats_oreply_t *r);
+int bybit_mode(aats_json_t *j, bybit_item_t const *item, aats_oreply_t *r); /* of a position: whether its symbol is in hedge mode */
 
 /* bybit_add appends a copy of *like as a message of that kind.  NULL, and AATS_E_TOO_BIG at the cursor, when there is no room. */
 aats_omsg_t *bybit_add(aats_oreply_t *r, aats_json_t *j, aats_omsg_t const *like, uint32_t kind, uint32_t code);

@@ -25,6 +25,7 @@ static struct { int code; unsigned what; uint32_t oc; } const CODES[] = {
     {170137, 0, AATS_OC_FILTER},
     {110004, 0, AATS_OC_BALANCE},         {110007, 0, AATS_OC_BALANCE},        {110012, 0, AATS_OC_BALANCE},
     {170131, 0, AATS_OC_BALANCE},
+    {110017, 0, AATS_OC_REDUCE_ONLY},
     {110072, 0, AATS_OC_VENUE_DUPLICATE}, {170141, 0, AATS_OC_VENUE_DUPLICATE},
 };
 

@@ -18,6 +18,7 @@ static struct { char const *name; size_t n; } const KEYS[K_CNT] = {
     [K_EXEC_TYPE]   = KEY("execType"),       [K_EXEC_TIME]   = KEY("execTime"),       [K_MAKER]       = KEY("isMaker"),
     [K_COIN]        = KEY("coin"),           [K_WALLET]      = KEY("walletBalance"),  [K_LOCKED]      = KEY("locked"),
     [K_SIDE]        = KEY("side"),           [K_SIZE]        = KEY("size"),           [K_AVG]         = KEY("avgPrice"),
+    [K_IDX]         = KEY("positionIdx"),    [K_ORDER_QTY]   = KEY("orderQty"),       [K_LEAVES]      = KEY("leavesQty"),
 #undef KEY
 };
 
@@ -215,6 +216,16 @@ static int is_trade(bybit_item_t const *item)
            ITEM_IS(item, K_EXEC_TYPE, "BlockTrade");
 }
 
+/* What is filled in all after this execution: what it leaves of the order's size (5.3); -1: not told. */
+static int64_t filled(bybit_item_t const *item, int exp, int64_t qty_i)
+{
+    int64_t all, left;
+    if (!item->at[K_ORDER_QTY].n || !item->at[K_LEAVES].n) return -1;
+    if (aats_num_parse(item->at[K_ORDER_QTY].s, item->at[K_ORDER_QTY].n, exp, &all) || aats_num_parse(item->at[K_LEAVES].s, item->at[K_LEAVES].n, exp, &left))
+        return -1;
+    return left >= 0 && all > left && all - left >= qty_i ? all - left : -1;
+}
+
 int bybit_fill(aats_json_t *j, bybit_item_t const *item, aats_oreply_t *r, aats_order_t const *order, int row)
 {
     aats_omsg_t m;
@@ -241,6 +252,7 @@ int bybit_fill(aats_json_t *j, bybit_item_t const *item, aats_oreply_t *r, aats_
     time_of(j, item, K_EXEC_TIME, &m.venue_ns);
     if (j->err) return j->err;
     if (m.px_i <= 0 || m.qty_i <= 0) return aats_json_fail(j, AATS_E_SHAPE);
+    if (!row) m.cum_qty_i = filled(item, qty_exp, m.qty_i); /* a hole in it shows that one was lost */
     bybit_add(r, j, &m, AATS_OM_FILL, AATS_OC_NONE);
     return j->err;
 }
@@ -284,5 +296,13 @@ int bybit_position(aats_json_t *j, bybit_item_t const *item, aats_oreply_t *r)
     m.fee_exp = -8;
     m.cum_qty_i = -1;
     bybit_add(r, j, &m, AATS_OM_POSITION, AATS_OC_NONE);
+    return j->err;
+}
+
+/* positionIdx 0: one position; 1 and 2: one of each side (V-21) */
+int bybit_mode(aats_json_t *j, bybit_item_t const *item, aats_oreply_t *r)
+{
+    if (whole(j, item->seen, BIT(K_IDX))) return j->err;
+    if (!ITEM_IS(item, K_IDX, "0")) aats_order_unfit(r);
     return j->err;
 }

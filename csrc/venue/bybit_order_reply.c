@@ -4,7 +4,7 @@
 #include "order/client_id.h"
 #include "venue/bybit_order.h"
 
-/* {"category":"linear","list":[...],"nextPageCursor":".."}: calls take for each element; *rows of them. */
+/* {"category":"linear","list":[...],"nextPageCursor":".."}: calls take for each element; *rows of them.  An empty page is the last, whatever its cursor. */
 typedef int (*take_t)(aats_json_t *j, aats_oreply_t *r, aats_order_t const *order);
 
 static int list(aats_json_t *j, aats_oreply_t *r, aats_order_t const *order, take_t take, size_t *rows)
@@ -14,6 +14,10 @@ static int list(aats_json_t *j, aats_oreply_t *r, aats_order_t const *order, tak
     uint32_t seen = 0;
     aats_json_object(j);
     while (aats_json_key(j, &key, &key_len) == 1) {
+        if (IS("nextPageCursor") && aats_json_type(j) == '"') {
+            take_str(j, &seen, 1, &r->next, &r->next_len);
+            continue;
+        }
         if (!IS("list")) {
             aats_json_skip(j);
             continue;
@@ -25,6 +29,7 @@ static int list(aats_json_t *j, aats_oreply_t *r, aats_order_t const *order, tak
             take(j, r, order);
         }
     }
+    if (!*rows || !r->next_len) r->next = NULL;
     return whole(j, seen, 1);
 }
 
@@ -54,6 +59,14 @@ static int position(aats_json_t *j, aats_oreply_t *r, aats_order_t const *order)
     bybit_item_t item;
     (void)order;
     if (!bybit_item(j, &item)) bybit_position(j, &item, r);
+    return j->err;
+}
+
+static int mode(aats_json_t *j, aats_oreply_t *r, aats_order_t const *order)
+{
+    bybit_item_t item;
+    (void)order;
+    if (!bybit_item(j, &item)) bybit_mode(j, &item, r);
     return j->err;
 }
 
@@ -106,6 +119,7 @@ int bybit_order_result(aats_oreply_t *r, int kind, aats_order_t const *order)
     int const of_order = kind == AATS_OR_PLACE || kind == AATS_OR_CANCEL || kind == AATS_OR_QUERY || kind == AATS_OR_AMEND;
     size_t rows = 0;
     r->msg_cnt = 0;
+    r->next = NULL;
     if (r->kind != AATS_OV_REPLY || kind <= AATS_OR_NONE || kind >= AATS_OR_CNT || (of_order && !order)) return AATS_E_ARG;
     if (r->status != 200) return aats_order_refused(r, kind, order, r->code == 110001 || r->code == 170213);
     aats_json_t j;
@@ -116,8 +130,10 @@ int bybit_order_result(aats_oreply_t *r, int kind, aats_order_t const *order)
     case AATS_OR_FILLS: list(&j, r, order, trade, &rows); break;
     case AATS_OR_ACCOUNT: list(&j, r, NULL, account, &rows); break;
     case AATS_OR_POSITIONS: list(&j, r, NULL, position, &rows); break;
+    case AATS_OR_MODE: list(&j, r, NULL, mode, &rows); break;
     case AATS_OR_QUERY:
         list(&j, r, order, asked_order, &rows);
+        r->next = NULL; /* it was asked for by its id */
         if (!j.err && rows == 0) say(r, order, AATS_OM_ABSENT, AATS_OC_NOT_RECEIVED);
         break;
     case AATS_OR_CANCEL: /* V-11: taken; its end comes as an event */

@@ -14,7 +14,7 @@
  *   V-23 a client_order_id used twice creates nothing and is answered with the order that has it (5).
  *   V-24 there are no messages of trades: events count what is filled in all, and the fills are asked for (5).
  *   V-25 cancels and edits go by the venue's id alone: before that is known nothing can be canceled (5).
- *   V-26 an order cannot be asked for by our id: it is looked for among the latest ones of its product (7).
+ *   V-26 an order cannot be asked for by our id: it is looked for among the orders of its product, newest first, until a page reaches back behind its birth (7).
  *   V-27 an edit wants price and size, both, always (5).
  *   V-28 numbers may be "", at the end of an order above all; in an answer that is 0, in an event it is "not told" (5, 9).
  *   V-29 order_type is spelled in several ways ("Limit", "LIMIT"), and limit_price may be missing in events (5).
@@ -165,6 +165,8 @@ static void query(text_t *t, aats_oreq_t const *req)
         break;
     default: break;
     }
+    int const by_id = req->kind == AATS_OR_QUERY && req->order->remote_id[0];
+    if (req->cursor && !by_id) put(t, "&cursor="), put_escaped(t, req->cursor, 0);
 }
 
 static void ask_rest(text_t *t, aats_oreq_t const *req, aats_oauth_t *auth)

@@ -71,11 +71,15 @@ static void list(aats_json_t *j, aats_oreply_t *r, char const *name, take_t take
         } else if (IS("has_next") && aats_json_type(j) == 't') {
             aats_json_seen(j, &seen, 1);
             aats_json_bool(j, &l->has_next);
+        } else if (IS("cursor") && aats_json_type(j) == '"') {
+            take_str(j, &seen, 2, &r->next, &r->next_len);
         } else {
             aats_json_skip(j);
         }
     }
     aats_json_end(j);
+    if (!l->has_next) r->next = NULL;
+    if (l->has_next && !r->next_len) aats_json_fail(j, AATS_E_SHAPE); /* there is more, and no way to it */
     whole(j, seen, 1);
 }
 
@@ -86,7 +90,7 @@ static void open_order(aats_json_t *j, aats_oreply_t *r, list_t *l)
     if (!coinbase_item(j, &item)) coinbase_order(j, &item, SAY_LIST, time_text_ns(item.at[K_CREATED].s, item.at[K_CREATED].n), r, NULL);
 }
 
-/* Among the latest orders of its product, by our id (V-26). */
+/* Among the orders of its product, newest first, by our id (V-26). */
 static void sought_order(aats_json_t *j, aats_oreply_t *r, list_t *l)
 {
     coinbase_item_t item;
@@ -101,12 +105,13 @@ static void sought_order(aats_json_t *j, aats_oreply_t *r, list_t *l)
     coinbase_order(j, &item, SAY_ANSWER, ns, r, l->order);
 }
 
-/* One that is not there is believed to be absent only if the list reaches back behind the time when it was sent. */
+/* One that is not there is believed to be absent only if the pages reach back behind the time when it was sent; until then the next one is read. */
 static void seek(aats_json_t *j, aats_oreply_t *r, aats_order_t const *order)
 {
     list_t l = {.order = order};
     list(j, r, "orders", sought_order, &l);
     int const whole_list = !l.has_next || (order->created_ns > 0 && l.oldest_ns && l.oldest_ns < order->created_ns - LAG_NS);
+    if (l.found || whole_list) r->next = NULL;
     if (!j->err && !l.found && whole_list) say(r, order, AATS_OM_ABSENT, AATS_OC_NOT_RECEIVED, "", 0);
 }
 
@@ -196,6 +201,7 @@ int coinbase_order_result(aats_oreply_t *r, int kind, aats_order_t const *order)
     int const of_order = kind == AATS_OR_PLACE || kind == AATS_OR_CANCEL || kind == AATS_OR_QUERY || kind == AATS_OR_AMEND;
     list_t l = {.order = order};
     r->msg_cnt = 0;
+    r->next = NULL;
     if (r->kind != AATS_OV_REPLY || kind <= AATS_OR_NONE || kind >= AATS_OR_CNT || (of_order && !order)) return AATS_E_ARG;
     if (r->status != 200) {
         int const twice = kind == AATS_OR_CANCEL && AATS_JSON_IS(r->text, r->text_len, "DUPLICATE_CANCEL_REQUEST"); /* it is being canceled */

@@ -277,6 +277,7 @@ aats_venue_t const aats_venue_kraken = {
     .trade_ids       = AATS_IDS_COUNT,
     .subscribe_one   = 1,
     .depth_max       = DEPTH,
+    .depth_silent    = 1, /* V-03 */
     .check_levels    = 10,
     .check           = kraken_check,
     .parse           = parse,

@@ -1,4 +1,4 @@
-/* kraken_data.c -- books, trades, best bid and ask, statuses of Kraken's WebSocket v2, and the checksum of its books.
+/* kraken_data.c -- books, trades, best bid and ask, statuses of Kraken's WebSocket v2.  The checksum of its books is kraken_sum.c's.
  *
  * Facts: exchanges/kraken_v2.md, sections 2 to 4; odd behaviours by their numbers in kraken.c.
  */
@@ -6,10 +6,8 @@
 
 #include <string.h>
 
-#include "base/scale.h"
-#include "proto/crc32.h"
 #include "proto/num_fast.h"
-#include "proto/put.h"
+#include "venue/level_rows.h"
 #include "venue/take.h"
 #include "venue/time_text.h"
 
@@ -87,15 +85,21 @@ static inline char const *level_fast(char const *p, char const *end, aats_msg_t 
     return p + 1;
 }
 
-/* The commas between levels, too, are passed over here as long as all is spelled so. */
+/* Many at once, else one in the usual spelling, else any; of the usual ones the commas between them, too, are passed over here. */
 static void levels(aats_json_t *j, aats_msg_t *m, aats_level_t *out, size_t *cnt, int32_t told[2])
 {
     alike_t as = {5, 2, 1, 8};
     size_t n = 0;
+    int tries = LEVEL_ROWS_TRIES;
     aats_json_array(j);
     while (aats_json_item(j) == 1) {
         char const *behind = NULL, *p = j->p;
-        while (n < AATS_MSG_LEVELS && (p = level_fast(p, j->end, m, &out[n], &as, told)) != NULL) {
+        size_t const got = tries > 0 ? level_rows_objects(j->start, &j->p, j->end, m->px_exp, m->qty_exp, out + n, AATS_MSG_LEVELS - n, told) : 0;
+        n += got;
+        tries = got ? LEVEL_ROWS_TRIES : tries - 1;
+        if (got) continue;
+        size_t const cap = tries > 0 && n < AATS_MSG_LEVELS ? n + 1 : AATS_MSG_LEVELS;
+        while (n < cap && (p = level_fast(p, j->end, m, &out[n], &as, told)) != NULL) {
             behind = p;
             n++;
             if (*p != ',') break;
@@ -228,50 +232,4 @@ void kraken_pair(aats_json_t *j, aats_msg_t *m)
     m->code = !trades;
     m->text = status;
     m->text_len = status_len;
-}
-
-/* ---- checksum ---- */
-
-/* v / 10^k: for the usual k by a constant, which is a multiplication. */
-static inline uint64_t without(uint64_t v, int k)
-{
-    switch (k) {
-    case 0: return v;
-    case 3: return v / 1000;
-    case 4: return v / 10000;
-    case 5: return v / 100000;
-    case 6: return v / 1000000;
-    case 7: return v / 10000000;
-    default: return v / (uint64_t)AATS_POW10_I[k < 18 ? k : 18];
-    }
-}
-
-/* The digits of v * 10^exp printed with dec digits behind the point, without the point and without zeros before the first other digit (3 a).  Returns the end;
- * AATS_PUT_SLACK bytes behind it are overwritten. */
-static char *digits(char *out, int64_t v, int exp, int dec)
-{
-    int const down = -exp - dec;
-    uint64_t const shown = v > 0 ? without((uint64_t)v, down > 0 ? down : 0) : 0;
-    if (!shown) return out;
-    out = aats_put_u64(out, shown);
-    for (int zeros = -down; zeros > 0; zeros--) *out++ = '0';
-    return out;
-}
-
-static char *side_text(char *out, aats_msg_t const *m, aats_level_t const *levels, size_t cnt)
-{
-    int const px_dec = m->px_dec >= 0 ? m->px_dec : -m->px_exp, qty_dec = m->qty_dec >= 0 ? m->qty_dec : -m->qty_exp;
-    for (size_t i = 0; i < cnt && i < 10; i++) {
-        out = digits(out, levels[i].px_i, m->px_exp, px_dec);
-        out = digits(out, levels[i].qty_i, m->qty_exp, qty_dec);
-    }
-    return out;
-}
-
-uint32_t kraken_check(aats_msg_t const *m, aats_level_t const *bids, size_t bid_cnt, aats_level_t const *asks, size_t ask_cnt)
-{
-    char text[2 * 10 * 2 * 48 + AATS_PUT_SLACK];
-    char *end = side_text(text, m, asks, ask_cnt);
-    end = side_text(end, m, bids, bid_cnt);
-    return aats_crc32(0, text, (size_t)(end - text));
 }

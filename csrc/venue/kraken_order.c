@@ -7,9 +7,10 @@
  * (app/session.c).
  *
  * Odd behaviours, by number:
- *   V-11 after its first frame an order is named by the venue's id alone, without symbol, client id and numbers (5): numbers of a row without a symbol are not
- *        read, whose order it is the session knows by the venue's id.
- *   V-12 a post-only order that would take is accepted and then canceled with the reason "Post only order" (5).
+ *   V-11 after its first frame an order is named by the venue's id alone, without symbol and client id (5): the session knows by that whose it is, and brings
+ *        the numbers that the row still has to the symbol's exponents (omsg.h).
+ *   V-12 a post-only order that would take is accepted and then canceled with the reason "Post only order" (5): a refusal.  So neither the answer to such an
+ *        order nor "pending_new" acknowledges it, but "new" does, which says that it is live.
  *   V-13 a whole fill is told as a trade and then as "filled", which has no fill in it (5).
  *   V-14 errors are texts, "EOrder:Insufficient funds", with HTTP status 200 (7); EService and EGeneral:Internal leave open what became of an order.
  *   V-15 a nonce must grow with each request of a key; requests on two connections may overtake each other: a refused one is made again (6).
@@ -17,6 +18,8 @@
  *   V-17 the dead-man switch counts seconds, is one for the whole account, and stays off after it has fired (5).
  *   V-18 a cancel of several ids is answered once for each (5): we send one id.
  *   V-19 a balance has no part that is held by orders; REST's BalanceEx has (5).
+ *   V-20 orders of one account do not trade with each other; by itself the venue ends the one that comes (cancel_newest), as asked for the one that rests, as
+ *        it is at the other venues (5).
  *
  * Left out, and why: batch_add (the session sends order by order), the sequence number of the private channels (the fact sheet has it as one client's reading;
  * TCP keeps their order), margin orders and reduce-only (spot).
@@ -66,7 +69,7 @@ static void end(text_t *t, aats_oreq_t const *req, aats_oauth_t const *auth)
 }
 
 /* {"method":"add_order","params":{"order_type":"limit","side":"buy","order_qty":0.01,"symbol":"BTC/USD","limit_price":30000.0,"time_in_force":"gtc",
- *  "cl_ord_id":"0123..cdef","post_only":true,"token":".."},"req_id":42} */
+ *  "post_only":true,"stp_type":"cancel_oldest","cl_ord_id":"0123..cdef","token":".."},"req_id":42} */
 static void add_order(text_t *t, aats_oreq_t const *req, aats_oauth_t const *auth)
 {
     static char const *const TIF[] = {
@@ -89,7 +92,7 @@ static void add_order(text_t *t, aats_oreq_t const *req, aats_oauth_t const *aut
         put(t, ",\"time_in_force\":");
         put(t, TIF[o->tif]);
     }
-    put(t, ",\"cl_ord_id\":\"");
+    put(t, ",\"stp_type\":\"cancel_oldest\",\"cl_ord_id\":\""); /* V-20 */
     put_client_id(t, o);
     put(t, "\",");
     end(t, req, auth);
@@ -166,9 +169,10 @@ static void form(text_t *t, aats_oreq_t const *req, char nonce[AATS_NUM_SZ])
         if (req->order->remote_id[0]) put(t, "&txid="), put_name(t, req->order->remote_id, sizeof req->order->remote_id);
         else put(t, "&cl_ord_id="), put_client_id(t, req->order);
     }
-    if (req->kind == AATS_OR_FILLS) { /* the account's fills since the order was made, the newest 50 of them: its own are among them */
+    if (req->kind == AATS_OR_FILLS) { /* the account's fills since the order was made, newest first: its own are among them */
         put(t, "&type=all&trades=true&start=");
         put_int(t, req->order->created_ns / 1000000000 - 60);
+        if (req->cursor) put(t, "&ofs="), put_escaped(t, req->cursor, 0);
     }
 }
 
@@ -282,4 +286,5 @@ aats_order_venue_t const aats_order_venue_kraken = {
     .clock_margin_ms = 1000,
     .deadman_ms      = 10000, /* in seconds, refreshed each 15 to 30 s of 60 (5) */
     .window_ms       = DEADLINE_MS,
+    .post_late       = 1, /* V-12 */
 };

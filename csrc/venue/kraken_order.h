@@ -7,6 +7,7 @@
 #include "venue/take.h"
 
 #define KRAKEN_EXP (-8)
+#define KRAKEN_TRADES 50 /* "50 per page" (8) */
 enum { KRAKEN_WAY_WS = 0, KRAKEN_WAY_REST = 1 };
 
 /* The longest price or quantity in a text, as it is written. */

@@ -206,12 +206,13 @@ static void fill(aats_json_t *j, aats_oreply_t *r, aats_order_t const *order)
     kraken_add(r, j, &m, AATS_OM_FILL, AATS_OC_NONE); /* the fee is in the quote asset, which is not named (8) */
 }
 
-/* {"trades":{"THVRQM-33VKH-UCI7BS":{..},..},"count":2346}: newest first; they are told in the order in which they were. */
+/* {"trades":{"THVRQM-33VKH-UCI7BS":{..},..},"count":2346}: newest first; they are told in the order in which they were.  Trades that are made meanwhile push the
+ * others back: what comes twice is known by its number, nothing is passed over. */
 static void fills(aats_json_t *j, aats_oreply_t *r, aats_order_t const *order)
 {
     char const *key, *id;
     size_t key_len, n;
-    uint32_t seen = 0;
+    uint32_t seen = 0, rows = 0;
     aats_json_object(j);
     while (aats_json_key(j, &key, &key_len) == 1) {
         if (!IS("trades")) {
@@ -220,9 +221,10 @@ static void fills(aats_json_t *j, aats_oreply_t *r, aats_order_t const *order)
         }
         aats_json_seen(j, &seen, 0);
         aats_json_object(j);
-        while (aats_json_key(j, &id, &n) == 1) fill(j, r, order);
+        while (aats_json_key(j, &id, &n) == 1) fill(j, r, order), rows++;
     }
     if (whole(j, seen, 1)) return;
+    if (rows >= KRAKEN_TRADES) r->next_rows = rows;
     for (size_t i = 0; i < r->msg_cnt / 2; i++) {
         aats_omsg_t const m = r->msgs[i];
         r->msgs[i] = r->msgs[r->msg_cnt - 1 - i];
@@ -236,6 +238,7 @@ int kraken_order_result(aats_oreply_t *r, int kind, aats_order_t const *order)
     aats_omsg_t m = of_order(order);
     aats_json_t j;
     r->msg_cnt = 0;
+    r->next_rows = 0;
     if (r->kind != AATS_OV_REPLY || kind <= AATS_OR_NONE || kind >= AATS_OR_CNT || (wants && !order)) return AATS_E_ARG;
     if (r->status < 200 || r->status > 299) return aats_order_refused(r, kind, order, r->oc == AATS_OC_UNKNOWN_ORDER);
     aats_json_init(&j, r->result, r->result_len);

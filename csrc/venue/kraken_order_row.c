@@ -224,21 +224,21 @@ int kraken_execution(aats_json_t *j, aats_oreply_t *r)
         kraken_add(r, j, &m, AATS_OM_FOREIGN, AATS_OC_NONE);
         return j->err;
     }
-    int const told = row.symbol.n > 0; /* V-11 */
+    int const told = row.symbol.n > 0, sized = told || !m.order_id; /* V-11 */
     if (told) aats_oreply_scale(r, row.symbol.s, row.symbol.n, &px_exp, &qty_exp);
     if (TYPE("trade")) {
         m.cum_qty_i = kraken_number(row.cum, qty_exp, -1);
         say_fill(j, r, &row, &m, px_exp, qty_exp);
-    } else if (TYPE("pending_new") || (TYPE("new") && !told)) {
+    } else if (TYPE("pending_new")) {
         kraken_add(r, j, &m, AATS_OM_ACK, AATS_OC_NONE);
-    } else if (TYPE("new") || ((TYPE("amended") || TYPE("restated")) && told)) {
-        m.px_i = kraken_number(row.px, px_exp, 0);
-        m.qty_i = kraken_number(row.qty, qty_exp, 0);
-        if (TYPE("new")) m.cum_qty_i = kraken_number(row.cum, qty_exp, -1);
+    } else if (TYPE("new") || ((TYPE("amended") || TYPE("restated")) && sized && (row.px.n || row.qty.n))) {
+        if (sized) m.px_i = kraken_number(row.px, px_exp, 0);
+        if (sized) m.qty_i = kraken_number(row.qty, qty_exp, 0);
+        if (sized && TYPE("new")) m.cum_qty_i = kraken_number(row.cum, qty_exp, -1);
         kraken_add(r, j, &m, TYPE("new") ? AATS_OM_OPEN : AATS_OM_AMENDED, AATS_OC_NONE);
     } else if (TYPE("canceled") || TYPE("expired")) {
         uint32_t const code = TYPE("expired") ? AATS_OC_EXPIRED : end_code(row.reason);
-        if (told) m.cum_qty_i = kraken_number(row.cum, qty_exp, -1);
+        if (sized) m.cum_qty_i = kraken_number(row.cum, qty_exp, -1);
         copy(m.text, sizeof m.text, row.reason);
         if (code == AATS_OC_WOULD_CROSS) { /* V-12: never traded */
             m.cum_qty_i = 0;

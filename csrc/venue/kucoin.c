@@ -17,6 +17,7 @@
 
 #include "proto/num_fast.h"
 #include "venue/later.h"
+#include "venue/level_rows.h"
 #include "venue/text.h"
 #include "venue/venue.h"
 
@@ -63,10 +64,15 @@ static int changes(aats_json_t *j, aats_msg_t const *m, aats_level_t *out, size_
 {
     int64_t px_i = 0, qty_i = 0;
     int digits = 0, decimals = 0;
+    int tries = LEVEL_ROWS_TRIES;
     size_t n = 0;
     if (aats_json_type(j) == 'n') return aats_json_null(j);
     aats_json_array(j);
     while (aats_json_item(j) == 1) {
+        size_t const got = tries > 0 ? level_rows_numbered(j->start, &j->p, j->end, m->px_exp, m->qty_exp, out + n, AATS_MSG_LEVELS - n) : 0;
+        n += got;
+        tries = got ? LEVEL_ROWS_TRIES : tries - 1;
+        if (got) continue;
         char const *p = change_fast(j->p, j->end, m, &digits, &decimals, &px_i, &qty_i);
         if (!p && change(j, m, &px_i, &qty_i)) break;
         for (;;) { /* as far as they are spelled as always, with a comma between two of them */
@@ -75,7 +81,7 @@ static int changes(aats_json_t *j, aats_msg_t const *m, aats_level_t *out, size_
             n += px_i > 0; /* V-02 */
             if (!p) break;
             j->p = p;
-            if (p == j->end || *p != ',') break;
+            if (p == j->end || *p != ',' || tries > 0) break;
             p = change_fast(p + 1, j->end, m, &digits, &decimals, &px_i, &qty_i);
             if (!p) break;
         }

@@ -123,7 +123,7 @@ static int trade(walk_t *w, aats_msg_t *m)
     unsigned const qty_end = (unsigned)__builtin_ctzll(quotes);
     if (qty_end > OKX_SEEN - 16 || px_end == 0 || qty_end == px_end + 8) return 0;
     if (!okx_decimal(w->p, 0, px_end, dots, &m->px_i) || !okx_decimal(w->p, px_end + 8, qty_end, dots, &m->qty_i)) return 0;
-    if (!okx_to_exp(m->px_exp, &m->px_i) || !okx_to_exp(m->qty_exp, &m->qty_i) || m->px_i == 0) return 0;
+    if (!level_from8(m->px_exp, &m->px_i) || !level_from8(m->qty_exp, &m->qty_i) || m->px_i == 0) return 0;
     w->p += qty_end;
     m->first_id = m->last_id = m->id;
     return trade_end(w, m);

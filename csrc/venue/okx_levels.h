@@ -16,9 +16,8 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "base/scale.h"
-#include "layout/layout.h"
 #include "proto/swar.h"
+#include "venue/level_rows.h"
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
@@ -64,17 +63,6 @@ static inline __attribute__((always_inline)) int okx_decimal(char const *at, uns
     uint64_t const y = frac ? (aats_swar_load8(at + dot + 1) ^ zeros) & (~0ULL >> (8 * (9 - frac))) : 0;
     if ((((x + high) | x) | ((y + high) | y)) & AATS_SWAR_EACH(0x80)) return 0;
     *out = (int64_t)(aats_swar_value(x) * 100000000 + aats_swar_value(y));
-    return 1;
-}
-
-/* okx_to_exp: from 1e-8 to an instrument's own exponent.  0: it does not fit. */
-static inline int okx_to_exp(int exp, int64_t *v)
-{
-    if (exp == -8) return 1;
-    if (exp < -18 || exp > 10) return 0;
-    if (exp < -8) return !__builtin_mul_overflow(*v, AATS_POW10_I[-8 - exp], v);
-    if (*v % AATS_POW10_I[exp + 8] != 0) return 0;
-    *v /= AATS_POW10_I[exp + 8];
     return 1;
 }
 

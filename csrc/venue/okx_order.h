@@ -28,6 +28,7 @@ enum {
 };
 typedef struct {
     okx_text_t of[OK_CNT];
+    okx_text_t bill; /* billId of a fill: what the next page begins behind (V-62) */
 } okx_row_t;
 
 /* okx_take_row reads the object at the cursor; a value that comes twice is AATS_E_DUPKEY. */
@@ -40,6 +41,12 @@ int okx_number(aats_json_t *j, okx_row_t const *row, int which, int64_t *out);
 /* What one order, as the channel and the answers write it, says: of_event 1 as news, 0 as an answer to asking for `order` (NULL: of a list). */
 int okx_say_order(aats_json_t *j, okx_row_t const *row, aats_oreply_t *r, int of_event, aats_order_t const *order);
 int okx_say_fills(aats_json_t *j, aats_oreply_t *r, aats_order_t const *order);
+/* okx_page: a full page of `rows` is followed by one that begins behind `last` (V-62). */
+static inline void okx_page(aats_oreply_t *r, size_t rows, okx_text_t last)
+{
+    r->next = rows >= OKX_PAGE && last.n ? last.s : NULL;
+    r->next_len = r->next ? last.n : 0;
+}
 int okx_say_balances(aats_json_t *j, aats_oreply_t *r);
 int okx_say_positions(aats_json_t *j, aats_oreply_t *r);
 

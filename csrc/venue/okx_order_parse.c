@@ -233,11 +233,16 @@ static int taken(aats_json_t *j, aats_oreply_t *r, int kind, aats_order_t const 
 
 static int listed(aats_json_t *j, aats_oreply_t *r)
 {
+    size_t rows = 0;
+    okx_text_t last = {"", 0};
     aats_json_array(j);
     while (aats_json_item(j) == 1) {
         okx_row_t row;
         if (okx_take_row(j, &row) || okx_say_order(j, &row, r, 0, NULL)) break;
+        rows++;
+        last = row.of[OK_ORD_ID];
     }
+    if (!j->err) okx_page(r, rows, last);
     return j->err;
 }
 
@@ -248,10 +253,28 @@ static int clock_told(aats_json_t *j, aats_oreply_t *r)
     return r->server_ms > 0 ? AATS_OK : aats_json_fail(j, AATS_E_SHAPE);
 }
 
+/* [{"acctLv":"2","posMode":"long_short_mode","uid":"44705892343619584",..}] (V-61) */
+static void mode(aats_json_t *j, aats_oreply_t *r)
+{
+    char const *key, *s = "";
+    size_t key_len, n = 0;
+    uint32_t seen = 0;
+    aats_json_array(j);
+    while (aats_json_item(j) == 1) {
+        aats_json_object(j);
+        while (aats_json_key(j, &key, &key_len) == 1) {
+            if (IS("posMode")) take_str(j, &seen, 0, &s, &n);
+            else aats_json_skip(j);
+        }
+    }
+    if (!whole(j, seen, 1) && !AATS_JSON_IS(s, n, "net_mode")) aats_order_unfit(r);
+}
+
 int okx_order_result(aats_oreply_t *r, int kind, aats_order_t const *order)
 {
     int const of_order = kind == AATS_OR_PLACE || kind == AATS_OR_CANCEL || kind == AATS_OR_QUERY || kind == AATS_OR_AMEND;
     r->msg_cnt = 0;
+    r->next = NULL;
     if (r->kind != AATS_OV_REPLY || kind <= AATS_OR_NONE || kind >= AATS_OR_CNT || (of_order && !order)) return AATS_E_ARG;
     if (r->status != 200) return aats_order_refused(r, kind, order, r->code == 51603);
     aats_json_t j;
@@ -269,6 +292,7 @@ int okx_order_result(aats_oreply_t *r, int kind, aats_order_t const *order)
     case AATS_OR_FILLS: okx_say_fills(&j, r, order); break;
     case AATS_OR_ACCOUNT: okx_say_balances(&j, r); break;
     case AATS_OR_POSITIONS: okx_say_positions(&j, r); break;
+    case AATS_OR_MODE: mode(&j, r); break;
     default: aats_json_skip(&j); break; /* LOGON, LISTEN, DEADMAN: that it was taken is all */
     }
     aats_json_end(&j);

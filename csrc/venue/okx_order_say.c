@@ -26,12 +26,17 @@ int okx_take_row(aats_json_t *j, okx_row_t *row)
 {
     char const *key;
     size_t key_len;
-    uint32_t seen = 0;
+    uint32_t seen = 0, seen_bill = 0;
     _Static_assert(OK_CNT <= 32, "a bit for each value");
     memset(row, 0, sizeof *row);
     aats_json_object(j);
     while (aats_json_key(j, &key, &key_len) == 1) {
         int const i = which_of(key, key_len);
+        if (i < 0 && IS("billId") && aats_json_type(j) == '"') {
+            aats_json_seen(j, &seen_bill, 0);
+            aats_json_str(j, &row->bill.s, &row->bill.n);
+            continue;
+        }
         if (i < 0) {
             aats_json_skip(j);
             continue;
@@ -137,10 +142,12 @@ static uint32_t end_code(okx_row_t const *row)
         {"33", AATS_OC_EXPIRED},
     };
     if (okx_is(row, OK_STATE, "filled")) return AATS_OC_FILLED;
-    for (size_t i = 0; i < sizeof SOURCES / sizeof SOURCES[0]; i++)
-        if (okx_is(row, OK_CANCEL_SOURCE, SOURCES[i].source)) return SOURCES[i].oc;
+    for (size_t i = 0; i < sizeof SOURCES / sizeof SOURCES[0]; i++) {
+        if (!okx_is(row, OK_CANCEL_SOURCE, SOURCES[i].source)) continue;
+        return SOURCES[i].oc == AATS_OC_IOC_REST && okx_is(row, OK_ORD_TYPE, "market") ? AATS_OC_EXPIRED : SOURCES[i].oc;
+    }
     if (row->of[OK_CANCEL_SOURCE].n) return AATS_OC_CANCELED_OTHER;
-    return okx_is(row, OK_ORD_TYPE, "ioc") ? AATS_OC_IOC_REST : okx_is(row, OK_ORD_TYPE, "fok") ? AATS_OC_EXPIRED : AATS_OC_CANCELED;
+    return okx_is(row, OK_ORD_TYPE, "ioc") ? AATS_OC_IOC_REST : okx_is(row, OK_ORD_TYPE, "fok") || okx_is(row, OK_ORD_TYPE, "market") ? AATS_OC_EXPIRED : AATS_OC_CANCELED;
 }
 
 /* The end of an order.  V-53: of a post-only order that would have taken it is a refusal; the end behind it is for an order whose life was told. */
@@ -235,6 +242,8 @@ int okx_say_order(aats_json_t *j, okx_row_t const *row, aats_oreply_t *r, int of
 int okx_say_fills(aats_json_t *j, aats_oreply_t *r, aats_order_t const *order)
 {
     size_t const first = r->msg_cnt;
+    size_t rows = 0;
+    okx_text_t last = {"", 0};
     aats_json_array(j);
     while (aats_json_item(j) == 1) {
         okx_row_t row;
@@ -244,6 +253,8 @@ int okx_say_fills(aats_json_t *j, aats_oreply_t *r, aats_order_t const *order)
         memset(&m, 0, sizeof m);
         if (okx_take_row(j, &row)) break;
         if (!row.of[OK_INST_ID].n || !row.of[OK_ORD_ID].n) return aats_json_fail(j, AATS_E_SHAPE);
+        rows++;
+        last = row.bill;
         copy(j, &row, OK_INST_ID, m.symbol, sizeof m.symbol);
         copy(j, &row, OK_ORD_ID, m.remote_id, sizeof m.remote_id);
         if (order && order->remote_id[0] && strcmp(order->remote_id, m.remote_id)) continue;
@@ -262,6 +273,7 @@ int okx_say_fills(aats_json_t *j, aats_oreply_t *r, aats_order_t const *order)
         add(r, j, &m, AATS_OM_FILL, AATS_OC_NONE);
     }
     if (j->err) return j->err;
+    okx_page(r, rows, last);
     for (size_t a = first, b = r->msg_cnt; a + 1 < b; a++, b--) {
         aats_omsg_t const m = r->msgs[a];
         r->msgs[a] = r->msgs[b - 1];

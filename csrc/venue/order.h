@@ -27,7 +27,8 @@ enum {
     AATS_OR_TOKEN = 13,   /* a listen key or token that a way's path, log-on or subscription needs; its answer fills auth.token */
     AATS_OR_TOKEN_KEEP = 14, /* keep that token alive */
     AATS_OR_POSITIONS = 15, /* of derivatives */
-    AATS_OR_CNT = 16
+    AATS_OR_MODE = 16,    /* whether the account has two-sided positions (hedge mode): orders are for one-way mode, and would be booked elsewhere, or refused */
+    AATS_OR_CNT = 17
 };
 
 /* aats_oauth_t -- who asks.  Holds a secret: never printed, never copied into shared memory. */
@@ -57,6 +58,7 @@ typedef struct {
     uint32_t absent;        /* QUERY: answers in a row that this order is not known: where a venue has two memories, the other one may be asked */
     char const *host;       /* of its way, as it stands in a Host field */
     uint64_t nonce;         /* random, for signatures that want one; only where the venue has ways */
+    char const *cursor;     /* of a list that comes in pages: where this one begins, as the answer before told it (`next`); NULL: the first */
 } aats_oreq_t;
 
 /* aats_oreply_t -- one message of the venue, taken apart.  Texts point into the message. */
@@ -65,6 +67,7 @@ enum {
     AATS_OV_MOVED = 5 /* a balance has changed by something else than a trade: the account is to be asked for */
 };
 #define AATS_OREPLY_MSGS 1024
+#define AATS_CURSOR_SZ   512 /* room for a cursor with its final zero; a list whose cursor is longer cannot be read to its end */
 enum { AATS_OL_WEIGHT = 1, AATS_OL_ORDERS = 2, AATS_OL_REQUESTS = 3, AATS_OL_CONNECTS = 4 };
 typedef struct {
     int32_t kind;          /* AATS_OL_* */
@@ -97,6 +100,8 @@ typedef struct {
     uint32_t more;         /* FILLS: there may be more than were given: ask again from the last trade id + 1 */
     uint32_t answers;      /* REPLY without an id of its own: the kind of request that it answers (AATS_OR_*), the oldest of them under way by its way.
                             * 0: by id; and without an id, where the venue has ways, the oldest LOGON or LISTEN under way by it */
+    uint32_t unfit;        /* MODE, by result: 1: orders may not be sent to this account as it is; text says why, and what to change */
+    uint32_t pad1;
     uint32_t moved;        /* EVENT: 1: balances have changed, and the venue tells them by no event of their own: the account is to be asked for */
     char const *token;     /* TOKEN, by result: what becomes auth.token */
     size_t token_len;
@@ -104,6 +109,13 @@ typedef struct {
     size_t text_len;
     char const *result;    /* REPLY: the raw result, for `result` below */
     size_t result_len;
+    /* By result, of OPEN, FILLS, ACCOUNT, POSITIONS and QUERY: the answer is one page of several, and what the request after it is to have as its cursor: a
+     * text (NULL: none), or, where the venue counts, the rows of this page that were passed (0: none), which the session adds up.  Neither: it was the last.
+     * Only the pages of a list together say what the list says. */
+    char const *next;
+    size_t next_len;
+    uint32_t next_rows;
+    uint32_t pad2;
     size_t msg_cnt;        /* EVENT: filled in by parse; REPLY: by result */
     aats_omsg_t *msgs;     /* the caller's, AATS_OREPLY_MSGS of them */
     /* The caller's: a symbol's own exponents, by the venue's spelling; NULL: the venue's hold for all.  Asked through aats_oreply_scale. */
@@ -183,6 +195,8 @@ typedef struct {
     int64_t ban_ns;          /* wait after an IP ban that names no end */
     int64_t clock_margin_ms; /* how far a stamp may lie ahead */
     int64_t deadman_ms;      /* shortest time of the venue's dead-man switch; 0: it has none (encode gives 0 for DEADMAN) */
+    int post_late;           /* 1: a post-only order that would take is acknowledged, and then canceled: of such an order OPEN alone says that it lives */
+    int mode_by_symbol;      /* 1: MODE is asked for of each symbol, 0: of the account */
     int64_t window_ms;       /* how old it may be where no recv_window_ms is asked for: an order may be taken so late */
 } aats_order_venue_t;
 
@@ -204,6 +218,9 @@ int aats_order_http(int status, char const *body, size_t n, int kind, aats_orepl
 /* aats_order_refused makes the message of an error (code, text, oc, unsure are set) as the kind of request has it: REJECT, CANCEL_REJECT, AMEND_REJECT, or UNKNOWN
  * where it is unsure; of a QUERY that the venue answers with "there is none" (absent 1) ABSENT; else none.  Returns AATS_OK: for the end of `result`. */
 int aats_order_refused(aats_oreply_t *r, int kind, aats_order_t const *order, int absent);
+
+/* aats_order_unfit makes of the answer to MODE that the account is in hedge mode: unfit, and the sentence that says so. */
+void aats_order_unfit(aats_oreply_t *r);
 
 /* aats_order_venue_find returns the order side of a venue, NULL if none is built in. */
 aats_order_venue_t const *aats_order_venue_find(char const *name);

@@ -81,3 +81,11 @@ int aats_order_refused(aats_oreply_t *r, int kind, aats_order_t const *order, in
     sentence(r, m->text, sizeof m->text);
     return AATS_OK;
 }
+
+void aats_order_unfit(aats_oreply_t *r)
+{
+    static char const WHY[] = "the account is in hedge mode (two-sided positions), and orders are sent for one-way mode: switch its position mode at the venue";
+    r->unfit = 1;
+    r->text = WHY;
+    r->text_len = sizeof WHY - 1;
+}

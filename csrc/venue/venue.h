@@ -165,6 +165,7 @@ typedef struct aats_venue {
     int answers_in_order; /* 1: neither acknowledgements nor refusals name their request: they come in the order of the requests */
     int subscribe_one;  /* 1: a request names one stream alone: subscribe is called with one bit at a time */
     uint32_t depth_max; /* levels a side that the subscribed book has: what lies behind is forgotten after each diff; 0: it is whole, or the venue says what goes */
+    int depth_silent;   /* 1: the venue does not say which levels fall behind depth_max, so that a tape's books are cut too, at what was subscribed */
     uint32_t check_levels; /* levels a side that `check` wants to see */
     uint32_t way_cnt;   /* 0: one way, with `path` and all streams */
     aats_way_t ways[AATS_VENUE_WAYS];

@@ -76,6 +76,19 @@ static inline void put_name(text_t *t, char const *s, size_t cap)
     put_n(t, s, n);
 }
 
+/* A value of a query that came from the venue: what has a meaning in an address is escaped; percent 1: but for the percent sign, it is escaped already. */
+static inline void put_escaped(text_t *t, char const *s, int percent)
+{
+    static char const HEX[] = "0123456789ABCDEF";
+    for (; *s; s++) {
+        uint8_t const c = (uint8_t)*s;
+        int const plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || strchr("-_.~", c) || (percent && c == '%');
+        char const code[3] = {'%', HEX[c >> 4], HEX[c & 15]};
+        if (plain) put_n(t, s, 1);
+        else put_n(t, code, 3);
+    }
+}
+
 static inline void put_client_id(text_t *t, aats_order_t const *o)
 {
     char id[AATS_CLIENT_ID_SZ];

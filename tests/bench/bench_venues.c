@@ -1,327 +1,34 @@
 /* bench_venues.c -- what a depth message costs at each venue: the same changes in each venue's own words, from text to book, beside Binance's.
  *
- * For: rows venue_<name>.  Not for: sockets (bench_wire.c), nor the feed around it, which is the same for all (bench_feed.c).
+ * For: rows venue_<name>.  Not for: sockets (bench_venue_wire.c), nor the feed around it, which is the same for all (bench_feed.c).
  *
  * What is timed: parse, sequence, book, checksum where the venue sends one (csrc/app/follow.h, as the feed does it), and the five best levels of both sides
- * copied out, which is what is published.  40 changes a message, 20 a side; prices with 2 digits behind the point, quantities with 5.  Each text has
- * just been copied to the place that it is read from, as a decrypted record would be.  Venues take turns, message by message: what disturbs the machine
- * disturbs them alike.
+ * copied out, which is what is published (venue_words.h).  Each text has just been copied to the place that it is read from, as a decrypted record would be.
+ * Venues take turns, message by message: what disturbs the machine disturbs them alike.
  *
  *     bench_venues [--rows a,b] [--quick] [--cores 0,1]          a JSON object a line */
 #define _GNU_SOURCE 1
-#include <stdarg.h>
-
 #include "feed_tally.h"
 
-#include "app/follow.h"
-
-#define MSGS    400
-#define A_SIDE  20
-#define MID     6100000 /* ticks of 0.01 */
-#define SPREAD  300     /* ticks a side in which levels lie */
-#define TEXT_SZ 32768
-#define FIRST   1000000
-
-typedef struct {
-    int64_t px, qty; /* ticks of 0.01, lots of 0.00001 */
-} change_t;
-
-static change_t changes[MSGS + 1][2][SPREAD];
-static int change_cnt[MSGS + 1];
-
-static uint64_t rng = 88172645463325252ULL;
-static uint64_t roll(void)
-{
-    rng ^= rng << 13;
-    rng ^= rng >> 7;
-    return rng ^= rng << 17;
-}
-
-/* The first is the whole book, the others have 20 changes a side, no price twice. */
-static void make_changes(void)
-{
-    change_cnt[0] = SPREAD;
-    for (int side = 0; side < 2; side++) {
-        for (int i = 0; i < SPREAD; i++) changes[0][side][i] = (change_t){side ? MID + 1 + i : MID - 1 - i, (int64_t)(roll() % 200000 + 1)};
-        for (int m = 1; m <= MSGS; m++) {
-            int const from = (int)(roll() % (SPREAD - 2 * A_SIDE));
-            change_cnt[m] = A_SIDE;
-            for (int i = 0; i < A_SIDE; i++) {
-                int const at = from + 2 * i + (int)(roll() & 1);
-                changes[m][side][i] = (change_t){side ? MID + 1 + at : MID - 1 - at, at && roll() % 4 == 0 ? 0 : (int64_t)(roll() % 200000 + 1)};
-            }
-        }
-    }
-}
-
-/* ---- each venue's words ---- */
-
-typedef struct {
-    char *at, *end;
-} out_t;
-
-__attribute__((format(printf, 2, 3))) static void say(out_t *o, char const *fmt, ...)
-{
-    va_list ap;
-    va_start(ap, fmt);
-    int const n = vsnprintf(o->at, (size_t)(o->end - o->at), fmt, ap);
-    va_end(ap);
-    if (n < 0 || n >= o->end - o->at) die("a text is longer than it may be");
-    o->at += n;
-}
-
-/* fmt has the level's price and quantity, as "%lld.%02lld" and "%lld.%05lld"; the last of a list has no comma behind it. */
-static void say_levels(out_t *o, int m, int side, char const *before, char const *between, char const *behind)
-{
-    for (int i = 0; i < change_cnt[m]; i++) {
-        change_t const c = changes[m][side][i];
-        say(o, "%s%s%lld.%02lld%s", i ? "," : "", before, (long long)(c.px / 100), (long long)(c.px % 100), between);
-        if (c.qty) say(o, "%lld.%05lld%s", (long long)(c.qty / 100000), (long long)(c.qty % 100000), behind);
-        else say(o, "0%s", behind);
-    }
-}
-
-static void say_pairs(out_t *o, int m, int side) { say_levels(o, m, side, "[\"", "\",\"", "\"]"); }
-
-static unsigned long long id_of(int m) { return FIRST + 40ULL * (unsigned)m; }
-
-static void binance(out_t *o, int m, uint32_t sum)
-{
-    (void)sum;
-    if (!m) say(o, "{\"lastUpdateId\":%llu,\"bids\":[", id_of(0));
-    else say(o, "{\"stream\":\"btcusdt@depth@100ms\",\"data\":{\"e\":\"depthUpdate\",\"E\":1785312000112,\"s\":\"BTCUSDT\",\"U\":%llu,\"u\":%llu,\"b\":[", id_of(m - 1) + 1, id_of(m));
-    say_pairs(o, m, 0);
-    say(o, m ? "],\"a\":[" : "],\"asks\":[");
-    say_pairs(o, m, 1);
-    say(o, m ? "]}}" : "]}");
-}
-
-static void binance_swap(out_t *o, int m, uint32_t sum)
-{
-    (void)sum;
-    if (!m) say(o, "{\"lastUpdateId\":%llu,\"E\":1785312000112,\"T\":1785312000110,\"bids\":[", id_of(0));
-    else say(o, "{\"stream\":\"btcusdt@depth@0ms\",\"data\":{\"e\":\"depthUpdate\",\"E\":1785312000112,\"T\":1785312000110,\"s\":\"BTCUSDT\",\"U\":%llu,\"u\":%llu,\"pu\":%llu,\"b\":[",
-             id_of(m - 1) + 1, id_of(m), id_of(m - 1));
-    say_pairs(o, m, 0);
-    say(o, m ? "],\"a\":[" : "],\"asks\":[");
-    say_pairs(o, m, 1);
-    say(o, m ? "]}}" : "]}");
-}
-
-static void okx(out_t *o, int m, uint32_t sum)
-{
-    (void)sum;
-    say(o, "{\"arg\":{\"channel\":\"books\",\"instId\":\"BTC-USDT\"},\"action\":\"%s\",\"data\":[{\"asks\":[", m ? "update" : "snapshot");
-    say_levels(o, m, 1, "[\"", "\",\"", "\",\"0\",\"3\"]");
-    say(o, "],\"bids\":[");
-    say_levels(o, m, 0, "[\"", "\",\"", "\",\"0\",\"3\"]");
-    say(o, "],\"ts\":\"1785312000130\",\"checksum\":0,\"prevSeqId\":%lld,\"seqId\":%llu}]}", m ? (long long)id_of(m - 1) : -1LL, id_of(m));
-}
-
-static void bybit(out_t *o, int m, uint32_t sum)
-{
-    (void)sum;
-    say(o, "{\"topic\":\"orderbook.200.BTCUSDT\",\"type\":\"%s\",\"ts\":1785312000131,\"data\":{\"s\":\"BTCUSDT\",\"b\":[", m ? "delta" : "snapshot");
-    say_pairs(o, m, 0);
-    say(o, "],\"a\":[");
-    say_pairs(o, m, 1);
-    say(o, "],\"u\":%d,\"seq\":%llu},\"cts\":1785312000127}", FIRST + m, id_of(m));
-}
-
-#define COINBASE(side) "{\"side\":\"" side "\",\"event_time\":\"2026-08-09T21:05:48.210883Z\",\"price_level\":\"", "\",\"new_quantity\":\"", "\"}"
-
-static void coinbase(out_t *o, int m, uint32_t sum)
-{
-    (void)sum;
-    say(o, "{\"channel\":\"l2_data\",\"timestamp\":\"2026-08-09T21:05:48.505350477Z\",\"sequence_num\":%d,\"events\":[{\"type\":\"%s\",\"product_id\":\"BTC-USD\",\"updates\":[", m,
-        m ? "update" : "snapshot");
-    say_levels(o, m, 0, COINBASE("bid"));
-    say(o, ",");
-    say_levels(o, m, 1, COINBASE("offer"));
-    say(o, "]}]}");
-}
-
-/* Numbers keep their digits, also those of nothing. */
-static void kraken_levels(out_t *o, int m, int side)
-{
-    for (int i = 0; i < change_cnt[m] && i < 100; i++) {
-        change_t const c = changes[m][side][i];
-        say(o, "%s{\"price\":%lld.%02lld,\"qty\":%lld.%05lld000}", i ? "," : "", (long long)(c.px / 100), (long long)(c.px % 100), (long long)(c.qty / 100000),
-            (long long)(c.qty % 100000));
-    }
-}
-
-static void kraken(out_t *o, int m, uint32_t sum)
-{
-    say(o, "{\"channel\":\"book\",\"type\":\"%s\",\"data\":[{\"symbol\":\"BTC/USD\",\"bids\":[", m ? "update" : "snapshot");
-    kraken_levels(o, m, 0);
-    say(o, "],\"asks\":[");
-    kraken_levels(o, m, 1);
-    say(o, "],\"checksum\":%u,\"timestamp\":\"2026-08-16T23:37:05.376419Z\"}]}", sum);
-}
-
-static void gate(out_t *o, int m, uint32_t sum)
-{
-    (void)sum;
-    if (!m) say(o, "{\"id\":%llu,\"current\":1606294781236,\"update\":1606294781123,\"asks\":[", id_of(0));
-    else say(o, "{\"time\":1606294781,\"time_ms\":1606294781236,\"channel\":\"spot.order_book_update\",\"event\":\"update\",\"result\":{\"t\":1606294781123,\"e\":\"depthUpdate\","
-                "\"E\":1606294781,\"s\":\"BTC_USDT\",\"U\":%llu,\"u\":%llu,\"b\":[", id_of(m - 1) + 1, id_of(m));
-    say_pairs(o, m, m ? 0 : 1);
-    say(o, m ? "],\"a\":[" : "],\"bids\":[");
-    say_pairs(o, m, m ? 1 : 0);
-    say(o, m ? "]}}" : "]}");
-}
-
-static void kucoin(out_t *o, int m, uint32_t sum)
-{
-    (void)sum;
-    char behind[40];
-    snprintf(behind, sizeof behind, "\",\"%llu\"]", id_of(m));
-    if (!m) say(o, "{\"code\":\"200000\",\"data\":{\"time\":1729176273859,\"sequence\":\"%llu\",\"bids\":[", id_of(0));
-    else say(o, "{\"topic\":\"/market/level2:BTC-USDT\",\"type\":\"message\",\"subject\":\"trade.l2update\",\"data\":{\"changes\":{\"bids\":[");
-    if (m) say_levels(o, m, 0, "[\"", "\",\"", behind);
-    else say_pairs(o, m, 0);
-    say(o, "],\"asks\":[");
-    if (m) say_levels(o, m, 1, "[\"", "\",\"", behind);
-    else say_pairs(o, m, 1);
-    if (m) say(o, "]},\"sequenceEnd\":%llu,\"sequenceStart\":%llu,\"symbol\":\"BTC-USDT\",\"time\":1729816425625}}", id_of(m), id_of(m - 1) + 1);
-    else say(o, "]}}");
-}
-
-static void deribit_levels(out_t *o, int m, int side)
-{
-    for (int i = 0; i < change_cnt[m]; i++) {
-        change_t const c = changes[m][side][i];
-        say(o, "%s[\"%s\",%lld.%02lld,%lld.0]", i ? "," : "", !m ? "new" : c.qty ? "change" : "delete", (long long)(c.px / 100), (long long)(c.px % 100), (long long)c.qty);
-    }
-}
-
-static void deribit(out_t *o, int m, uint32_t sum)
-{
-    (void)sum;
-    say(o, "{\"jsonrpc\":\"2.0\",\"method\":\"subscription\",\"params\":{\"channel\":\"book.BTC-PERPETUAL.100ms\",\"data\":{\"type\":\"%s\",\"timestamp\":1699999999000,"
-           "\"instrument_name\":\"BTC-PERPETUAL\",\"change_id\":%llu", m ? "change" : "snapshot", id_of(m));
-    if (m) say(o, ",\"prev_change_id\":%llu", id_of(m - 1));
-    say(o, ",\"bids\":[");
-    deribit_levels(o, m, 0);
-    say(o, "],\"asks\":[");
-    deribit_levels(o, m, 1);
-    say(o, "]}}}");
-}
-
-/* ---- one venue ---- */
-
-typedef struct {
-    char const *row, *venue;
-    void (*words)(out_t *o, int m, uint32_t sum);
-    aats_venue_t const *v;
-    aats_sync_t sync;
-    void *mem;
-    char *texts;
-    uint32_t off[MSGS + 2];
-    samples_t ns;
-} lane_t;
+#define MSGS 400
+#include "venue_words.h"
 
 #define ROWS "venue_binance_swap,venue_okx,venue_bybit,venue_coinbase,venue_kraken,venue_gate,venue_kucoin,venue_deribit"
-static lane_t lanes[] = {
-    {.row = "", .venue = "BINANCE", .words = binance},
-    {.row = "venue_binance_swap", .venue = "BINANCE_SWAP", .words = binance_swap},
-    {.row = "venue_okx", .venue = "OKX", .words = okx},
-    {.row = "venue_bybit", .venue = "BYBIT", .words = bybit},
-    {.row = "venue_coinbase", .venue = "COINBASE", .words = coinbase},
-    {.row = "venue_kraken", .venue = "KRAKEN", .words = kraken},
-    {.row = "venue_gate", .venue = "GATE", .words = gate},
-    {.row = "venue_kucoin", .venue = "KUCOIN", .words = kucoin},
-    {.row = "venue_deribit", .venue = "DERIBIT", .words = deribit},
-};
-#define LANES (sizeof lanes / sizeof lanes[0])
 
-static aats_level_t bids[AATS_MSG_LEVELS], asks[AATS_MSG_LEVELS], published[2][5];
-static aats_msg_t msg = {.bids = bids, .asks = asks};
+static samples_t lane_ns[LANES];
 static char hot[TEXT_SZ * 4];
-
-static void fresh(lane_t *l)
-{
-    aats_sync_init(&l->sync, aats_book_init(l->mem, AATS_BOOK_WINDOW, 1000000));
-    aats_follow_begin(l->v, &l->sync);
-}
-
-/* take returns 0, or what is wrong: a venue's words that its own reader does not take are a fault of this file. */
-static int take(lane_t *l, char const *text, size_t n)
-{
-    int e = l->v->parse(text, n, &msg);
-    if (e) return e;
-    if (msg.kind == AATS_MSG_SNAPSHOT) {
-        e = aats_follow_snapshot(l->v, &l->sync, &msg, 0);
-        aats_diff_t d;
-        while (!e && aats_sync_replay(&l->sync, &d) == 1) {}
-    } else {
-        e = aats_follow_diff(l->v, &l->sync, &msg, 1, NULL);
-        e = e == AATS_SYNC_APPLIED ? 0 : e < 0 ? e : AATS_E_GAP;
-    }
-    aats_book_top(l->sync.book, AATS_BID, 5, published[0]);
-    aats_book_top(l->sync.book, AATS_ASK, 5, published[1]);
-    return e;
-}
-
-/* The checksum of what the book will be, where the venue wants one: by the venue's own rule over a book that has taken the changes without a sum. */
-static uint32_t sum_of(lane_t *l, char const *text, size_t n)
-{
-    aats_level_t top[2][AATS_CHECK_LEVELS];
-    if (!l->v->check) return 0;
-    aats_venue_t blind = *l->v;
-    blind.check = NULL;
-    if (l->v->parse(text, n, &msg)) return 0;
-    if (msg.kind == AATS_MSG_SNAPSHOT) aats_follow_snapshot(&blind, &l->sync, &msg, 0);
-    else aats_follow_diff(&blind, &l->sync, &msg, 1, NULL);
-    size_t const b = aats_book_top(l->sync.book, AATS_BID, l->v->check_levels, top[0]), a = aats_book_top(l->sync.book, AATS_ASK, l->v->check_levels, top[1]);
-    return l->v->check(&msg, top[0], b, top[1], a);
-}
-
-static char const *open_lane(lane_t *l)
-{
-    char once[TEXT_SZ * 4];
-    l->v = aats_venue_find(l->venue);
-    l->mem = calloc(1, aats_book_footprint(AATS_BOOK_WINDOW));
-    l->texts = malloc((size_t)TEXT_SZ * (MSGS + 8));
-    if (!l->v) return "it is not built in";
-    if (!l->mem || !l->texts) return "no memory";
-    fresh(l);
-    uint32_t at = 0;
-    for (int m = 0; m <= MSGS; m++) {
-        out_t o = {once, once + sizeof once};
-        l->words(&o, m, 0);
-        uint32_t const sum = sum_of(l, once, (size_t)(o.at - once));
-        o.at = once;
-        l->words(&o, m, sum);
-        l->off[m] = at;
-        memcpy(l->texts + at, once, (size_t)(o.at - once));
-        at += (uint32_t)(o.at - once);
-    }
-    l->off[MSGS + 1] = at;
-    return NULL;
-}
-
-static size_t give(lane_t *l, int m)
-{
-    size_t const n = l->off[m + 1] - l->off[m];
-    memcpy(hot, l->texts + l->off[m], n);
-    return n;
-}
 
 static void round_of_all(int counts)
 {
-    for (size_t i = 0; i < LANES; i++) {
-        if (!lanes[i].v) continue;
-        fresh(&lanes[i]);
-        size_t const n = give(&lanes[i], 0);
-        if (take(&lanes[i], hot, n)) die(lanes[i].venue);
-    }
+    for (size_t i = 0; i < LANES; i++)
+        if (lanes[i].v) begin_lane(&lanes[i]);
     for (int m = 1; m <= MSGS; m++) {
         for (size_t i = 0; i < LANES; i++) {
             lane_t *l = &lanes[i];
+            char const *text;
             if (!l->v) continue;
-            size_t const n = give(l, m);
+            size_t const n = text_of(l, m, &text);
+            memcpy(hot, text, n);
             uint64_t const from = ticks();
             int const e = take(l, hot, n);
             double const ns = since(from);
@@ -329,7 +36,7 @@ static void round_of_all(int counts)
                 fprintf(stderr, "%s: message %d: %s\n%.300s\n", l->venue, m, aats_err_name(e), hot);
                 die("a reader does not take its venue's words");
             }
-            if (counts) add(&l->ns, ns);
+            if (counts) add(&lane_ns[i], ns);
         }
     }
 }
@@ -339,24 +46,26 @@ int main(int argc, char **argv)
     take_args(argc, argv, "bench_venues", ROWS);
     make_changes();
     for (size_t i = 0; i < LANES; i++) {
-        if (i && !wanted(lanes[i].row)) continue;
+        char row[40];
+        snprintf(row, sizeof row, "venue_%s", lanes[i].name);
+        if (i && !wanted(row)) continue;
         char const *why = open_lane(&lanes[i]);
-        if (why && lanes[i].row[0]) print_why(lanes[i].row, "aats", why);
+        if (why && i) print_why(row, "aats", why);
         if (why) lanes[i].v = NULL;
     }
     round_of_all(0);
     for (int r = 0; r < (quick ? 10 : 60); r++) round_of_all(1);
     for (size_t i = 1; i < LANES; i++) {
-        lane_t *l = &lanes[i];
-        if (!l->v) continue;
-        char extra[64];
-        samples_t ref = {.ns = malloc(lanes[0].ns.cnt * sizeof(double)), .cnt = lanes[0].ns.cnt, .cap = lanes[0].ns.cnt};
+        if (!lanes[i].v) continue;
+        char row[40], extra[64];
+        samples_t ref = {.ns = malloc(lane_ns[0].cnt * sizeof(double)), .cnt = lane_ns[0].cnt, .cap = lane_ns[0].cnt};
         if (!ref.ns) die("no memory");
-        memcpy(ref.ns, lanes[0].ns.ns, ref.cnt * sizeof(double));
-        snprintf(extra, sizeof extra, ",\"bytes\":%u", (l->off[MSGS + 1] - l->off[1]) / MSGS);
-        print_row(l->row, "aats", &l->ns, 0, extra);
-        snprintf(extra, sizeof extra, ",\"bytes\":%u", (lanes[0].off[MSGS + 1] - lanes[0].off[1]) / MSGS);
-        print_row(l->row, "reference", &ref, 0, extra);
+        memcpy(ref.ns, lane_ns[0].ns, ref.cnt * sizeof(double));
+        snprintf(row, sizeof row, "venue_%s", lanes[i].name);
+        snprintf(extra, sizeof extra, ",\"bytes\":%u", bytes_of(&lanes[i]));
+        print_row(row, "aats", &lane_ns[i], 0, extra);
+        snprintf(extra, sizeof extra, ",\"bytes\":%u", bytes_of(&lanes[0]));
+        print_row(row, "reference", &ref, 0, extra);
     }
     return 0;
 }

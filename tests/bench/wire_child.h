@@ -1,6 +1,7 @@
-/* wire_child.h -- what bench_wire.c has beside the feed: its options, how it ends, the frames that are played, and the server (wire.c) as its child.
+/* wire_child.h -- what bench_wire.c and bench_venue_wire.c have beside the client: options, how it ends, the frames that are played, and the server (wire.c) as
+ * its child.
  *
- * For: bench_wire.c alone, as its first header: it takes wire.c in.  The folder `dir` holds certificate, stamps and frames, and is gone when the program ends. */
+ * For: these two, as their first header: it takes wire.c in.  The folder `dir` holds certificate, stamps and frames, and is gone when the program ends. */
 #ifndef AATS_BENCH_WIRE_CHILD_H
 #define AATS_BENCH_WIRE_CHILD_H
 
@@ -40,14 +41,14 @@ static void tidy(void)
 
 static __attribute__((noreturn)) void die(char const *what)
 {
-    fprintf(stderr, "bench_wire: %s\n", what);
+    fprintf(stderr, "%s: %s\n", program_invocation_short_name, what);
     if (b.pid > 0) kill(b.pid, SIGKILL);
     tidy();
     exit(1);
 }
 
 /* unfit goes back to main: the recording is not one that the rows under way can be measured with, which they say.  With made traffic it is as die. */
-static __attribute__((noreturn)) void unfit(char const *why)
+__attribute__((unused)) static __attribute__((noreturn)) void unfit(char const *why)
 {
     if (!b.frames) die(why);
     for (int i = 0; i < 2; i++)
@@ -64,7 +65,7 @@ static void on_signal(int sig)
 /* ---- the frames ---- */
 
 /* frames_make writes what the server plays: made messages, or of the recording what the rows are about. */
-static void frames_make(int depth_only)
+__attribute__((unused)) static void frames_make(int depth_only)
 {
     traffic_frame_t f;
     traffic_free(&b.traffic);
@@ -128,6 +129,6 @@ static void server_stop(void)
 }
 
 static void let_go(uint64_t n) { __atomic_fetch_add(&b.stamps->go, n, __ATOMIC_ACQ_REL); }
-static uint64_t sent(void) { return __atomic_load_n(&b.stamps->sent, __ATOMIC_ACQUIRE); }
+__attribute__((unused)) static uint64_t sent(void) { return __atomic_load_n(&b.stamps->sent, __ATOMIC_ACQUIRE); }
 
 #endif

@@ -1,4 +1,4 @@
-/* wire_tally.h -- the accounts of bench_wire.c: processor time without idle passes, rates, samples, and the lines that are printed of them. */
+/* wire_tally.h -- the accounts of bench_wire.c and bench_venue_wire.c: processor time without idle passes, rates, samples, and the lines that are printed of them. */
 #ifndef AATS_BENCH_WIRE_TALLY_H
 #define AATS_BENCH_WIRE_TALLY_H
 
@@ -84,7 +84,7 @@ static double median(double *v, int n)
 }
 
 /* print_flood prints the rows; `vector` (NULL for the reference) is the same with AATS_TLS=vector, as an extra key. */
-static void print_flood(char const *who, tally_t *t, tally_t *vector, int cpu, int rate)
+__attribute__((unused)) static void print_flood(char const *who, tally_t *t, tally_t *vector, int cpu, int rate)
 {
     static char const LINE[] = "{\"row\":\"%s\",\"who\":\"%s\",\"unit\":\"%s\",\"value\":%.1f,\"n\":%llu,\"idle_passes_a_message\":%.3f,\"idle_pass_ns\":%.0f";
     double const idle = t->msgs ? (double)t->idle / (double)t->msgs : 0, pass = median(t->pass, t->rounds);
@@ -99,7 +99,7 @@ static void print_flood(char const *who, tally_t *t, tally_t *vector, int cpu, i
 
 static double at(tally_t const *t, double p) { return t->ns[(uint32_t)(p * (t->cnt - 1) + 0.5)]; }
 
-static void print_paced(char const *who, tally_t *t, tally_t *vector)
+__attribute__((unused)) static void print_paced(char const *who, tally_t *t, tally_t *vector)
 {
     qsort(t->ns, t->cnt, sizeof *t->ns, by_ns);
     printf("{\"row\":\"wire_published\",\"who\":\"%s\",\"unit\":\"ns\",\"value\":%.1f,\"p50\":%.0f,\"p99\":%.0f,\"p999\":%.0f,\"max\":%.0f", who, at(t, 0.5),

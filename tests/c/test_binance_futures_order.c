@@ -197,6 +197,7 @@ TEST(everything_else_goes_by_rest_signed_over_the_text_that_is_sent)
         {AATS_OR_ACCOUNT, {0}, "GET /fapi/v3/balance?", "timestamp=1785312000301"},
         {AATS_OR_POSITIONS, {0}, "GET /fapi/v3/positionRisk?", "timestamp=1785312000301"},
         {AATS_OR_FILLS, {.order = &order, .from_id = 5}, "GET /fapi/v1/userTrades?", "symbol=BTCUSDT&orderId=8389765599&fromId=5&limit=1000&timestamp=1785312000301"},
+        {AATS_OR_FILLS, {.order = &order}, "GET /fapi/v1/userTrades?", "symbol=BTCUSDT&orderId=8389765599&fromId=0&limit=1000&timestamp=1785312000301"}, /* the first ones first */
         {AATS_OR_CANCEL_ALL, {0}, "DELETE /fapi/v1/allOpenOrders?", "symbol=BTCUSDT&timestamp=1785312000301"},
         {AATS_OR_DEADMAN, {.deadman_ms = 120000}, "POST /fapi/v1/countdownCancelAll?", "symbol=BTCUSDT&countdownTime=120000&timestamp=1785312000301"},
     };
@@ -478,6 +479,21 @@ TEST(binance_us_asks_for_a_listen_key_over_its_websocket)
     CHECK(r.token_len == 4 && !memcmp(r.token, "xs0m", 4));
     CHECK_EQ_I64(result(AATS_OR_TOKEN, "{}"), AATS_E_SHAPE);
     CHECK_EQ_I64(result(AATS_OR_TOKEN_KEEP, "{}"), AATS_OK);
+}
+
+TEST(V_30_the_position_mode_is_asked_for_and_two_sides_are_refused)
+{
+    begin();
+    REQUIRE(encode(AATS_OR_MODE, (aats_oreq_t){0}) > 0);
+    CHECK(strstr(out, "GET /fapi/v1/positionSide/dual?") == out);
+    REQUIRE(http(200, "{\"dualSidePosition\":false}", AATS_OR_MODE) == AATS_OK);
+    CHECK(v->result(&r, AATS_OR_MODE, NULL) == AATS_OK && !r.unfit && r.msg_cnt == 0);
+    REQUIRE(http(200, "{\"dualSidePosition\":true}", AATS_OR_MODE) == AATS_OK);
+    CHECK(v->result(&r, AATS_OR_MODE, NULL) == AATS_OK && r.unfit && strstr(r.text, "hedge mode"));
+    REQUIRE(http(200, "{\"dualSidePosition\":\"no\"}", AATS_OR_MODE) == AATS_OK);
+    CHECK(v->result(&r, AATS_OR_MODE, NULL) < 0);
+    REQUIRE(http(200, "{}", AATS_OR_MODE) == AATS_OK);
+    CHECK(v->result(&r, AATS_OR_MODE, NULL) < 0);
 }
 
 RUN_ALL()

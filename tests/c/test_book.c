@@ -165,6 +165,28 @@ TEST(a_cut_forgets_the_worst_levels_wherever_they_lie)
     pair_fini(&t);
 }
 
+TEST(a_cut_of_levels_that_lie_close_forgets_the_worst_and_says_if_it_met_what_was_taken)
+{
+    pair_t t;
+    aats_level_t taken[8];
+    pair_init(&t, 4096, 1); /* all lie in the array */
+    size_t gone = 0;
+    for (int i = 0; i < 4000; i++) {
+        int side = (int)below(2);
+        for (int k = 0; k < 8; k++) pair_set(&t, side, 1000 + below(600), below(4));
+        size_t keep = (size_t)below(200), had = t.model.cnt[side], want = had > keep ? had - keep : 0;
+        size_t const depth = aats_book_take(t.book, side, 8, taken);
+        aats_book_take(t.book, !side, 0, taken);
+        while (t.model.cnt[side] > keep) sorted_set(&t.model, side, t.model.px[side][0], 0);
+        CHECK_EQ_U64(aats_book_cut(t.book, side, keep), want);
+        CHECK_EQ_I64(aats_book_moved(t.book) != 0, want > 0 && (keep < depth || depth < 8));
+        gone += want;
+        REQUIRE(pair_same(&t));
+    }
+    CHECK(gone > 1000);
+    pair_fini(&t);
+}
+
 TEST(top_gives_as_many_as_asked_for_or_there_are)
 {
     pair_t t;

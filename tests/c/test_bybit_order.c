@@ -150,12 +150,12 @@ TEST(orders_are_written_as_documented)
     int n = encode(swap, (aats_oreq_t){.kind = AATS_OR_PLACE, .order = &order, .rules = &rules});
     CHECK_STR(out, "{\"reqId\":\"17\",\"header\":{\"X-BAPI-TIMESTAMP\":\"1785312003000\",\"X-BAPI-RECV-WINDOW\":\"5000\"},\"op\":\"order.create\",\"args\":["
                    "{\"category\":\"linear\",\"symbol\":\"BTCUSDT\",\"side\":\"Buy\",\"orderType\":\"Limit\",\"qty\":\"0.01\",\"price\":\"64000\","
-                   "\"timeInForce\":\"PostOnly\",\"orderLinkId\":\"" OURS "\",\"positionIdx\":0}]}");
+                   "\"timeInForce\":\"PostOnly\",\"orderLinkId\":\"" OURS "\",\"smpType\":\"CancelMaker\",\"positionIdx\":0}]}");
     CHECK_EQ_I64(n, (int64_t)strlen(out));
     aats_order_t market = order_of(AATS_SIDE_SELL, AATS_TIF_MARKET);
     encode(spot, (aats_oreq_t){.kind = AATS_OR_PLACE, .order = &market, .rules = &rules});
     CHECK(strstr(out, "{\"category\":\"spot\",\"symbol\":\"BTCUSDT\",\"side\":\"Sell\",\"orderType\":\"Market\",\"qty\":\"0.01\",\"marketUnit\":\"baseCoin\","
-                      "\"orderLinkId\":\"" OURS "\"}]}") != NULL); /* V-19 */
+                      "\"orderLinkId\":\"" OURS "\",\"smpType\":\"CancelMaker\"}]}") != NULL); /* V-19 */
     aats_order_t less = order;
     less.flags = AATS_OF_REDUCE;
     encode(swap, (aats_oreq_t){.kind = AATS_OR_PLACE, .order = &less, .rules = &rules});
@@ -220,6 +220,8 @@ TEST(questions_go_over_rest)
     CHECK(strstr(out, "GET /v5/order/realtime?") == out);
     encode(swap, (aats_oreq_t){.kind = AATS_OR_FILLS, .order = &known, .rules = &rules});
     CHECK(strstr(out, "GET /v5/execution/list?category=linear&symbol=BTCUSDT&limit=100&orderId=" REMOTE " HTTP/1.1\r\n") == out);
+    encode(swap, (aats_oreq_t){.kind = AATS_OR_FILLS, .order = &known, .rules = &rules, .cursor = "a%3A1&b"});
+    CHECK(strstr(out, "&limit=100&orderId=" REMOTE "&cursor=a%3A1%26b HTTP/1.1\r\n") != NULL); /* V-23 */
     encode(swap, (aats_oreq_t){.kind = AATS_OR_ACCOUNT});
     CHECK(strstr(out, "GET /v5/account/wallet-balance?accountType=UNIFIED HTTP/1.1\r\n") == out);
     encode(swap, (aats_oreq_t){.kind = AATS_OR_CANCEL_ALL, .rules = &rules});
@@ -349,6 +351,22 @@ TEST(open_orders_are_ours_or_foreign_and_the_ended_are_left_out)
     CHECK_EQ_I64(msgs[1].order_id, 0);
 }
 
+TEST(V_23_a_page_says_where_the_next_one_begins_and_an_empty_one_is_the_last)
+{
+    char const *const row = ORDER_OF("linear", OURS, "GTC", "Limit", "New", "UNKNOWN", "EC_NoError", "0");
+    char text[2048];
+    snprintf(text, sizeof text, "{\"list\":[%s],\"nextPageCursor\":\"a%%3A1\",\"category\":\"linear\"}", row);
+    REQUIRE(result(AATS_OR_OPEN, text) == AATS_OK && r.msg_cnt == 1);
+    CHECK(r.next && r.next_len == 5 && !memcmp(r.next, "a%3A1", 5));
+    REQUIRE(result(AATS_OR_QUERY, text) == AATS_OK);
+    CHECK(r.next == NULL); /* it has one row */
+    snprintf(text, sizeof text, "{\"list\":[%s],\"nextPageCursor\":\"\"}", row);
+    REQUIRE(result(AATS_OR_OPEN, text) == AATS_OK);
+    CHECK(r.next == NULL);
+    REQUIRE(result(AATS_OR_FILLS, "{\"nextPageCursor\":\"a%3A1\",\"list\":[]}") == AATS_OK);
+    CHECK(r.next == NULL);
+}
+
 TEST(executions_are_told_oldest_first)
 {
     REQUIRE(result(AATS_OR_FILLS, "{\"list\":[" EXEC_OF("linear", OURS, "Trade", "00000000-0000-0002-8b7a-5a8d9b9f0e01", "64001", "0.002", "0.1") ","
@@ -458,6 +476,29 @@ TEST(money_that_is_no_fill_and_other_topics_say_nothing_of_orders)
     REQUIRE(r.msg_cnt == 1);
     CHECK_EQ_U64(msgs[0].kind, AATS_OM_BALANCE);
     CHECK_EQ_I64(msgs[0].venue_ns, 1700034722104000000);
+}
+
+TEST(V_21_positions_of_two_sides_are_refused)
+{
+    sign_in();
+    CHECK_EQ_I64(encode(&aats_order_venue_bybit, (aats_oreq_t){.kind = AATS_OR_MODE, .rules = &rules}), 0);
+    REQUIRE(encode(&aats_order_venue_bybit_swap, (aats_oreq_t){.kind = AATS_OR_MODE, .rules = &rules}) > 0);
+    CHECK(strstr(out, "GET /v5/position/list?category=linear&symbol=BTCUSDT") == out);
+    CHECK_EQ_I64(aats_order_venue_bybit_swap.mode_by_symbol, 1);
+    REQUIRE(result(AATS_OR_MODE, "{\"list\":[{\"positionIdx\":0,\"symbol\":\"BTCUSDT\",\"side\":\"\",\"size\":\"0\"}]}") == AATS_OK);
+    CHECK(!r.unfit && r.msg_cnt == 0);
+    REQUIRE(result(AATS_OR_MODE, "{\"list\":[{\"positionIdx\":1,\"symbol\":\"BTCUSDT\",\"side\":\"\",\"size\":\"0\"},{\"positionIdx\":2,\"symbol\":\"BTCUSDT\"}]}") == AATS_OK);
+    CHECK(r.unfit && strstr(r.text, "hedge mode"));
+    CHECK(result(AATS_OR_MODE, "{\"list\":[{\"symbol\":\"BTCUSDT\"}]}") < 0);
+}
+
+TEST(execution_tells_what_is_filled_in_all_by_what_it_leaves)
+{
+    REQUIRE(parse(EXECUTIONS(EXEC_OF("linear", OURS, "Trade", "7c0e8a5e-0000", "64000.00", "0.003", "0.1"))) == AATS_OK);
+    REQUIRE(r.msg_cnt == 1);
+    CHECK_EQ_I64(msgs[0].cum_qty_i, 400000); /* 0.010 less 0.006 that are left */
+    REQUIRE(parse(EXECUTIONS(EXEC_OF("linear", OURS, "Trade", "7c0e8a5e-0001", "64000.00", "0.007", "0.1"))) == AATS_OK);
+    CHECK_EQ_I64(msgs[0].cum_qty_i, -1); /* less than this one alone: not believed */
 }
 
 RUN_ALL()

@@ -207,6 +207,10 @@ TEST(questions_name_what_they_are_about_and_only_the_path_is_signed)
         CHECK((strstr(out, "Authorization: Bearer ") != NULL) == (ASKS[i].kind != AATS_OR_TIME));
     }
     CHECK(has("\r\n\r\n{\"order_ids\":[\"" REMOTE "\"]}"));
+    REQUIRE(encode((aats_oreq_t){.kind = AATS_OR_QUERY, .rules = &rules, .order = &order, .cursor = "cm93Pj4/MQ=="}) > 0);
+    CHECK(has("?product_ids=BTC-USD&limit=250&cursor=cm93Pj4%2FMQ%3D%3D HTTP/1.1\r\n"));
+    REQUIRE(encode((aats_oreq_t){.kind = AATS_OR_QUERY, .rules = &rules, .order = &known, .cursor = "cm93Pj4/MQ=="}) > 0);
+    CHECK(!has("cursor"));
     REQUIRE(encode((aats_oreq_t){.kind = AATS_OR_OPEN, .host = "127.0.0.1:8443"}) > 0);
     CHECK(has("?order_status=OPEN&limit=250 "));
     char const *const times = times_of(strstr(out, "Bearer "));
@@ -339,6 +343,7 @@ TEST(v26_order_is_found_by_our_id_or_absent_only_where_the_list_reaches_far_enou
     CHECK_EQ_U64(r.msg_cnt, 1);
     CHECK_EQ_I64(msgs[0].kind, AATS_OM_OPEN);
     CHECK(ours(&msgs[0]) && !strcmp(msgs[0].remote_id, REMOTE));
+    CHECK(r.next == NULL);
     CHECK_EQ_I64(msgs[0].cum_qty_i, 40000);
     CHECK_EQ_I64(msgs[0].px_i, 1000050000000);
     CHECK_EQ_I64(msgs[0].qty_i, 100000);
@@ -346,6 +351,7 @@ TEST(v26_order_is_found_by_our_id_or_absent_only_where_the_list_reaches_far_enou
     CHECK_EQ_I64(msgs[0].kind, AATS_OM_ABSENT);
     REQUIRE(answer(200, AATS_OR_QUERY, "{\"orders\":[" FULL(OTHER, "OPEN", "0") "],\"has_next\":true,\"cursor\":\"c\"}") == AATS_OK);
     CHECK_EQ_U64(r.msg_cnt, 0);
+    CHECK(r.next && r.next_len == 1 && *r.next == 'c');
     order.created_ns += (int64_t)3600 * 1000000000; /* an hour after the oldest in the list */
     REQUIRE(answer(200, AATS_OR_QUERY, "{\"orders\":[" FULL(OTHER, "OPEN", "0") "],\"has_next\":true,\"cursor\":\"c\"}") == AATS_OK);
     CHECK_EQ_I64(msgs[0].kind, AATS_OM_ABSENT);
@@ -366,6 +372,10 @@ TEST(open_orders_are_ours_or_foreign)
     CHECK_EQ_I64(msgs[0].kind, AATS_OM_OPEN);
     CHECK_EQ_I64(msgs[1].kind, AATS_OM_FOREIGN);
     CHECK(!strcmp(msgs[1].text, "web-1"));
+    CHECK(r.next == NULL);
+    REQUIRE(answer(200, AATS_OR_OPEN, "{\"orders\":[],\"has_next\":true,\"cursor\":\"c9\"}") == AATS_OK); /* what was on that page has ended */
+    CHECK(r.next && r.next_len == 2);
+    CHECK_EQ_I64(answer(200, AATS_OR_OPEN, "{\"orders\":[],\"has_next\":true,\"cursor\":\"\"}"), AATS_E_SHAPE); /* more, and no way to it */
 }
 
 TEST(fills_are_told_oldest_first_and_their_fees_to_the_last_digit)

@@ -1,5 +1,7 @@
 /* test_kraken.c -- Kraken's messages: what is refused, each message as the venue writes it, each odd behaviour by its number. */
 #include "check.h"
+#include "each_isa.h"
+#include "proto/crc32.h"
 #include "venue/venue.h"
 
 #define BOOK_OF(type, bids, asks)                                                                                                    \
@@ -220,7 +222,7 @@ TEST(what_was_not_asked_for_is_nothing_else)
 
 /* ---- checksum: the worked vector of the fact sheet, section 3 ---- */
 
-TEST(the_checksum_is_the_venues)
+static void venues_sum(void)
 {
     static int64_t const ASK[10][2] = {{452852, 100000}, {452864, 154571953}, {452866, 154571109}, {452896, 154560911}, {452902, 15890660},
                                        {452918, 154553491}, {452947, 4454749}, {452961, 35380000}, {452975, 9945542}, {452995, 18772827}};
@@ -244,6 +246,52 @@ TEST(the_checksum_is_the_venues)
     CHECK(aats_venue_kraken.check(&m, bids, 10, asks, 10) != 3310070434);
     CHECK_EQ_I64(aats_venue_kraken.check(&m, bids, 0, asks, 0), 0);
 }
+
+TEST(the_checksum_is_the_venues) { on_each_isa(venues_sum); }
+
+/* The text as section 3 (a) of the fact sheet says it: printed, the point taken out, zeros before the first other digit cut off. */
+static size_t printed(char *out, int64_t v, int exp, int dec)
+{
+    char text[64];
+    size_t at = 0, n = 0;
+    for (int down = -exp - dec; down > 0; down--) v /= 10;
+    snprintf(text, sizeof text, "%lld", (long long)v);
+    while (text[at] == '0') at++;
+    for (; text[at]; at++) out[n++] = text[at];
+    for (int up = exp + dec; up > 0 && n; up--) out[n++] = '0';
+    return n;
+}
+
+static uint64_t rng = 88172645463325252ULL;
+static uint64_t roll(void)
+{
+    rng ^= rng << 13;
+    rng ^= rng >> 7;
+    return rng ^= rng << 17;
+}
+
+static void any_sum(void)
+{
+    for (int round = 0; round < 300; round++) {
+        char text[4096];
+        size_t n = 0, ask_cnt = roll() % 4 ? 10 : roll() % 11, bid_cnt = roll() % 4 ? 10 : roll() % 11;
+        m.px_exp = -(int)(roll() % 11);
+        m.qty_exp = -(int)(roll() % 11);
+        m.px_dec = (int)(roll() % 11) - 1;
+        m.qty_dec = (int)(roll() % 11) - 1;
+        for (int side = 0; side < 2; side++) {
+            aats_level_t *const to = side ? bids : asks;
+            for (size_t i = 0; i < (side ? bid_cnt : ask_cnt); i++) {
+                to[i] = (aats_level_t){(int64_t)(roll() >> (1 + roll() % 63)), (int64_t)(roll() >> (1 + roll() % 63))};
+                n += printed(text + n, to[i].px_i, m.px_exp, m.px_dec >= 0 ? m.px_dec : -m.px_exp);
+                n += printed(text + n, to[i].qty_i, m.qty_exp, m.qty_dec >= 0 ? m.qty_dec : -m.qty_exp);
+            }
+        }
+        CHECK_EQ_U64(aats_venue_kraken.check(&m, bids, bid_cnt, asks, ask_cnt), aats_crc32(0, text, n));
+    }
+}
+
+TEST(the_checksum_is_over_the_digits_as_they_are_printed_whatever_the_numbers_and_the_instructions) { on_each_isa(any_sum); }
 
 /* ---- requests ---- */
 

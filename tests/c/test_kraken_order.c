@@ -122,12 +122,12 @@ TEST(an_order_is_written_as_the_venue_documents_it)
     begin();
     CHECK(encode((aats_oreq_t){.kind = AATS_OR_PLACE, .order = &order, .rules = &rules}) > 0);
     CHECK_STR(out, "{\"method\":\"add_order\",\"params\":{\"order_type\":\"limit\",\"side\":\"buy\",\"order_qty\":0.01,\"symbol\":\"BTC/USD\",\"limit_price\":30000,"
-                   "\"time_in_force\":\"gtc\",\"post_only\":true,\"cl_ord_id\":\"" OURS "\",\"token\":\"TOKEN\"},\"req_id\":17}");
+                   "\"time_in_force\":\"gtc\",\"post_only\":true,\"stp_type\":\"cancel_oldest\",\"cl_ord_id\":\"" OURS "\",\"token\":\"TOKEN\"},\"req_id\":17}");
     aats_order_t market = order;
     market.tif = AATS_TIF_MARKET;
     market.side = AATS_SIDE_SELL;
     CHECK(encode((aats_oreq_t){.kind = AATS_OR_PLACE, .order = &market, .rules = &rules}) > 0);
-    CHECK_STR(out, "{\"method\":\"add_order\",\"params\":{\"order_type\":\"market\",\"side\":\"sell\",\"order_qty\":0.01,\"symbol\":\"BTC/USD\",\"cl_ord_id\":\"" OURS
+    CHECK_STR(out, "{\"method\":\"add_order\",\"params\":{\"order_type\":\"market\",\"side\":\"sell\",\"order_qty\":0.01,\"symbol\":\"BTC/USD\",\"stp_type\":\"cancel_oldest\",\"cl_ord_id\":\"" OURS
                    "\",\"token\":\"TOKEN\"},\"req_id\":17}");
     CHECK(encode((aats_oreq_t){.kind = AATS_OR_CANCEL, .order = &order, .rules = &rules}) > 0);
     CHECK_STR(out, "{\"method\":\"cancel_order\",\"params\":{\"cl_ord_id\":[\"" OURS "\"],\"token\":\"TOKEN\"},\"req_id\":17}");
@@ -241,6 +241,25 @@ TEST(fills_are_found_among_the_accounts_and_told_oldest_first)
     CHECK_EQ_I64(r.msg_cnt, 2);
     CHECK(msgs[0].trade_id == 7 && msgs[0].px_i == 3000000000000 && msgs[0].qty_i == 600000 && msgs[0].liquidity == AATS_LIQ_MAKER && msgs[0].fee_i == 10000000);
     CHECK(msgs[1].trade_id == 8 && msgs[1].liquidity == AATS_LIQ_TAKER && ours(&msgs[1]));
+    CHECK_EQ_U64(r.next_rows, 0);
+}
+
+TEST(fifty_trades_are_a_full_page_whosever_they_are)
+{
+    static char text[16384];
+    begin();
+    for (int rows = 49; rows <= 50; rows++) {
+        size_t n = (size_t)snprintf(text, sizeof text, "{\"error\":[],\"result\":{\"trades\":{");
+        for (int i = 0; i < rows; i++)
+            n += (size_t)snprintf(text + n, sizeof text - n, "%s\"T%d\":{\"ordertxid\":\"OOTHER-00000-000000\",\"price\":\"1\",\"vol\":\"1\",\"fee\":\"0\",\"trade_id\":6}", i ? "," : "", i);
+        snprintf(text + n, sizeof text - n, "},\"count\":99}}");
+        CHECK_EQ_I64(http(200, text, AATS_OR_FILLS), AATS_OK);
+        CHECK_EQ_I64(result(AATS_OR_FILLS, &known), AATS_OK);
+        CHECK_EQ_I64(r.msg_cnt, 0);
+        CHECK_EQ_U64(r.next_rows, rows == 50 ? 50 : 0);
+    }
+    CHECK(encode((aats_oreq_t){.kind = AATS_OR_FILLS, .order = &known, .rules = &rules, .cursor = "50"}) > 0);
+    CHECK_MSG(strstr(out, "&trades=true&start=") && strstr(out, "&ofs=50"), "%s", out);
 }
 
 /* ---- events ---- */
@@ -251,7 +270,14 @@ TEST(V_11_the_first_frame_names_us_and_the_others_the_venues_number)
     CHECK(r.kind == AATS_OV_EVENT && r.msg_cnt == 1 && msgs[0].kind == AATS_OM_ACK && ours(&msgs[0]));
     CHECK_STR(msgs[0].remote_id, REMOTE);
     CHECK_EQ_I64(parse(ROW("\"exec_type\":\"canceled\",\"order_status\":\"canceled\",\"reason\":\"User requested\",\"cum_qty\":0.5")), AATS_OK);
-    CHECK(r.msg_cnt == 1 && msgs[0].kind == AATS_OM_DONE && msgs[0].code == AATS_OC_CANCELED && msgs[0].order_id == 0 && msgs[0].cum_qty_i == -1);
+    CHECK(r.msg_cnt == 1 && msgs[0].kind == AATS_OM_DONE && msgs[0].code == AATS_OC_CANCELED && msgs[0].order_id == 0);
+    CHECK_EQ_I64(msgs[0].cum_qty_i, 50000000); /* at the venue's exponent: whose digits it has the session knows */
+    CHECK_EQ_I64(parse(ROW("\"exec_type\":\"canceled\",\"cl_ord_id\":\"" OURS "\",\"reason\":\"User requested\",\"cum_qty\":0.5")), AATS_OK);
+    CHECK(r.msg_cnt == 1 && ours(&msgs[0]) && msgs[0].cum_qty_i == -1); /* without its symbol its digits are not known */
+    CHECK_EQ_I64(parse(ROW("\"exec_type\":\"amended\",\"order_qty\":0.02,\"limit_price\":31000.0")), AATS_OK);
+    CHECK(r.msg_cnt == 1 && msgs[0].kind == AATS_OM_AMENDED && msgs[0].qty_i == 2000000 && msgs[0].px_i == 3100000000000);
+    CHECK_EQ_I64(parse(ROW("\"exec_type\":\"restated\"")), AATS_OK);
+    CHECK_EQ_I64(r.msg_cnt, 0);
     CHECK_EQ_I64(parse(ROW("\"exec_type\":\"new\",\"cl_ord_id\":\"web-1\",\"symbol\":\"BTC/USD\"")), AATS_OK);
     CHECK(r.msg_cnt == 1 && msgs[0].kind == AATS_OM_FOREIGN);
     CHECK_STR(msgs[0].text, "web-1");

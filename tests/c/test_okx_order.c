@@ -177,9 +177,11 @@ TEST(an_order_is_named_by_the_venues_number_once_that_is_known)
     encode(1, (aats_oreq_t){.kind = AATS_OR_QUERY, .order = &o, .rules = &rules, .host = "h", .time_ms = 1});
     CHECK_MSG(strstr(out, "GET /api/v5/trade/order?instId=BTC-USDT-SWAP&ordId=" REMOTE " HTTP/1.1\r\n") == out, "%s", out);
     encode(1, (aats_oreq_t){.kind = AATS_OR_FILLS, .order = &o, .rules = &rules, .host = "h", .time_ms = 1});
-    CHECK_MSG(strstr(out, "GET /api/v5/trade/fills?instType=SWAP&instId=BTC-USDT-SWAP&ordId=" REMOTE " HTTP/1.1\r\n") == out, "%s", out);
+    CHECK_MSG(strstr(out, "GET /api/v5/trade/fills?instType=SWAP&instId=BTC-USDT-SWAP&ordId=" REMOTE "&limit=100 HTTP/1.1\r\n") == out, "%s", out);
     encode(0, (aats_oreq_t){.kind = AATS_OR_OPEN, .rules = &rules, .host = "h", .time_ms = 1});
-    CHECK_MSG(strstr(out, "GET /api/v5/trade/orders-pending?instType=SPOT&instId=BTC-USDT-SWAP HTTP/1.1\r\n") == out, "%s", out);
+    CHECK_MSG(strstr(out, "GET /api/v5/trade/orders-pending?instType=SPOT&instId=BTC-USDT-SWAP&limit=100 HTTP/1.1\r\n") == out, "%s", out);
+    encode(0, (aats_oreq_t){.kind = AATS_OR_OPEN, .rules = &rules, .host = "h", .time_ms = 1, .cursor = "312269865356374016"});
+    CHECK_MSG(strstr(out, "&limit=100&after=312269865356374016 HTTP/1.1\r\n") != NULL, "%s", out); /* V-62 */
 }
 
 TEST(the_test_network_and_the_dead_mans_switch_are_said_in_the_head_V60)
@@ -327,6 +329,21 @@ TEST(what_came_of_an_amendment_is_told)
     CHECK_MSG(r.msg_cnt == 1 && msgs[0].kind == AATS_OM_AMEND_REJECT && !strcmp(msgs[0].text, "no such price"), "refused");
 }
 
+TEST(a_full_page_is_followed_by_one_behind_its_last_row_V62)
+{
+    static char text[1 << 16];
+    for (int rows = 99; rows <= 100; rows++) {
+        size_t n = (size_t)snprintf(text, sizeof text, "{\"code\":\"0\",\"msg\":\"\",\"data\":[");
+        for (int i = 0; i < rows; i++)
+            n += (size_t)snprintf(text + n, sizeof text - n, "%s{\"instId\":\"BTC-USDT-SWAP\",\"ordId\":\"9\",\"tradeId\":\"%d\",\"billId\":\"b%d\",\"fillPx\":\"5\","
+                                  "\"fillSz\":\"1\",\"fee\":\"0\",\"feeCcy\":\"USDT\",\"execType\":\"T\",\"ts\":\"7\"}", i ? "," : "", 200 - i, 500 - i);
+        snprintf(text + n, sizeof text - n, "]}");
+        CHECK_EQ_I64(answer(AATS_OR_FILLS, text), AATS_OK);
+        CHECK_EQ_U64(r.msg_cnt, (size_t)rows);
+        CHECK_MSG(rows == 100 ? r.next && r.next_len == 4 && !memcmp(r.next, "b401", 4) : !r.next, "%d rows", rows);
+    }
+}
+
 TEST(fees_and_balances_keep_their_digits_V54)
 {
     CHECK_EQ_I64(answer(AATS_OR_FILLS, LIST("{\"instId\":\"BTC-USDT-SWAP\",\"ordId\":\"9\",\"tradeId\":\"6\",\"fillPx\":\"5\",\"fillSz\":\"1\",\"fee\":\"0.1\",\"feeCcy\":\"USDT\","
@@ -346,6 +363,28 @@ TEST(positions_have_a_sign_in_either_mode)
                                                 "{\"instId\":\"ETH-USDT-SWAP\",\"pos\":\"2\",\"posSide\":\"short\",\"avgPx\":\"2566.3123456789\"}")), AATS_OK);
     CHECK_MSG(r.msg_cnt == 2 && msgs[0].kind == AATS_OM_POSITION && msgs[0].qty_i == -300000000 && msgs[0].px_i == 6400010000000, "net");
     CHECK_MSG(msgs[1].qty_i == -200000000 && msgs[1].px_i == 0, "short");
+}
+
+TEST(V_61_the_position_mode_is_asked_for_and_two_sides_are_refused)
+{
+    aats_oreq_t const ask = {.kind = AATS_OR_MODE, .host = "www.okx.com", .time_ms = 1};
+    CHECK_EQ_I64(encode(0, ask), 0); /* spot has no sides */
+    REQUIRE(encode(1, ask) > 0);
+    CHECK(strstr(out, "GET /api/v5/account/config HTTP/1.1\r\n") == out);
+    CHECK_EQ_I64(answer(AATS_OR_MODE, LIST("{\"acctLv\":\"2\",\"posMode\":\"net_mode\",\"uid\":\"7\"}")), AATS_OK);
+    CHECK(!r.unfit && r.msg_cnt == 0);
+    CHECK_EQ_I64(answer(AATS_OR_MODE, LIST("{\"acctLv\":\"2\",\"posMode\":\"long_short_mode\",\"uid\":\"7\"}")), AATS_OK);
+    CHECK(r.unfit && strstr(r.text, "hedge mode"));
+    CHECK(answer(AATS_OR_MODE, LIST("{\"acctLv\":\"2\"}")) < 0);
+    CHECK(answer(AATS_OR_MODE, LIST("")) < 0);
+}
+
+TEST(the_rest_of_a_market_order_has_expired_by_whatever_source_it_ends)
+{
+    CHECK_EQ_I64(parse("{\"arg\":{\"channel\":\"orders\",\"instType\":\"SWAP\",\"uid\":\"7\"},\"data\":[{\"instType\":\"SWAP\",\"instId\":\"BTC-USDT-SWAP\",\"ordId\":\"" REMOTE
+                       "\",\"clOrdId\":\"" OURS "\",\"px\":\"\",\"sz\":\"5\",\"ordType\":\"market\",\"state\":\"canceled\",\"accFillSz\":\"2\",\"cancelSource\":\"14\"" QUIET
+                       "}]}"), AATS_OK);
+    CHECK(r.msg_cnt == 1 && msgs[0].kind == AATS_OM_DONE && msgs[0].code == AATS_OC_EXPIRED && ours(&msgs[0]));
 }
 
 RUN_ALL()

@@ -269,6 +269,23 @@ TEST(a_symbol_that_comes_later_is_entered_and_followed)
     net_end(x);
 }
 
+/* A name in a directory is ours: what another symbol is called by its venue is not meant. */
+TEST(a_symbol_is_not_taken_for_another_one_that_its_venue_calls_so)
+{
+    net_t *x = one(5, 1);
+    net_feed_t *f = &x->feeds[0];
+    net_begin(x, 1, AATS_PATH_MULTIBROAD);
+    aats_dir_t d = {.state = AATS_DIR_SYNCING, .px_exp = -2, .qty_exp = -3, .level_num = 3, .symbol = "ETHUSDTSWAP.BINANCE", .native = "ETHUSDT"};
+    REQUIRE(aats_dir_add(&f->view, &d) == 1);
+    net_symbol(f, "ETHUSDT", 3);
+    net_quote(f, 1);
+    net_quote(f, 2);
+    net_run(x, 600 * NET_MS);
+    REQUIRE(net_here(x, f, 1) != net_here(x, f, 2));
+    CHECK(net_same(x, f, 1) && net_same(x, f, 2));
+    net_end(x);
+}
+
 /* The entry is lost, its record is there: the side channel is asked. */
 TEST(a_record_of_an_unknown_symbol_makes_it_ask)
 {

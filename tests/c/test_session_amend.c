@@ -215,4 +215,65 @@ TEST(somebody_elses_order_of_another_symbol_with_the_same_number_is_not_ours)
     wx_end(&x);
 }
 
+TEST(numbers_of_an_event_without_a_symbol_are_the_venues_and_become_the_symbols)
+{
+    char line[128];
+    ready_with_one();
+    x.venue.parse = nameless_parse;
+    x.venue.qty_exp = -10;
+    snprintf(line, sizeof line, "E fill %016llx%016x 7 400 650", (unsigned long long)WX_OWN, 1);
+    wx_text(&x, &x.wires[1], line);
+    wx_run(&x, 20);
+    CHECK_STR(x.orders[1].told, "CAE");
+    CHECK_EQ_I64(x.orders[1].m.o.cum_qty_i, 4);
+    CHECK_EQ_I64(x.orders[1].m.venue_cum_i, 0); /* 6.5 is no number of lots: not told */
+    snprintf(line, sizeof line, "E fill %016llx%016x 8 200 900", (unsigned long long)WX_OWN, 1);
+    wx_text(&x, &x.wires[1], line);
+    wx_run(&x, 20);
+    CHECK_EQ_I64(x.orders[1].m.o.cum_qty_i, 6);
+    CHECK_EQ_I64(x.orders[1].m.venue_cum_i, 9);
+    wx_end(&x);
+}
+
+TEST(event_that_waited_for_a_number_is_told_before_the_end_that_brings_it)
+{
+    char line[128];
+    ready_with_one();
+    x.wires[0].hold = 1;
+    wx_place(&x, 2);
+    wx_run(&x, 20);
+    x.venue.parse = nameless_parse;
+    snprintf(line, sizeof line, "E fill %016llx%016x 8 4 4", (unsigned long long)WX_OWN, 2);
+    wx_text(&x, &x.wires[1], line);
+    wx_run(&x, 20);
+    CHECK_STR(x.orders[2].told, "C");
+    x.venue.parse = wx_parse;
+    snprintf(line, sizeof line, "E done %016llx%016x", (unsigned long long)WX_OWN, 2);
+    wx_text(&x, &x.wires[1], line);
+    wx_run(&x, 20);
+    CHECK_STR(x.orders[2].told, "CAEKZ");
+    CHECK_EQ_I64(x.orders[2].m.o.cum_qty_i, 4);
+    wx_end(&x);
+}
+
+TEST(event_that_came_late_waits_for_its_number_as_long_as_one_that_came_early)
+{
+    char line[128];
+    ready_with_one();
+    x.wires[0].hold = 1;
+    wx_place(&x, 2);
+    wx_run(&x, 20);
+    x.venue.parse = nameless_parse;
+    wx_text(&x, &x.wires[1], "E fill 99992222333344440000000077777777 6 1 1"); /* somebody else's */
+    wx_run(&x, 2500);
+    snprintf(line, sizeof line, "E fill %016llx%016x 8 4 4", (unsigned long long)WX_OWN, 2);
+    wx_text(&x, &x.wires[1], line);
+    wx_run(&x, 1000);
+    CHECK_STR(x.orders[2].told, "CU");
+    x.wires[0].hold = 0;
+    wx_run(&x, 20);
+    CHECK_STR(x.orders[2].told, "CUAE");
+    wx_end(&x);
+}
+
 RUN_ALL()

@@ -344,7 +344,7 @@ TEST(switch_that_was_turned_off_is_not_armed_again_by_a_request_that_was_lost_be
     uint32_t const arming = x.wires[1].in_sz ? 1 : 2;
     aats_session_deadman(x.s, 0);
     wx_run(&x, 20);
-    REQUIRE(x.wires[3 - arming].in_sz > 0);
+    CHECK_EQ_I64((int64_t)x.wires[3 - arming].in_sz, 0); /* by the other connection it could arrive first, and the switch would stay armed */
     for (int link = 1; link < 3; link++) x.wires[link].hold = 0;
     x.asked[0] = 0;
     wx_cut(&x, arming);
@@ -369,6 +369,112 @@ TEST(switch_whose_request_was_lost_is_armed_anew_at_once)
     wx_cut(&x, arming);
     wx_run(&x, 200);
     CHECK_STR(x.asked, "11/1 ");
+    wx_end(&x);
+}
+
+static int room; /* requests of the switch that find a token */
+static int with_room(aats_oreq_t const *req, aats_oauth_t *auth, char *out, size_t cap)
+{
+    if (req->kind == AATS_OR_DEADMAN && !req->rules) return AATS_E_ARG;
+    if (req->kind == AATS_OR_DEADMAN && room-- <= 0) return AATS_E_BUSY;
+    return by_symbol(req, auth, out, cap);
+}
+
+static void four_symbols(void)
+{
+    armed[0] = off[0] = 0;
+    memset(armed, 0, sizeof armed);
+    memset(off, 0, sizeof off);
+    wx_begin(&x, SWITCH, 2);
+    x.has |= BIT(AATS_OR_DEADMAN);
+    x.venue.deadman_ms = 1000;
+    x.venue.encode = with_room;
+    for (int i = 0; i < 3; i++) {
+        aats_rules_t r = x.rules;
+        r.native[0] = (char)('C' + i), r.symbol[0] = (char)('C' + i);
+        aats_session_symbol(x.s, &r);
+    }
+    aats_session_deadman(x.s, 60000 * (int64_t)1000000);
+}
+
+TEST(switch_of_symbols_goes_on_where_there_was_no_token_and_none_is_left_armed)
+{
+    four_symbols();
+    room = 2;
+    wx_run(&x, 500);
+    REQUIRE(wx_ready(&x));
+    CHECK_STR(armed, "BC");
+    room = 100;
+    wx_run(&x, 100);
+    CHECK_STR(armed, "BCDE");
+    room = 1;
+    x.gw.leave(x.gw.self);
+    wx_run(&x, 200);
+    CHECK_STR(off, "B");
+    CHECK(x.gw.state(x.gw.self) != AATS_GW_LEFT);
+    room = 100;
+    wx_run(&x, 100);
+    CHECK_STR(off, "BCDE");
+    CHECK_EQ_I64(x.gw.state(x.gw.self), AATS_GW_LEFT);
+    wx_end(&x);
+
+    four_symbols(); /* armed for one alone: turned off all the same */
+    room = 1;
+    wx_run(&x, 500);
+    CHECK_STR(armed, "B");
+    room = 100;
+    aats_session_deadman(x.s, 0);
+    wx_run(&x, 50);
+    CHECK_STR(off, "BCDE");
+    CHECK_STR(armed, "B");
+    wx_end(&x);
+}
+
+TEST(switch_that_cannot_be_turned_off_before_the_end_says_so)
+{
+    four_symbols();
+    room = 100;
+    wx_run(&x, 500);
+    room = 0;
+    x.gw.leave(x.gw.self);
+    wx_run(&x, 900);
+    CHECK(strstr(x.log, "could not be turned off") == NULL);
+    wx_run(&x, 300);
+    CHECK(strstr(x.log, "could not be turned off in time: the venue cancels every order in 60 s") != NULL);
+    CHECK_EQ_I64(x.gw.state(x.gw.self), AATS_GW_LEFT);
+    wx_end(&x);
+}
+
+TEST(turning_off_that_was_not_answered_is_said_again)
+{
+    wx_begin(&x, SWITCH, 2);
+    x.has |= BIT(AATS_OR_DEADMAN);
+    x.venue.deadman_ms = 1000;
+    aats_session_deadman(x.s, 60000 * (int64_t)1000000);
+    wx_run(&x, 100);
+    REQUIRE(wx_ready(&x));
+    x.asked[0] = 0;
+    x.ignore_kind = AATS_OR_DEADMAN;
+    x.ignore_cnt = 1;
+    aats_session_deadman(x.s, 0);
+    wx_run(&x, 5000);
+    CHECK_STR(x.asked, "11/1 11/1 ");
+    wx_end(&x);
+}
+
+TEST(position_mode_that_the_venue_does_not_tell_is_said_and_leaves_it_to_the_venue)
+{
+    static aats_oway_t const ASKED[] = {
+        {.kinds = BIT(AATS_OR_LOGON) | BIT(AATS_OR_LISTEN), .events = 1, .path = wx_path_b},
+        {.kind = AATS_OWAY_HTTP, .kinds = WX_TRADES | WX_ASKS | BIT(AATS_OR_MODE)},
+    };
+    wx_begin(&x, ASKED, 2);
+    x.has |= BIT(AATS_OR_MODE);
+    x.answer_kind = AATS_OR_MODE;
+    strcpy(x.answer_raw, "HTTP/1.1 400 Bad Request\r\nContent-Length: 4\r\n\r\nnope");
+    wx_run(&x, 100);
+    CHECK(wx_ready(&x));
+    CHECK(strstr(x.log, "does not tell the position mode") != NULL);
     wx_end(&x);
 }
 

@@ -258,4 +258,51 @@ TEST(neither_passphrase_nor_token_is_in_a_line)
     wx_end(&x);
 }
 
+/* ---- the position mode ---- */
+
+static int hedged;
+
+static int mode_result(aats_oreply_t *r, int kind, aats_order_t const *order)
+{
+    if (kind == AATS_OR_MODE && hedged) aats_order_unfit(r);
+    return wx_result(r, kind, order);
+}
+
+TEST(account_in_hedge_mode_gets_no_session_and_is_told_why)
+{
+    aats_oway_t ways[2] = {TWO[0], TWO[1]};
+    ways[0].kinds |= BIT(AATS_OR_MODE);
+    wx_begin(&x, ways, 2);
+    x.has |= BIT(AATS_OR_MODE);
+    x.venue.result = mode_result;
+    hedged = 1;
+    wx_run(&x, 30000);
+    CHECK(!wx_ready(&x));
+    CHECK_STR(x.words, "");
+    CHECK_STR(x.asked, "1/0 2/1 2/0 16/0 "); /* nothing was listened to, and it is not asked again at once */
+    CHECK_EQ_I64(wx_place(&x, 1), AATS_OC_NOT_CONNECTED);
+    CHECK(strstr(x.why, "hedge mode") != NULL);
+    CHECK(strstr(x.log, "switch its position mode at the venue; no order is sent until that is so") != NULL);
+    hedged = 0;
+    wx_run(&x, 40000);
+    CHECK(wx_ready(&x));
+    wx_end(&x);
+}
+
+TEST(position_mode_of_symbols_is_asked_of_each)
+{
+    aats_oway_t ways[2] = {TWO[0], TWO[1]};
+    ways[0].kinds |= BIT(AATS_OR_MODE);
+    wx_begin(&x, ways, 2);
+    x.has |= BIT(AATS_OR_MODE);
+    x.venue.mode_by_symbol = 1;
+    aats_rules_t other = x.rules;
+    other.native[0] = other.symbol[0] = 'E';
+    aats_session_symbol(x.s, &other);
+    wx_run(&x, 50);
+    CHECK(wx_ready(&x));
+    CHECK_STR(x.asked, "1/0 2/1 2/0 16/0 16/0 3/1 5/0 5/0 4/0 ");
+    wx_end(&x);
+}
+
 RUN_ALL()

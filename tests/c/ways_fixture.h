@@ -59,6 +59,7 @@ typedef struct {
     /* the trader */
     struct { aats_machine_t m; char told[64]; int closed; uint32_t code, unknown_code; } orders[WX_ORDERS + 1];
     char words[256];    /* D U R as they came */
+    char money[256];    /* "USDT=15 " of each balance that was told */
     int strange, positions;
     /* the venue */
     uint32_t has;       /* kinds that it has */
@@ -198,7 +199,7 @@ WX_UNUSED static wx_order_t *wx_find(wx_t *x, char const *cid, int make)
 {
     wx_order_t *o = x->at_venue;
     while (o->cid[0] && strcmp(o->cid, cid)) o++;
-    if (!o->cid[0] && make) snprintf(o->cid, sizeof o->cid, "%s", cid);
+    if (!o->cid[0] && make) snprintf(o->cid, sizeof o->cid, "%.39s", cid);
     return o->cid[0] ? o : NULL;
 }
 
@@ -416,6 +417,10 @@ WX_UNUSED static void wx_drain(wx_t *x)
         if (word) x->words[strlen(x->words)] = word;
         x->strange += m.kind == AATS_OM_STRANGE;
         x->positions += m.kind == AATS_OM_POSITION;
+        if (m.kind == AATS_OM_BALANCE) {
+            size_t const at = strlen(x->money);
+            snprintf(x->money + at, sizeof x->money - at, "%s=%llu ", m.fee_asset, (unsigned long long)m.amount.lo);
+        }
         if (m.kind >= AATS_OM_DOWN || m.order_id < 1 || m.order_id > WX_ORDERS || x->orders[m.order_id].closed) continue;
         int const id = (int)m.order_id;
         int n = aats_machine_take(&x->orders[id].m, &m, WX_EPOCH_NS + x->mono_ns, ev);

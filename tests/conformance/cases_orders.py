@@ -471,6 +471,23 @@ def dead_man(row: Row) -> None:
     assert not account.open, "open though nobody is there"
 
 
+@case("VC-62", "an account of two-sided positions (hedge mode) is noticed at the log-on, and no order leaves")
+def hedge_mode(row: Row) -> None:
+    rig = Rig(row, rate=0)
+    exchange: Any = rig.exchange
+    assert hasattr(exchange, "hedge"), "the dialect has no such mode"
+    account = exchange.account_of(row.key)
+    exchange.hedge = frozenset({account.number})
+    desk = Desk(rig)
+    rig.run(10, ms=20)
+    assert not desk.ready() and "hedge mode" in desk.last(), desk.say()
+    order = desk.send("buy", Market(rig).bid(-10), row.size)
+    rig.run(1)
+    assert letters(desk, order) == "CRZ" and not account.orders, desk.say()
+    exchange.hedge = frozenset()
+    rig.until(desk.ready, "ready in one-way mode", 120, ms=50)
+
+
 @case("VC-61", "in a moving market, orders of every kind: what was told is what the exchange's own books say")
 def everything_agrees(row: Row) -> None:
     rig, desk = trading(row, rate=60)

@@ -177,7 +177,7 @@ def test_when_nothing_is_open_the_seat_is_free_and_nothing_of_it_counts(world: W
     world.die()
     world.run(SECOND)
     assert world.seats.cell(at, sym).buy_i == 7, "what is reserved counts until the venue's word is in"
-    assert world.fake.begun[0].job == Job(at, "maker", "binance-0badcafe", int(Mode.SIM), 1, ("BTCUSDT.BINANCE",))
+    assert world.fake.begun[0].job == Job(at, "maker", "binance-0badcafe", int(Mode.SIM), 1, ("BTCUSDT.BINANCE",), ("BTCUSDT.BINANCE",))
     world.fake.begun[0].clean = True
     world.run(100 * MS)
     cell = world.seats.cell(at, sym)
@@ -236,12 +236,15 @@ def test_a_key_that_has_changed_is_taken_up_at_once(world: World) -> None:
     world.seats.take(MAKER)
     world.die()
     world.run(SECOND)
-    world.supervisor.renewed("binance-another0")
+    world.supervisor.renewed("another", "binance-another0")
     world.run(SECOND)
     assert len(world.fake.begun) == 1
-    world.supervisor.renewed("binance-0badcafe")
+    world.supervisor.renewed("another", "binance-0badcafe")
     world.run(SECOND)
     assert len(world.fake.begun) == 2 and world.fake.begun[0].closed
+    world.supervisor.renewed("maker", "okx-another0")  # the same strategy's at another venue
+    world.run(SECOND)
+    assert len(world.fake.begun) == 3
 
 
 def test_it_never_gives_up_and_says_what_keeps_it(world: World) -> None:

@@ -39,14 +39,14 @@ def handed_over(one: Watched) -> tuple[KeyRing, Inbox]:
     ring = KeyRing()
     frame = inbox.take()
     assert frame is not None
-    assert ring.take(*frame)[1] is False
+    assert ring.take(*frame)[1] is True
     return ring, inbox
 
 
 def test_a_key_arrives_whole_and_stands_in_no_repr(tmp_path: Path) -> None:
     one = watched(tmp_path)
     ring, inbox = handed_over(one)
-    key = ring.of(Job(0, "maker", ACCOUNT, int(Mode.SIM), 1, ()))
+    key = ring.all_of(Job(0, "maker", ACCOUNT, int(Mode.SIM), 1, ()))["BINANCE"]
     assert (ffi.string(key.key), ffi.string(key.secret)) == (KEY.encode(), SECRET.encode())
     assert ring.folder(Job(0, "maker", ACCOUNT, int(Mode.SIM), 1, ())) == tmp_path
     for shown in (repr(one), repr(key), repr(ring), repr(inbox), str(one.head())):
@@ -55,13 +55,13 @@ def test_a_key_arrives_whole_and_stands_in_no_repr(tmp_path: Path) -> None:
 
 def test_what_is_not_needed_any_more_is_overwritten(tmp_path: Path) -> None:
     ring, inbox = handed_over(watched(tmp_path))
-    pages = ring.of(Job(0, "maker", ACCOUNT, int(Mode.SIM), 1, ())).pages
+    pages = ring.all_of(Job(0, "maker", ACCOUNT, int(Mode.SIM), 1, ()))["BINANCE"].pages
     assert SECRET.encode() in bytes(pages.memory)
-    ring.drop({"binance-another0"})
+    ring.keep({("maker", "binance-another0")}, {"binance-another1"})
     assert not any(bytes(pages.memory))
     assert inbox.take() is None and not any(bytes(inbox._pages.memory)), "the frame, as soon as the next is asked for"
     with pytest.raises(ConfigError, match="no key of account"):
-        ring.of(Job(0, "maker", ACCOUNT, int(Mode.DIRECT), 1, ()))
+        ring.all_of(Job(0, "maker", ACCOUNT, int(Mode.DIRECT), 1, ()))
 
 
 def test_a_secret_or_an_address_that_has_changed_is_noticed(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_a_secret_or_an_address_that_has_changed_is_noticed(tmp_path: Path) -> N
         return ring.take(one.head(), raw, len(one.key) + len(one.secret) + 2)[1]
 
     assert [taken(), taken(), taken(secret="another"), taken(secret="another"), taken(secret="another", wsapi="wss://localhost:2")] == [
-        False,
+        True,
         False,
         True,
         False,
@@ -91,8 +91,8 @@ def test_a_passphrase_arrives_beside_the_key_and_so_do_all_addresses(tmp_path: P
         assert inbox.receive(theirs)
     frame = inbox.take()
     assert frame is not None
-    key, changed = KeyRing().take(*frame)
-    assert not changed and "passphrase" not in repr(key)
+    key, news = KeyRing().take(*frame)
+    assert news and "passphrase" not in repr(key)
     assert (text(key.secret), text(key.passphrase)) == (SECRET, "the passphrase")
     assert (key.endpoints.rest, key.endpoints.wsapi, key.endpoints.private) == (
         "https://localhost:2",
@@ -103,7 +103,8 @@ def test_a_passphrase_arrives_beside_the_key_and_so_do_all_addresses(tmp_path: P
     assert text(ring._keys[ACCOUNT].passphrase) == ""
 
 
-def test_a_seat_is_cleared_at_every_venue_that_its_strategy_trades(tmp_path: Path) -> None:
+def with_others(tmp_path: Path) -> tuple[KeyRing, str]:
+    """A strategy on two venues, and another strategy on a third; the account of the second."""
     ring, _ = handed_over(watched(tmp_path))
     other = f"bybit-{hashlib.sha256(b'other-key').hexdigest()[:8]}"
     strange = f"okx-{hashlib.sha256(b'other-key').hexdigest()[:8]}"
@@ -111,8 +112,30 @@ def test_a_seat_is_cleared_at_every_venue_that_its_strategy_trades(tmp_path: Pat
         one = dataclasses.replace(watched(tmp_path, key="other-key"), name=name, account=account, venue=account.partition("-")[0].upper())
         raw = ffi.from_buffer(b"other-key\0secret\0")
         ring.take(one.head(), raw, len(raw))
-    job = Job(0, "maker", ACCOUNT, int(Mode.SIM), 1, ())
-    assert [key.account for key in ring.others(job)] == [other], "another strategy's venue is not its business"
+    return ring, other
+
+
+def test_a_seat_is_cleared_at_every_venue_that_its_strategy_trades(tmp_path: Path) -> None:
+    ring, other = with_others(tmp_path)
+    found = ring.all_of(Job(0, "maker", ACCOUNT, int(Mode.SIM), 1, ()))
+    assert [key.account for key in found.values()] == [ACCOUNT, other], "another strategy's venue is not its business"
+
+
+def test_as_long_as_a_seat_is_held_the_keys_of_all_its_venues_are_kept(tmp_path: Path) -> None:
+    ring, other = with_others(tmp_path)
+    ring.keep({("maker", ACCOUNT)}, set())  # its process is dead: its line is gone
+    assert list(ring.all_of(Job(0, "maker", ACCOUNT, int(Mode.SIM), 1, ()))) == ["BINANCE", "BYBIT"]
+    ring.keep(set(), {other})
+    with pytest.raises(ConfigError, match="no key of account"):
+        ring.all_of(Job(0, "maker", ACCOUNT, int(Mode.SIM), 1, ()))
+
+
+def test_a_seat_with_orders_at_a_venue_whose_key_is_missing_is_not_claimed(tmp_path: Path, home: Path) -> None:
+    ring, _ = with_others(tmp_path)
+    job = Job(0, "maker", ACCOUNT, int(Mode.DIRECT), 1, ("XBTUSD.KRAKEN", "BTCUSDT.BYBIT"), ("XBTUSD.KRAKEN",))
+    with pytest.raises(ConfigError, match="no key of KRAKEN, where it has orders"):
+        ring.all_of(job)
+    assert ring.all_of(dataclasses.replace(job, open=("BTCUSDT.BYBIT",)))
 
 
 def test_a_key_of_another_account_is_refused(tmp_path: Path) -> None:

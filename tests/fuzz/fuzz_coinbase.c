@@ -95,7 +95,10 @@ static void results(char const *text, size_t n, aats_order_venue_t const *v, aat
     demand(r->status >= 100 && r->status <= 999 && r->msg_cnt == 0 && (r->status == 200) == (r->result && !r->oc));
     demand(!(r->unsure && (r->busy || r->fatal || r->clock)));
     inside(text, n, r->result, r->result_len);
-    for (int kind = only ? only : AATS_OR_NONE + 1; kind < (only ? only + 1 : AATS_OR_CNT); kind++) messages_ok(v->result(r, kind, &order), r);
+    for (int kind = only ? only : AATS_OR_NONE + 1; kind < (only ? only + 1 : AATS_OR_CNT); kind++) {
+        messages_ok(v->result(r, kind, &order), r);
+        inside(text, n, r->next, r->next_len);
+    }
 }
 
 static void orders(char const *text, size_t n, aats_order_venue_t const *v)

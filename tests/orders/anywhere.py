@@ -57,6 +57,9 @@ class Way(Storm):
     def inward(self, conn: int, data: bytes) -> tuple[bytes, bool]:
         if self.deaf:
             return b"", False
+        desk = self.rig.desk
+        while self.waiting and desk is not None and self.waiting[0][0] not in desk.conns.values():
+            self.waiting.popleft()  # its connection has ended, and nobody reads it
         if data:
             for part in _parts(data):
                 self.waiting.extend([(conn, part)] * (2 if self.twice and not part.startswith(b"HTTP/") else 1))

@@ -19,24 +19,54 @@ AMENDS = (*FUTURES, *OKX, *BYBIT, "COINBASE", "KRAKEN")
 VENUES = ("BINANCE", "BINANCEUS", *AMENDS)
 
 _WORDS = "it forges an answer in the words of Binance spot, whose own runners play it (test_transcripts.py); each venue has its own errors"
-_COUNTED = "its events carry sums of an order, and what has come late says no more than the newest one"
-_OPEN = "OPEN: differs from the transcript here, and is not explained by the venue yet"
+_COUNTED = (
+    "there are no messages of trades, events count what is filled in all (exchanges/coinbase.md section 5): fills are asked for, "
+    "and come in their true order"
+)
+_TWO_WAYS = "orders go by REST alone (exchanges/coinbase.md), on several connections: of two requests either may be answered first"
 
 #: Case to venues and the reason why the case is not to be had there as it is written.
 ELSEWHERE: dict[str, list[tuple[tuple[str, ...], str]]] = {
     **{case: [(VENUES, _WORDS)] for case in ("unknown_error_code", "venue_ban", "venue_key_refused", "venue_rate_limit", "venue_refusals")},
-    "expired_by_venue": [(VENUES, "no dialect ends a resting order without a reason")],
+    "expired_by_venue": [(VENUES, "no order with an end of its own is sent, and no dialect ends another without a reason")],
     "refused_amend": [(AMENDS, "the venue amends orders")],
-    "refused_reduce_only": [(SWAPS, "a perpetual takes orders that may only reduce, and refuses them in its own words")],
-    "fok_not": [(FUTURES, "a FOK order that is not filled whole is refused, not taken and ended")],
-    "market_beyond_book": [(OKX, "what is left of a market order ends with the source that ends an IOC order's rest")],
-    "self_trade": [((*OKX, *BYBIT, "COINBASE", "KRAKEN"), "the order that comes ends, not the one that rests")],
-    "refused_price_band": [(AMENDS, "its instruments carry no band that is checked here")],
+    "refused_reduce_only": [
+        (SWAPS, "a perpetual takes orders that may only reduce, and refuses them by itself where there is no position")
+    ],
+    "fok_not": [
+        (
+            FUTURES,
+            "a FOK order that is not filled whole is refused with -5021 (exchanges/binance_usdm_futures.md section 7), not taken and ended",
+        )
+    ],
+    "self_trade": [
+        (
+            ("COINBASE",),
+            "which of two own orders ends cannot be chosen, and nothing tells which, or in which words (exchanges/coinbase.md section 5): "
+            "the dialect ends the one that comes, without a reason, and that is canceled_other",
+        )
+    ],
+    "refused_price_band": [
+        (
+            FUTURES,
+            "its band (PERCENT_PRICE, exchanges/binance_usdm_futures.md section 4) is around the mark price, which is not known here",
+        ),
+        (
+            (*OKX, *BYBIT, "COINBASE", "KRAKEN"),
+            "its instruments carry no band (section 4 of each sheet): the venue refuses in its own words",
+        ),
+    ],
     "refused_price_range": [
-        ((*OKX, "BYBIT", "COINBASE", "KRAKEN"), "its instruments carry no highest price: the venue refuses in its own words")
+        (
+            (*OKX, "BYBIT", "COINBASE", "KRAKEN"),
+            "its instruments carry no highest price (section 4 of each sheet): the venue refuses in its own words",
+        )
     ],
     "refused_notional": [
-        ((*FUTURES, *OKX, "BYBIT_SWAP", "COINBASE", "KRAKEN"), "no least worth stands above two of its smallest lots here")
+        (
+            (*FUTURES, *OKX, "BYBIT_SWAP", "COINBASE", "KRAKEN"),
+            "no least worth stands above two of its smallest lots here: none at all, or a lot that is worth more",
+        )
     ],
     "refused_below_minimum": [
         (
@@ -44,18 +74,26 @@ ELSEWHERE: dict[str, list[tuple[tuple[str, ...], str]]] = {
             "its smallest size is a lot, or its least worth is what refuses so small an order",
         )
     ],
-    "cancel_of_rejected": [(("KRAKEN",), "a post-only order that would take is taken and ended")],
-    "pos_would_cross": [(("KRAKEN",), "a post-only order that would take is taken and ended")],
-    "cancel_rejected_before_fill": [(BYBIT, "a cancel is acknowledged when it is taken; what became of it is an event")],
-    "end_overtakes_fill": [(("KRAKEN",), _OPEN)],
-    "fill_lost": [(BYBIT, _OPEN), (("COINBASE",), _COUNTED)],
-    "fill_lost_then_canceled": [(("KRAKEN",), _OPEN)],
+    "cancel_rejected_before_fill": [
+        (BYBIT, "a good answer to a cancel says that it was taken; what became of it is an event (exchanges/bybit_v5.md section 5.1)")
+    ],
+    "fill_lost": [(("COINBASE",), _COUNTED)],
     "fills_backwards": [(("COINBASE",), _COUNTED)],
-    "close_with_open_orders": [(("COINBASE",), "orders go by HTTP on several connections: two cancels may be answered in either order")],
-    "two_strategies": [(("COINBASE",), "orders go by HTTP on several connections: two orders may be answered in either order")],
-    "answer_late": [(("COINBASE",), _OPEN)],
-    "cancel_after_fill": [(("COINBASE",), _OPEN)],
-    "cut_cancel_before_ack": [(("COINBASE",), _OPEN)],
+    "cancel_after_fill": [
+        (
+            ("COINBASE",),
+            "there are no messages of trades (exchanges/coinbase.md section 5): its end is known before its fill, and answers the cancel",
+        )
+    ],
+    "cut_cancel_before_ack": [
+        (
+            ("COINBASE",),
+            "cancels go by the venue's id alone (exchanges/coinbase.md section 5): this one goes when the order is found, not before the cut; "
+            "nothing of it is unknown, so that onReconciled does not wait for it",
+        )
+    ],
+    "close_with_open_orders": [(("COINBASE",), _TWO_WAYS)],
+    "two_strategies": [(("COINBASE",), _TWO_WAYS)],
 }
 REASONS = {(case, venue): reason for case, entries in ELSEWHERE.items() for venues, reason in entries for venue in venues}
 

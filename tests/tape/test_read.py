@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import random
+import re
 from pathlib import Path
 
 import orjson
@@ -123,15 +124,36 @@ def test_line_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     ("row", "host"),
     [
         ({"t": "connect", "addr": "wss://vstream.binance.com/stream"}, "vstream.binance.com"),
-        ({"t": "connect", "addr": "wss://ws.kraken.com"}, "ws.kraken.com"),
         ({"t": "connect", "addr": "wss://stream.binance.com.evil.example/ws"}, "stream.binance.com.evil.example"),
-        ({"t": "connect", "addr": "wss://ws.gate.io/v3/"}, "ws.gate.io"),
+        ({"t": "connect", "addr": "wss://stream.bybit.evil-example.com/v6"}, "stream.bybit.evil-example.com"),
         ({"t": "http", "url": "https://vapi.binance.com/vapi/v1/depth?symbol=ABUSDT", "data": "{}"}, "vapi.binance.com"),
     ],
 )
 def test_address_of_another_venue_lists_the_known_ones_even_if_a_venue_is_given(tmp_path: Path, row: dict[str, object], host: str) -> None:
     path = tapes.write_cryptofeed(tmp_path / "t.gz", [row])
     with pytest.raises(TapeError, match=f"line 1: .* {host}, which is none of the known venues: BINANCE, BINANCE_SWAP, "):
+        check([path], venue=["BINANCE"])
+
+
+@pytest.mark.parametrize(
+    ("address", "what"),
+    [
+        ("wss://ws.kraken.com", "Kraken's WebSocket v1; of it /v2 is read"),
+        ("wss://futures.kraken.com/ws/v1", "Kraken's futures"),
+        ("wss://ws.gate.io/v3/", "Gate before v4"),
+        ("wss://real.okex.com:8443/ws/v3", "OKX before v5"),
+        ("wss://ws.okx.com:8443/ws/v3", "OKX before v5"),
+        ("wss://stream.bybit.com/realtime", "Bybit before v5"),
+        ("wss://stream.bybit.com/spot/public/v3", "Bybit before v5"),
+        ("wss://ws-feed.exchange.coinbase.com", "Coinbase Exchange; of Coinbase Advanced Trade is read"),
+        ("wss://ws-feed.pro.coinbase.com", "Coinbase Exchange"),
+        ("wss://ws-api-futures.kucoin.com/?token=x", "KuCoin's futures"),
+        ("wss://stream-sbe.binance.com:9443/ws/btcusdt@trade", "Binance's binary streams"),
+    ],
+)
+def test_a_protocol_that_is_not_read_is_refused_by_its_name(tmp_path: Path, address: str, what: str) -> None:
+    path = tapes.write_cryptofeed(tmp_path / "t.gz", [{"t": "connect", "addr": address}])
+    with pytest.raises(TapeError, match=re.escape(f"a protocol that is not read: {what}")):
         check([path], venue=["BINANCE"])
 
 
@@ -180,7 +202,31 @@ ADDRESSES = {
     "wss://fstream.binance.com/market/stream": "BINANCE_SWAP",
     "https://testnet.binancefuture.com/fapi/v1/depth": "BINANCE_SWAP",
     "https://testnet.binancefuture.com/dapi/v1/depth": "BINANCE_COINM",
+    "wss://testnet.binancefuture.com/ws-fapi/v1": "BINANCE_SWAP",
+    "wss://testnet.binancefuture.com/ws-dapi/v1": "BINANCE_COINM",
+    "wss://demo-fstream.binance.com/public/stream": "BINANCE_SWAP",
+    "wss://fstream.binancefuture.com/public/ws": "BINANCE_SWAP",
+    "wss://dstream.binancefuture.com/ws": "BINANCE_COINM",
+    "wss://ws-api.testnet.binance.vision/ws-api/v3": "BINANCE",
+    "wss://stream.testnet.binance.vision:9443/ws": "BINANCE",
+    "wss://demo-stream.binance.com:9443/stream": "BINANCE",
+    "stream.binance.com:443/ws": "BINANCE",
     "wss://dstream.binance.com": "BINANCE_COINM",
+    "wss://wsaws.okx.com:8443/ws/v5/public": "OKX",
+    "wss://wseea.okx.com:8443/ws/v5/public": "OKX",
+    "wss://wsuspap.okx.com:8443/ws/v5/public?brokerId=9999": "OKX",
+    "wss://ws.okx.com:8443/ws/v3": None,
+    "wss://stream.bybit.eu/v5/public/spot": "BYBIT",
+    "wss://stream.bybitgeorgia.ge/v5/public/spot": "BYBIT",
+    "wss://stream.manepa.jp/v5/public/linear": "BYBIT_SWAP",
+    "wss://stream.bybit.com/v5/public/misc/status": "BYBIT",
+    "wss://beta-ws.kraken.com/v2": "KRAKEN",
+    "wss://ws-l3.kraken.com/v2": "KRAKEN",
+    "wss://ws-testnet.gate.com/v4/ws/spot": "GATE",
+    "wss://ws-testnet.gate.com/v4/ws/futures/usdt": "GATE_SWAP",
+    "wss://fx-ws.gateio.ws/v4/ws/delivery/usdt": "GATE_SWAP",
+    "wss://advanced-trade-ws-user-sandbox.coinbase.com": "COINBASE",
+    "wss://test.deribit.com/ws/api/v2": "DERIBIT",
     "wss://ws.okx.com:8443/ws/v5/public": "OKX",
     "wss://wspap.okx.com:8443/ws/v5/business": "OKX",
     "wss://stream.bybit.com/v5/public/spot": "BYBIT",

@@ -189,9 +189,9 @@ def test_fills_are_asked_for_when_a_sum_grows_and_balances_after_them() -> None:
     asked: list[int] = []
     answer = exchange._accounts
 
-    def accounts(account: Any) -> Any:
+    def accounts(account: Any, request: Any) -> Any:
         asked.append(len(account.fills))
-        return answer(account)
+        return answer(account, request)
 
     exchange._accounts = accounts
     rig.run(2)

@@ -76,13 +76,13 @@ class BybitRest(BybitTrade):
         return self._page(rows, asked, 500, 1000)
 
     def _page(self, rows: list[dict[str, Any]], asked: Asked, usual: int, most: int) -> Answer:
-        """Answer with one page of a list; the cursor is where the next one begins."""
-        limit, cursor = asked.query.get("limit", str(usual)), asked.query.get("cursor", "0") or "0"
+        """Answer with one page of a list; the cursor, escaped as a query wants it, is where the next one begins."""
+        limit, cursor = asked.query.get("limit", str(usual)), asked.query.get("cursor", "").removeprefix("row&") or "0"
         if not limit.isdigit() or not cursor.isdigit() or not 0 < int(limit) <= most:
             raise Refused("param", "limit or cursor")
         begin = int(cursor)
         end = begin + int(limit)
-        after = str(end) if end < len(rows) else ""
+        after = f"row%26{end}" if end < len(rows) else ""
         return self._ok({"category": self.category, "list": rows[begin:end], "nextPageCursor": after})
 
     def _orderbook(self, asked: Asked) -> Answer:
@@ -185,6 +185,8 @@ class BybitRest(BybitTrade):
         if any(name not in self.listings or self.listings[name].status == GONE for name in names):
             raise Refused("symbol", "symbol invalid")
         rows = [position_row(self.position(key.account, name), category=self.category, t_ns=self.now_ns) for name in names]
+        if key.account.number in self.hedge:  # one row of each side (5.2)
+            rows = [{**row, "positionIdx": side, **({} if side == 1 else {"side": "", "size": "0"})} for row in rows for side in (1, 2)]
         return self._page(rows, asked, 20, 200)
 
     def _wallet(self, key: Key, asked: Asked) -> Answer:

@@ -24,6 +24,7 @@ SECOND_NS = 1_000_000_000
 RACE_NS = SECOND_NS // 10
 _LINK_ID = re.compile(r"[A-Za-z0-9_-]{1,36}\Z")
 _TIFS = {"GTC": ("limit", "GTC"), "IOC": ("limit", "IOC"), "FOK": ("limit", "FOK"), "PostOnly": ("post", "GTC")}
+_STPS = {"None": "NONE", "CancelMaker": "EXPIRE_MAKER", "CancelTaker": "EXPIRE_TAKER", "CancelBoth": "EXPIRE_BOTH"}
 _TOPICS = ("order", "execution", "wallet", "position")
 _OPS = {"order.create": "create", "order.amend": "amend", "order.cancel": "cancel"}
 _BATCHES = {f"{op}-batch": verb for op, verb in _OPS.items()}
@@ -33,6 +34,9 @@ class BybitTrade(VenueExchange):
     """The private half of `BybitExchange`."""
 
     category: str
+    STP = "NONE"  # orders of one account trade with each other unless the one that comes says otherwise (5.4)
+    #: Accounts in hedge mode: each of their orders must say for which of two positions it is; two positions of a symbol are not simulated.
+    hedge: frozenset[int] = frozenset()
 
     def _begin_trade(self) -> None:
         self._by_name: dict[str, int] = {}  # an order's id as the venue writes it -> the desk's
@@ -237,8 +241,10 @@ class BybitTrade(VenueExchange):
             raise Refused("param", "side or orderType")
         if link and (not isinstance(link, str) or not _LINK_ID.match(link)):
             raise Refused("param", "orderLinkId")
-        if not self.spot and row.get("positionIdx", 0) != 0:
+        if not self.spot and row.get("positionIdx", 0) not in ((1, 2) if account.number in self.hedge else (0,)):
             raise Refused("param", "position idx not match position mode")
+        if (row.get("smpType") or "None") not in _STPS:
+            raise Refused("param", "smpType")
         how = _TIFS.get(row.get("timeInForce") or "GTC")
         if how is None:
             raise Refused("param", "timeInForce")
@@ -254,6 +260,7 @@ class BybitTrade(VenueExchange):
             quote_qty=qty if quote else 0,
             client_id=link,
             reduce_only=row.get("reduceOnly") is True,
+            stp=_STPS[row.get("smpType") or "None"],
         )
         order = self.trading.place(account, wish)
         if self._is_waiting(order):

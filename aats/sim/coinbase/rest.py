@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from typing import Any
 
 from aats.sim.accounts import Account
@@ -17,7 +19,7 @@ __all__ = ["CoinbaseRest"]
 API = "/api/v3/brokerage"
 SECOND_NS = 1_000_000_000
 PER_SECOND = 30
-PAGE = 100
+PAGE, PAGE_MAX = 100, 250
 _UNSURE = {"error": "unknown", "error_details": "", "message": "the request timed out"}
 
 
@@ -113,7 +115,7 @@ class CoinbaseRest(CoinbaseDesk):
 
     def _private(self, path: str, account: Account, asked: Asked) -> Answer:
         if path == "/accounts":
-            return self._accounts(account)
+            return self._accounts(account, asked)
         if path == "/orders/historical/batch":
             return self._orders(account, asked)
         if path == "/orders/historical/fills":
@@ -130,22 +132,25 @@ class CoinbaseRest(CoinbaseDesk):
             return self._book(asked)
         raise Refused("unknown", "no such address")
 
-    def _accounts(self, account: Account) -> Answer:
+    def _accounts(self, account: Account, asked: Asked) -> Answer:
         rows = []
         for asset, (free, locked) in sorted(account.balances.items()):
             sums = {name: {"value": text16(value), "currency": asset} for name, value in (("available_balance", free), ("hold", locked))}
             rows.append({"uuid": asset, "name": f"{asset} Wallet", "currency": asset, **sums, "default": True, "active": True, "type": "ACCOUNT_TYPE_CRYPTO",
                          "ready": True, "platform": "ACCOUNT_PLATFORM_CONSUMER"})  # fmt: skip
-        return json_answer({"accounts": rows, "has_next": False, "cursor": "", "size": len(rows)})
+        return self._page("accounts", rows, asked)
 
     def _page(self, name: str, rows: list[Any], asked: Asked) -> Answer:
-        """Return a part of a list that is newest first."""
+        """Return a part of a list that is newest first; what a cursor says is the venue's business alone."""
         limit, cursor = asked.query.get("limit", ""), asked.query.get("cursor", "")
-        begin, most = int(cursor) if cursor.isdigit() else 0, int(limit) if limit.isdigit() and int(limit) else PAGE
-        more = begin + most < len(rows)
-        return json_answer(
-            {name: rows[begin : begin + most], "has_next": more, "cursor": str(begin + most) if more else "", "sequence": "0"}
-        )
+        try:
+            begin = int(base64.b64decode(cursor, validate=True).removeprefix(b"row>>")) if cursor else 0
+        except (binascii.Error, ValueError):
+            raise Refused("param", "cursor") from None
+        most = min(int(limit), PAGE_MAX) if limit.isdigit() and int(limit) else PAGE
+        end = begin + most
+        after = base64.b64encode(b"row>>%d" % end).decode() if end < len(rows) else ""
+        return json_answer({name: rows[begin:end], "has_next": bool(after), "cursor": after, "size": len(rows[begin:end]), "sequence": "0"})
 
     def _orders(self, account: Account, asked: Asked) -> Answer:
         wanted, products = self.asks_for(asked, "order_status"), self.asks_for(asked, "product_ids", "product_id")

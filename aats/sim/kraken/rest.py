@@ -156,7 +156,7 @@ class KrakenRest(KrakenTrade):
         fault = self.order_fault()
         if fault == "order-5xx":
             raise Refused("busy")
-        order = self.trading.place(
+        order = self._place(
             key.account,
             self.wish(
                 {

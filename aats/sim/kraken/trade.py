@@ -17,6 +17,7 @@ __all__ = ["KrakenTrade", "exec_id", "order_no", "txid"]
 
 TOKEN_NS = 900 * SECOND_NS
 _TIFS = {"gtc": "GTC", "ioc": "IOC", "fok": "FOK"}
+_STPS = {"cancel_newest": "EXPIRE_TAKER", "cancel_oldest": "EXPIRE_MAKER", "cancel_both": "EXPIRE_BOTH"}
 _REASONS = {
     "user": "User requested", "ioc": "Immediate or cancel", "fok": "Fill or kill", "no_liquidity": "No liquidity", "post_only": "Post only order",
     "stp": "Self trade prevention", "deadman": "Cancel all orders after", "halted": "Market halted", "gone": "Market delisted",
@@ -57,6 +58,8 @@ def text_of(value: Any) -> str:
 
 class KrakenTrade(KrakenTalk):
     """Requests with a token, and what accounts are told."""
+
+    _pending: Order | None = None  # a post-only order that was accepted, and whose "new" is not told yet
 
     # -- tokens --------------------------------------------------------------------------------------------------------
 
@@ -186,10 +189,20 @@ class KrakenTrade(KrakenTalk):
             "timestamp": iso(self.now_ns), "order_status": status, "exec_type": exec_type, "order_userref": 0, "order_id": txid(order.id), **more
         }  # fmt: skip
 
+    def _place(self, account: Account, wish: Wish) -> Order:
+        order = self.trading.place(account, wish)
+        pending, self._pending = self._pending, None
+        if pending is order and order.open:
+            self._tell_all(account, "executions", [self._delta(order, "new")])
+        return order
+
     def on_order(self, order: Order, what: str, fill: Fill | None = None) -> None:
         if what == "new":
             self._tell_all(order.account, "executions", [self._order_row(order, "pending_new")])
-            self._tell_all(order.account, "executions", [self._delta(order, "new")])
+            if order.type == "LIMIT_MAKER":
+                self._pending = order  # accepted, and not live yet: it may be canceled as one that would take (5)
+            else:
+                self._tell_all(order.account, "executions", [self._delta(order, "new")])
         elif what == "fill" and fill is not None:
             self._tell_all(order.account, "executions", [self._fill_row(fill)])
             if order.status == "FILLED":
@@ -261,6 +274,9 @@ class KrakenTrade(KrakenTalk):
         kind, tif = str(params.get("order_type", "")), str(params.get("time_in_force", "gtc")).lower()
         if kind not in ("limit", "market") or params.get("side") not in ("buy", "sell") or tif not in _TIFS:
             raise Refused("param", "order_type, side or time_in_force")
+        stp = str(params.get("stp_type", "cancel_newest"))
+        if stp not in _STPS:
+            raise Refused("param", "stp_type")
         client_id = str(params.get("cl_ord_id", ""))
         bare = client_id.replace("-", "")
         if len(client_id) > 18 and not (len(bare) == 32 and all(c in "0123456789abcdefABCDEF" for c in bare)):
@@ -276,10 +292,11 @@ class KrakenTrade(KrakenTalk):
             qty=amount(str(params.get("order_qty", "0"))),
             client_id=client_id,
             reduce_only=bool(params.get("reduce_only", False)),
+            stp=_STPS[stp],
         )
 
     def _add_order(self, account: Account, params: dict[str, Any]) -> dict[str, Any]:
-        order = self.trading.place(account, self.wish(params))
+        order = self._place(account, self.wish(params))
         return {"order_id": txid(order.id), **({"cl_ord_id": order.client_id} if order.client_id else {}), "order_userref": 0}
 
     def _batch_add(self, account: Account, params: dict[str, Any]) -> list[dict[str, Any]]:
@@ -289,7 +306,7 @@ class KrakenTrade(KrakenTalk):
         wishes = [self.wish({**row, "symbol": params.get("symbol")}) for row in rows]
         for wish in wishes:
             self.trading.check(wish)  # one that is wrong has them all refused
-        return [{"order_id": txid(self.trading.place(account, wish).id), "order_userref": 0} for wish in wishes]
+        return [{"order_id": txid(self._place(account, wish).id), "order_userref": 0} for wish in wishes]
 
     def _found(self, account: Account, params: dict[str, Any]) -> Order:
         number = order_no(params.get("order_id"))

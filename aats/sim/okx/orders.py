@@ -26,8 +26,15 @@ _TIFS = {
 }
 
 
+_STPS = {"cancel_maker": "EXPIRE_MAKER", "cancel_taker": "EXPIRE_TAKER", "cancel_both": "EXPIRE_BOTH"}
+
+
 class OkxOrders(VenueExchange):
     """The half of the exchange that has accounts."""
+
+    STP = "EXPIRE_MAKER"  # "cancel_maker (default)" (5.3)
+    #: Accounts in long_short_mode: each of their orders must say of which side its position is; two positions of a symbol are not simulated.
+    hedge: frozenset[int] = frozenset()
 
     def number_of(self, symbol: str) -> int:
         """Return an instrument's number (instIdCode)."""
@@ -55,6 +62,11 @@ class OkxOrders(VenueExchange):
             raise Refused("param", "ordType, side or tdMode")
         if client_id and not (client_id.isascii() and client_id.isalnum() and len(client_id) <= 32):
             raise Refused("param", "Parameter clOrdId error")
+        sides = ("long", "short") if account.number in self.hedge else ("net", "")
+        if not listing.spot and (item.get("posSide") or "") not in sides:
+            raise Refused("param", "Parameter posSide error")
+        if item.get("stpMode", "cancel_maker") not in _STPS:
+            raise Refused("param", "Parameter stpMode error")
         how, tif = _TIFS[kind]
         size, market = amount(item.get("sz")), how == "market"
         in_quote = market and listing.spot and item["side"] == "buy" and item.get("tgtCcy", "quote_ccy") == "quote_ccy"
@@ -69,6 +81,7 @@ class OkxOrders(VenueExchange):
             quote_qty=size if in_quote else 0,
             client_id=client_id,
             reduce_only=reduce and not listing.spot,
+            stp=_STPS[item["stpMode"]] if "stpMode" in item else "",
         )
         self._hold: list[bytes] | None = [] if how == "post" else None
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -116,7 +117,9 @@ class OkxRest(OkxOrders):
         if path == "/account/positions":
             return [row for row in self.position_rows(account) if name in (None, row["instId"]) and kind in (None, row["instType"])]
         if path == "/account/config":
-            return [{"uid": str(account.number), "acctLv": "2", "posMode": "net_mode"}]
+            return [
+                {"uid": str(account.number), "acctLv": "2", "posMode": "long_short_mode" if account.number in self.hedge else "net_mode"}
+            ]
         if path == "/asset/currencies":
             return []
         if path == "/trade/order":
@@ -128,16 +131,12 @@ class OkxRest(OkxOrders):
                 else [one for one in self.trading.orders(account, name) if not one.open]
             )
             orders = [one for one in reversed(orders) if kind in (None, kind_of(one.listing))]
-            after = int(query.get("after") or 0)
-            return [order_row(one) for one in orders if not after or one.id < after][:PAGE]
+            return [order_row(one) for _, one in _page([(one.id, one) for one in orders], query)]
         if path in ("/trade/fills", "/trade/fills-history"):
-            fills = list(enumerate(self.trading.fills(account, name), 1))
+            fills = reversed(list(enumerate(self.trading.fills(account, name), 1)))
             wanted = query.get("ordId")
-            return [
-                fill_row(one, bill, kind_of(self.listings[one.order.symbol]))
-                for bill, one in reversed(fills)
-                if wanted in (None, str(one.order.id))
-            ][:PAGE]
+            rows = [(bill, one) for bill, one in fills if wanted in (None, str(one.order.id))]
+            return [fill_row(one, bill, kind_of(self.listings[one.order.symbol])) for bill, one in _page(rows, query)]
         raise Refused("param", f"GET {path}")
 
     def _order(self, conn: Connection, key: Key, verb: str, asked: Asked) -> Answer:
@@ -167,3 +166,12 @@ class OkxRest(OkxOrders):
         self.deadman(key.account, int(wait) * 1_000_000_000)
         trigger = self.ms + int(wait) * 1000 if int(wait) else 0
         return self._ok([{"triggerTime": str(trigger), "tag": "", "ts": str(self.ms)}])
+
+
+def _page(rows: list[tuple[int, Any]], query: Mapping[str, str]) -> list[tuple[int, Any]]:
+    """Return a part of a list that is newest first: of what is older than `after` and newer than `before`, the newest."""
+    limit, after, before = (query.get(name) or "0" for name in ("limit", "after", "before"))
+    if not (limit.isdigit() and after.isdigit() and before.isdigit() and int(limit) <= PAGE):
+        raise Refused("param", "limit, after or before")
+    last = int(after) or rows[0][0] + 1 if rows else 0
+    return [one for one in rows if int(before) < one[0] < last][: int(limit) or PAGE]

@@ -174,7 +174,7 @@ def order_row(order: Order, *, fill: Fill | None = None, amended: str = "") -> d
         "amendSource": "1" if amended else "",
         "reqId": amended.strip(),
         "reduceOnly": "true" if order.reduce_only else "false",
-        "stpMode": "cancel_taker",
+        "stpMode": {"EXPIRE_TAKER": "cancel_taker", "EXPIRE_BOTH": "cancel_both"}.get(order.stp, "cancel_maker"),
         "code": "0",
         "msg": "",
         "cTime": str(order.created_ns // MS_NS),
