@@ -185,7 +185,10 @@ class Clearance:
             if name not in gateways:
                 if symbol in left.symbols or symbol in job.open:
                     self._blind.add(symbol)
-                    say(2, f"{job}: orders in {symbol} cannot be looked for: no key of {name} is here: start {job.name} again, or `aats flatten {name}`")
+                    say(
+                        2,
+                        f"{job}: orders in {symbol} cannot be looked for: no key of {name} is here: start {job.name} again, or `aats flatten {name}`",
+                    )
                 continue
             rules = _rules(symbol, job.mode)
             self._rules[symbol] = rules

@@ -199,6 +199,15 @@ class Desk:
         warn_of_other_keys(self.name, self._accounts)
         self._earlier = Earlier(self.name, folders, living_instances() | own)
         self.clean = not any(run.left for run in self._earlier.runs)
+        left = {order.symbol.rpartition(".")[2] for run in self._earlier.runs for order in run.open}
+        for exchange in sorted(left - {way.market.exchange for way in self._ways} - {""}):
+            log.error(
+                "%s: an earlier run may have orders open at %s, where this one does not trade: nobody looks after them: `aats flatten %s`, "
+                "or start it with that exchange again",
+                self.name,
+                exchange,
+                exchange,
+            )
 
     def _make_trader(self, markets: Sequence[Market]) -> None:
         assert self._seat is not None and self._earlier is not None

@@ -57,7 +57,11 @@ SUITE = (
         "memory_500",
     ),
     *("udp_c", "udp_python"),
-    *(f"venue_{name}" for name in ("binance_swap", "okx", "bybit", "coinbase", "kraken", "gate", "kucoin", "deribit")),
+    *(
+        f"{row}_{name}"
+        for row in ("venue", "venue_wire")
+        for name in ("binance_swap", "okx", "bybit", "coinbase", "kraken", "gate", "kucoin", "deribit")
+    ),
 )
 
 #: Figures of a row of the report that are promised, and their types.
@@ -398,6 +402,7 @@ def test_the_cheap_rows_run_within_generous_bounds(tmp_path: Path) -> None:
         "t2t_inline",
         "udp_c",
         "udp_python",
+        "venue_wire_kraken",
     ]
     done = bench("--quick", "--json", "--check", "--rows", ",".join(rows), "--keep", str(tmp_path))
     assert done.returncode == 0, done.stderr

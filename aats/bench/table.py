@@ -307,20 +307,25 @@ ROWS += (
     Row("bbo_sbe", "the change of bbo_hot as an SBE frame", "ns", SBE, "the same feed on text", bounds=(0.1, 3), extra=True),
 )
 
-#: A depth message of each venue beside Binance's: none may cost more than twice as much.
+#: A depth message of each venue beside Binance's, from text on and from the wire on: none may cost more than twice as much.
 VENUES = Program("bench_venues", takes=("quick", "cores"))
+VENUE_WIRE = Program("bench_venue_wire", takes=("quick", "cores"))  # forks wire.c's server on the first of the two cores
 ROWS += tuple(
     Row(
-        f"venue_{name}",
-        f"a depth message of 40 changes as {label} writes it: text -> book, its sequence{' and checksum' if name == 'kraken' else ''} checked",
+        f"{prefix}_{name}",
+        what.format(label=label, sums=" and checksum" if name == "kraken" else ""),
         "ns",
-        VENUES,
+        source,
         "the same changes as Binance spot writes them",
         goal=2,
         aim=2,
         goal_of="ratio",
         aim_of="ratio",
         bounds=(0, 6),
+    )
+    for prefix, source, what in (
+        ("venue", VENUES, "a depth message of 40 changes as {label} writes it: text -> book, its sequence{sums} checked"),
+        ("venue_wire", VENUE_WIRE, "processor time of such a message as {label} writes it: TLS, WebSocket, parse, book"),
     )
     for name, label in (
         ("binance_swap", "Binance USD-M"),

@@ -20,7 +20,9 @@ def add_commands(commands: Any) -> None:
     parser = commands.add_parser(
         "book", help="print a live book", description="Print one live book as shared memory holds it, and whether it is good."
     )
-    parser.add_argument("symbol", metavar="SYMBOL", help="BTCUSDT.BINANCE, or BTCUSDT where only one feed has it")
+    parser.add_argument(
+        "symbol", metavar="SYMBOL", help="BTCUSDT.BINANCE, or BTCUSDT where only one feed has it; or the venue's own spelling"
+    )
     parser.add_argument("--feed", metavar="NAME", help="take it from this feed (default: the oldest that has it)")
     parser.add_argument("--depth", metavar="N", type=_depth, default=10, help="levels a side (default: %(default)s)")
     parser.add_argument("--watch", action="store_true", help="again and again until Ctrl-C")
@@ -66,7 +68,10 @@ def _choose(word: str, name: str | None) -> tuple[Feed, str]:
     if not feeds:
         raise FeedError(f"no feed {f'{name!r} ' if name else ''}runs here (aats ps lists what does)")
     known = sorted({symbol for feed in feeds for symbol in feed.symbols})
-    fitting = [symbol for symbol in known if symbol == word or symbol.partition(".")[0] == word]
+    fitting = [symbol for symbol in known if word in (symbol, symbol.partition(".")[0])]
+    if not fitting:
+        natives = {name: symbol for feed in feeds for name, symbol in feed.natives.items()}
+        fitting = sorted({symbol for name, symbol in natives.items() if word in (name, name.rpartition(".")[0])})
     if len(fitting) > 1:
         raise FeedError(f"{word} is ambiguous: {', '.join(fitting)}")
     if not fitting:

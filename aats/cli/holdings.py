@@ -29,6 +29,9 @@ from aats.shm import Segment
 from aats.shm.risk import open_host
 from aats.trade_money import balances_of, holdings_of, position_of, utc_day
 
+#: Exchanges whose symbols are contracts, also where one unit is worth one of the base asset.
+_CONTRACTS = (".BINANCE_SWAP", ".BYBIT_SWAP", ".OKX_SWAP")
+
 __all__ = ["AssetLine", "Held", "by_account", "by_host", "held_by_all", "mids"]
 
 
@@ -151,6 +154,7 @@ def _sum(found: Iterable[Position]) -> Position:
         runs=max(one.runs for one in held),
         price=held[0].price,
         px_exp=min(one.px_exp for one in held),
+        contract=held[0].contract,
     )
 
 
@@ -172,12 +176,19 @@ def by_host(found: Iterable[Held]) -> list[Held]:
     return _sums(found, lambda one: "")
 
 
+def _moved(one: Position) -> list[tuple[str, Decimal]]:
+    """Return by how much a strategy's trades in a symbol have moved the account's assets: of a contract only what is realised, in what it settles in."""
+    if one.contract == 1 and not one.symbol.endswith(_CONTRACTS):
+        return [(one.base, one.size), (one.quote, one.cash)]
+    return [(one.quote, one.realised)] if one.contract else []
+
+
 def assets(found: Iterable[Held], told: Iterable[tuple[str, Balance]]) -> list[AssetLine]:
     """Return one line an account and asset: what strategies made of it, and the newest balance."""
     sums: dict[tuple[str, str], Decimal] = {}
     for one in found:
         if one.account != "paper":
-            for asset, amount in ((one.position.base, one.position.size), (one.position.quote, one.position.cash)):
+            for asset, amount in _moved(one.position):
                 sums[one.account, asset] = plus((sums.get((one.account, asset), Decimal(0)), amount))
     newest: dict[tuple[str, str], Balance] = {}
     for account, balance in told:

@@ -32,7 +32,7 @@ def add_commands(commands: Any) -> None:
     listed.add_argument("venue", metavar="VENUE", choices=config.VENUES, help=f"one of {', '.join(config.VENUES)}")
     listed.add_argument("symbols", metavar="SYMBOL", nargs="*", help="only these: our name or the venue's; with * or ? all that match")
     listed.add_argument(
-        "--mode", choices=_MODES, default="direct", help="whose list; default: direct, which needs no key and trades nothing"
+        "--mode", choices=_MODES, help="whose list; default: that of AATS_MODE, else direct, which needs no key and trades nothing"
     )
     listed.add_argument("--cached", action="store_true", help="as it was last told, without asking the venue")
     listed.add_argument("--json", action="store_true", help="a JSON list, one object an instrument; numbers are exact texts")
@@ -42,6 +42,8 @@ def add_commands(commands: Any) -> None:
 def _instruments(args: argparse.Namespace) -> int:
     from aats import instrument_store
 
+    asked = config.environment()["AATS_MODE"][0]
+    args.mode = args.mode or (asked if asked in _MODES else _MODES[0])
     if args.cached:
         rows = instrument_store.kept(args.venue, args.mode)
         if not rows:

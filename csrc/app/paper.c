@@ -59,7 +59,10 @@ int aats_paper_symbol(aats_paper_t *p, int sym, aats_rules_t const *rules)
     s->engine = aats_match_new(rules->px_exp, rules->qty_exp, rules->fee_exp);
     if (s->engine == NULL) return AATS_E_NOMEM;
     aats_match_late(s->engine, p->opts.late_ns);
-    s->fee_exp = rules->fee_exp;
+    s->px_exp = rules->px_exp, s->qty_exp = rules->qty_exp, s->fee_exp = rules->fee_exp;
+    s->derivative = rules->derivative != 0, s->inverse = rules->inverse != 0;
+    s->contract_i = rules->contract_i, s->contract_exp = rules->contract_exp;
+    snprintf(s->settle, sizeof s->settle, "%s", rules->settle);
     snprintf(s->base, sizeof s->base, "%s", rules->base);
     snprintf(s->quote, sizeof s->quote, "%s", rules->quote);
     snprintf(s->native, sizeof s->native, "%.*s", (int)sizeof s->native - 1, rules->native);
@@ -88,6 +91,7 @@ static int paper_place(void *self, aats_machine_t *m, aats_rules_t const *rules,
                                 .taker_rate_i = p->opts.taker_rate_i};
     o->instance = mo->instance;
     o->sym = mo->sym;
+    o->reduce = (mo->flags & AATS_OF_REDUCE) != 0;
     o->chain = *aats_paper_bucket(p, o->o.id);
     *aats_paper_bucket(p, o->o.id) = o;
     p->live_cnt++;

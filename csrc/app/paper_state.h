@@ -26,6 +26,8 @@ struct porder {
     int where;
     uint32_t end_code;    /* ENDED, REFUSED: AATS_OC_* */
     int64_t cum_i;
+    int reduce;           /* it may only make a position smaller */
+    int swept;            /* it could not any more, and is being canceled */
     int64_t until_mono_ns; /* HELD: so long it waits for a valid book */
     porder_t *chain;      /* of its bucket */
     porder_t *held_next;  /* of its symbol, by arrival */
@@ -35,7 +37,15 @@ typedef struct {
     aats_match_t *engine; /* NULL: not a symbol of ours */
     int valid;            /* the last quote said so */
     porder_t *held, *held_last;
-    int32_t fee_exp;
+    int32_t px_exp, qty_exp, fee_exp;
+    /* a contract (order/rules.h): fees are parts of its worth, in what it settles in, and orders may be bound to reduce the position */
+    int derivative, inverse;
+    int64_t contract_i;
+    int32_t contract_exp;
+    int64_t pos_i;        /* what all orders here have made, at qty_exp */
+    int reduces;          /* there has been an order that may only reduce */
+    int moved;            /* a fill since the last sweep */
+    char settle[16];
     char base[16];
     char quote[16];
     char native[24];

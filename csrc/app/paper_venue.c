@@ -51,18 +51,53 @@ static void refuse(aats_paper_t *p, porder_t *o, uint32_t code, char const *text
     snprintf(aats_paper_say(p, AATS_OM_REJECT, code, o)->text, sizeof((aats_omsg_t *)0)->text, "%s", text);
 }
 
+/* at_exp returns v * 10^exp * rate (in 1e-8) at 10^fee_exp, rounded away from zero; INT64_MAX where that is too large. */
+static int64_t at_exp(__int128 v, int exp, int64_t rate_i, int fee_exp)
+{
+    int shift = exp - 8 - fee_exp;
+    __int128 fee;
+    while (__builtin_mul_overflow(v, (__int128)rate_i, &fee)) v /= 10, shift++;
+    int const sign = fee < 0 ? -1 : 1;
+    fee *= sign;
+    for (; shift > 0; shift--)
+        if (__builtin_mul_overflow(fee, (__int128)10, &fee)) return sign * INT64_MAX;
+    for (int more = 0; shift < 0; shift++) {
+        more |= fee % 10 != 0;
+        fee = fee / 10 + (shift == -1 && more);
+    }
+    return sign * (fee > INT64_MAX ? INT64_MAX : (int64_t)fee);
+}
+
+/* contract_fee returns what a fill of a contract costs, in what it settles in: the engine counts as on spot. */
+static int64_t contract_fee(aats_paper_t const *p, psymbol_t const *s, aats_match_ev_t const *ev)
+{
+    int64_t const rate_i = ev->maker ? p->opts.maker_rate_i : p->opts.taker_rate_i;
+    __int128 v = (__int128)ev->qty_i * s->contract_i; /* 64 bits each: it fits */
+    int exp = s->qty_exp + s->contract_exp;
+    if (s->inverse) { /* so much of the quote asset, paid in the base asset */
+        __int128 finer;
+        for (int i = 0; i < 18 && !__builtin_mul_overflow(v, (__int128)10, &finer); i++) v = finer, exp--;
+        return ev->px_i > 0 ? at_exp(v / ev->px_i, exp - s->px_exp, rate_i, s->fee_exp) : 0;
+    }
+    __int128 worth;
+    while (__builtin_mul_overflow(v, (__int128)ev->px_i, &worth)) v /= 10, exp++;
+    return at_exp(worth, exp + s->px_exp, rate_i, s->fee_exp);
+}
+
 static void fill(aats_paper_t *p, porder_t *o, aats_match_ev_t const *ev)
 {
-    psymbol_t const *s = p->symbol + o->sym;
+    psymbol_t *s = p->symbol + o->sym;
     aats_omsg_t *m = aats_paper_say(p, AATS_OM_FILL, AATS_OC_NONE, o);
     m->px_i = ev->px_i;
     m->qty_i = ev->qty_i;
     m->cum_qty_i = o->cum_i = ev->cum_qty_i;
-    m->fee_i = ev->fee_i;
+    m->fee_i = s->derivative ? contract_fee(p, s, ev) : ev->fee_i;
     m->fee_exp = s->fee_exp;
+    s->pos_i += o->o.side == AATS_SIDE_BUY ? ev->qty_i : -ev->qty_i;
+    s->moved = 1;
     m->liquidity = ev->maker ? AATS_LIQ_MAKER : AATS_LIQ_TAKER;
     m->trade_id = ev->trade_no;
-    snprintf(m->fee_asset, sizeof m->fee_asset, "%s", ev->fee_in_base ? s->base : s->quote);
+    snprintf(m->fee_asset, sizeof m->fee_asset, "%s", s->derivative ? s->settle : ev->fee_in_base ? s->base : s->quote);
     /* an order that self-trade prevention has made smaller is filled before its size is */
     if (ev->leaves_i == 0) end(p, o, o->cum_i == o->o.qty_i ? AATS_OC_FILLED : AATS_OC_SELF_TRADE);
 }
@@ -81,7 +116,28 @@ static void expired(aats_paper_t *p, porder_t *o, uint32_t why)
     end(p, o, why == AATS_MR_STP ? AATS_OC_SELF_TRADE : why == AATS_MR_REST ? AATS_OC_IOC_REST : AATS_OC_EXPIRED);
 }
 
-int aats_paper_drain(aats_paper_t *p, psymbol_t *s)
+/* reducible returns how much of the position an order of a side could take away. */
+static int64_t reducible(psymbol_t const *s, uint32_t side)
+{
+    int64_t const there = side == AATS_SIDE_BUY ? -s->pos_i : s->pos_i;
+    return there > 0 ? there : 0;
+}
+
+/* sweep cancels orders that may only reduce a position and are larger than what is left of it, as a venue does.  Two that are filled by one trade of the
+ * market are not kept from each other. */
+static void sweep(aats_paper_t *p, psymbol_t *s)
+{
+    s->moved = 0;
+    for (int i = 0; s->reduces && i < BUCKETS; i++)
+        for (porder_t *o = p->bucket[i]; o != NULL; o = o->chain) {
+            if (!o->reduce || o->swept || o->where != RESTS || p->symbol + o->sym != s) continue;
+            if (o->o.qty_i - o->cum_i <= reducible(s, o->o.side)) continue;
+            o->swept = 1;
+            (void)aats_match_cancel(s->engine, o->o.id, p->now_ns);
+        }
+}
+
+static int drain(aats_paper_t *p, psymbol_t *s)
 {
     aats_match_ev_t ev;
     int cnt = 0;
@@ -97,9 +153,19 @@ int aats_paper_drain(aats_paper_t *p, psymbol_t *s)
         case AATS_ME_REJECTED: rejected(p, o, ev.why); break;
         case AATS_ME_TRADE: fill(p, o, &ev); break;
         case AATS_ME_EXPIRED: expired(p, o, ev.why); break;
-        case AATS_ME_CANCELED: end(p, o, AATS_OC_CANCELED); break;
+        case AATS_ME_CANCELED: end(p, o, o->swept ? AATS_OC_CANCELED_OTHER : AATS_OC_CANCELED); break;
         default: break;
         }
+    }
+    return cnt;
+}
+
+int aats_paper_drain(aats_paper_t *p, psymbol_t *s)
+{
+    int cnt = drain(p, s);
+    if (s->moved) {
+        sweep(p, s);
+        cnt += drain(p, s);
     }
     return cnt;
 }
@@ -109,6 +175,10 @@ int aats_paper_drain(aats_paper_t *p, psymbol_t *s)
 static void arrives(aats_paper_t *p, porder_t *o)
 {
     psymbol_t *s = p->symbol + o->sym;
+    if (s->valid && s->held == NULL && o->reduce && (s->reduces = 1, o->o.qty_i > reducible(s, o->o.side))) {
+        refuse(p, o, AATS_OC_REDUCE_ONLY, "reduce only: there is no position of that size that it would make smaller");
+        return;
+    }
     if (s->valid && s->held == NULL) {
         if (aats_match_place(s->engine, &o->o, p->now_ns) != AATS_OK) {
             (void)aats_paper_drain(p, s);

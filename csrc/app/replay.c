@@ -96,10 +96,8 @@ static void wrong_sum(aats_replay_sym_t *s)
 static void see_numbers(aats_replay_t *r, aats_replay_sym_t *s, char const *text, size_t n)
 {
     aats_msg_t *m = &r->msg;
-    if (r->venue->scales) {
-        s->told.px_exp = m->px_exp;
-        s->told.qty_exp = m->qty_exp;
-    }
+    s->told.px_exp = m->px_exp;
+    s->told.qty_exp = m->qty_exp;
     aats_replay_spelling(r, s, text, n);
     m->px_dec = s->px_digits.most;
     m->qty_dec = s->qty_digits.most;

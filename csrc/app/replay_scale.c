@@ -82,7 +82,7 @@ int aats_replay_learn(aats_replay_t *r, char const *text, size_t n)
     char const *name = m->sym ? m->sym : r->asked;
     size_t name_len = m->sym ? m->sym_len : name ? strlen(name) : 0;
     uint32_t scale;
-    if (!r->venue->scales || !name_len || name_len >= AATS_SYMBOL_SZ) return 0;
+    if (!name_len || name_len >= AATS_SYMBOL_SZ) return 0;
     if (scale_make(r, name, name_len, &scale) || r->scales[scale].lessons == AATS_REPLAY_LESSONS) return 0;
     aats_replay_lesson_t *grown = realloc(r->lessons, (r->lesson_cnt + 1) * sizeof *grown);
     if (grown) r->lessons = grown;

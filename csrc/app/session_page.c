@@ -114,7 +114,7 @@ static int enough(page_t const *p, known_t const *k)
 {
     if (p->kind != AATS_OR_FILLS) return 0;
     if (!p->of_order) return !p->news;
-    return k && k->m->venue_cum_i > 0 && k->m->o.cum_qty_i + p->sum_i >= k->m->venue_cum_i;
+    return k && k->m->venue_cum_i > 0 && p->sum_i >= k->m->venue_cum_i - k->m->o.cum_qty_i;
 }
 
 /* ---- what comes next ---- */

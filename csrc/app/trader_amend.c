@@ -103,7 +103,8 @@ static int fitted(aats_trader_t *t, int32_t slot, aats_amend_req_t const *req, i
     char px_text[32], qty_text[32];
     int moved = 0;
     if (g->face.amend == NULL || o->tif == AATS_TIF_MARKET) {
-        snprintf(msg, REASON_SZ, "%s orders of %s cannot be amended: cancel it and send another", o->tif == AATS_TIF_MARKET ? "market" : "open", g->face.exchange);
+        snprintf(msg, REASON_SZ, "%s orders of %s cannot be amended%s: cancel it and send another", o->tif == AATS_TIF_MARKET ? "market" : "open",
+                 g->face.exchange, t->mode == AATS_MODE_PAPER ? " on paper" : "");
         return AATS_OC_UNSUPPORTED;
     }
     if (t->closing) {

@@ -38,10 +38,10 @@ static int depth(aats_json_t *j, aats_msg_t *m)
         else if (IS("u")) take_u64(j, &seen, 3, &m->last_id);
         else if (IS("b")) {
             aats_json_seen(j, &seen, 4);
-            aats_json_levels(j, PX_EXP, QTY_EXP, m->bids, AATS_MSG_LEVELS, &m->bid_cnt);
+            aats_json_levels(j, m->px_exp, m->qty_exp, m->bids, AATS_MSG_LEVELS, &m->bid_cnt);
         } else if (IS("a")) {
             aats_json_seen(j, &seen, 5);
-            aats_json_levels(j, PX_EXP, QTY_EXP, m->asks, AATS_MSG_LEVELS, &m->ask_cnt);
+            aats_json_levels(j, m->px_exp, m->qty_exp, m->asks, AATS_MSG_LEVELS, &m->ask_cnt);
         } else aats_json_skip(j);
     }
     return whole(j, seen, 0x3f);
@@ -59,8 +59,8 @@ static int trade(aats_json_t *j, aats_msg_t *m)
     aats_json_object(j);
     while (aats_json_key(j, &key, &key_len) == 1) {
         if (IS("s")) binance_take_sym(j, &seen, 0, m);
-        else if (IS("p")) aats_json_seen(j, &seen, 1), aats_json_num(j, PX_EXP, &m->px_i);
-        else if (IS("q")) aats_json_seen(j, &seen, 2), aats_json_num(j, QTY_EXP, &m->qty_i);
+        else if (IS("p")) aats_json_seen(j, &seen, 1), aats_json_num(j, m->px_exp, &m->px_i);
+        else if (IS("q")) aats_json_seen(j, &seen, 2), aats_json_num(j, m->qty_exp, &m->qty_i);
         else if (IS("T")) take_time(j, &seen, 3, &m->exch_ns);
         else if (IS("m")) aats_json_seen(j, &seen, 4), aats_json_bool(j, &buyer_made);
         else if (agg ? IS("a") : IS("t")) take_u64(j, &seen, 5, &m->id);
@@ -87,10 +87,10 @@ static int book_ticker(aats_json_t *j, aats_msg_t *m)
     while (aats_json_key(j, &key, &key_len) == 1) {
         if (IS("u")) take_u64(j, &seen, 0, &m->last_id);
         else if (IS("s")) binance_take_sym(j, &seen, 1, m);
-        else if (IS("b")) aats_json_seen(j, &seen, 2), aats_json_num(j, PX_EXP, &m->bids[0].px_i);
-        else if (IS("B")) aats_json_seen(j, &seen, 3), aats_json_num(j, QTY_EXP, &m->bids[0].qty_i);
-        else if (IS("a")) aats_json_seen(j, &seen, 4), aats_json_num(j, PX_EXP, &m->asks[0].px_i);
-        else if (IS("A")) aats_json_seen(j, &seen, 5), aats_json_num(j, QTY_EXP, &m->asks[0].qty_i);
+        else if (IS("b")) aats_json_seen(j, &seen, 2), aats_json_num(j, m->px_exp, &m->bids[0].px_i);
+        else if (IS("B")) aats_json_seen(j, &seen, 3), aats_json_num(j, m->qty_exp, &m->bids[0].qty_i);
+        else if (IS("a")) aats_json_seen(j, &seen, 4), aats_json_num(j, m->px_exp, &m->asks[0].px_i);
+        else if (IS("A")) aats_json_seen(j, &seen, 5), aats_json_num(j, m->qty_exp, &m->asks[0].qty_i);
         else aats_json_skip(j);
     }
     if (whole(j, seen, 0x3f)) return j->err;
@@ -109,10 +109,10 @@ static int whole_book(aats_json_t *j, aats_msg_t *m)
         if (IS("lastUpdateId")) take_u64(j, &seen, 0, &m->last_id);
         else if (IS("bids")) {
             aats_json_seen(j, &seen, 1);
-            aats_json_levels(j, PX_EXP, QTY_EXP, m->bids, AATS_MSG_LEVELS, &m->bid_cnt); /* V-06 */
+            aats_json_levels(j, m->px_exp, m->qty_exp, m->bids, AATS_MSG_LEVELS, &m->bid_cnt); /* V-06 */
         } else if (IS("asks")) {
             aats_json_seen(j, &seen, 2);
-            aats_json_levels(j, PX_EXP, QTY_EXP, m->asks, AATS_MSG_LEVELS, &m->ask_cnt);
+            aats_json_levels(j, m->px_exp, m->qty_exp, m->asks, AATS_MSG_LEVELS, &m->ask_cnt);
         } else aats_json_skip(j);
     }
     return whole(j, seen, 7);
@@ -146,7 +146,7 @@ int binance_parse_plain(char const *text, size_t n, aats_msg_t *m)
 static int binance_parse(char const *text, size_t n, aats_msg_t *m)
 {
     aats_msg_clear(m);
-    return binance_fast(text, n, m) ? AATS_OK : binance_parse_plain(text, n, m);
+    return binance_fast(text, n, m) && binance_usual(m) ? AATS_OK : binance_parse_plain(text, n, m);
 }
 
 static int binance_subscribe(char *out, size_t cap, uint64_t id, int off, unsigned streams, char const *const *native, size_t cnt)

@@ -35,6 +35,7 @@ char const *binance_split(aats_msg_t *m, size_t *n)
     if (!at) return NULL;
     m->sym = m->stream;
     m->sym_len = (size_t)(at - m->stream);
+    aats_msg_scale(m, BINANCE_EXP, BINANCE_EXP);
     *n = m->stream_len - m->sym_len - 1;
     return at + 1;
 }
@@ -162,6 +163,7 @@ static int kind_of(aats_json_t look)
 int binance_frame(char const *text, size_t n, aats_msg_t *m, binance_frame_t const *of)
 {
     aats_msg_clear(m);
+    aats_msg_scale(m, BINANCE_EXP, BINANCE_EXP);
 
     aats_json_t j;
     aats_json_init(&j, text, n);

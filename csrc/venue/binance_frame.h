@@ -11,6 +11,7 @@
 #define AATS_VENUE_BINANCE_FRAME_H
 
 #include "proto/json.h"
+#include "venue/binance_text.h"
 #include "venue/venue.h"
 
 typedef struct {
@@ -25,6 +26,15 @@ int binance_frame(char const *text, size_t n, aats_msg_t *m, binance_frame_t con
 
 /* binance_split takes m->stream apart at its "@": the symbol becomes m->sym, what stands behind comes back with its length in *n; NULL without an "@". */
 char const *binance_split(aats_msg_t *m, size_t *n);
+
+/* binance_usual gives m the exponents of its symbol, and tells whether they are the venue's own, at which the short way has read it.  A feed has no
+ * others; a tape may hold sizes beyond them (9 * 10^10 and more of a cheap coin), and its reader has then learned exponents for that symbol. */
+static inline int binance_usual(aats_msg_t *m)
+{
+    aats_msg_scale(m, BINANCE_EXP, BINANCE_EXP);
+    return m->px_exp == BINANCE_EXP && m->qty_exp == BINANCE_EXP;
+}
+
 /* binance_suffix_is: does a stream's suffix ("depth@100ms") begin with `lit`, then end or go on with a digit or "@"? */
 int binance_suffix_is(char const *s, size_t n, char const *lit);
 

@@ -45,10 +45,10 @@ static int depth(aats_json_t *j, aats_msg_t *m)
         else if (IS("pu")) take_u64(j, &seen, 4, &m->prev_id);
         else if (IS("b")) {
             aats_json_seen(j, &seen, 5);
-            aats_json_levels(j, BINANCE_EXP, BINANCE_EXP, m->bids, AATS_MSG_LEVELS, &m->bid_cnt);
+            aats_json_levels(j, m->px_exp, m->qty_exp, m->bids, AATS_MSG_LEVELS, &m->bid_cnt);
         } else if (IS("a")) {
             aats_json_seen(j, &seen, 6);
-            aats_json_levels(j, BINANCE_EXP, BINANCE_EXP, m->asks, AATS_MSG_LEVELS, &m->ask_cnt);
+            aats_json_levels(j, m->px_exp, m->qty_exp, m->asks, AATS_MSG_LEVELS, &m->ask_cnt);
         } else aats_json_skip(j);
     }
     m->has = AATS_HAS_PREV;
@@ -68,10 +68,10 @@ static int book_ticker(aats_json_t *j, aats_msg_t *m)
     while (aats_json_key(j, &key, &key_len) == 1) {
         if (IS("u")) take_u64(j, &seen, 0, &m->last_id);
         else if (IS("s")) binance_take_sym(j, &seen, 1, m);
-        else if (IS("b")) aats_json_seen(j, &seen, 2), aats_json_num(j, BINANCE_EXP, &m->bids[0].px_i);
-        else if (IS("B")) aats_json_seen(j, &seen, 3), aats_json_num(j, BINANCE_EXP, &m->bids[0].qty_i);
-        else if (IS("a")) aats_json_seen(j, &seen, 4), aats_json_num(j, BINANCE_EXP, &m->asks[0].px_i);
-        else if (IS("A")) aats_json_seen(j, &seen, 5), aats_json_num(j, BINANCE_EXP, &m->asks[0].qty_i);
+        else if (IS("b")) aats_json_seen(j, &seen, 2), aats_json_num(j, m->px_exp, &m->bids[0].px_i);
+        else if (IS("B")) aats_json_seen(j, &seen, 3), aats_json_num(j, m->qty_exp, &m->bids[0].qty_i);
+        else if (IS("a")) aats_json_seen(j, &seen, 4), aats_json_num(j, m->px_exp, &m->asks[0].px_i);
+        else if (IS("A")) aats_json_seen(j, &seen, 5), aats_json_num(j, m->qty_exp, &m->asks[0].qty_i);
         else if (IS("T")) take_time(j, &seen, 6, &m->exch_ns);
         else aats_json_skip(j);
     }
@@ -92,8 +92,8 @@ static int trade(aats_json_t *j, aats_msg_t *m)
     aats_json_object(j);
     while (aats_json_key(j, &key, &key_len) == 1) {
         if (IS("s")) binance_take_sym(j, &seen, 0, m);
-        else if (IS("p")) aats_json_seen(j, &seen, 1), aats_json_num(j, BINANCE_EXP, &m->px_i);
-        else if (IS("q")) aats_json_seen(j, &seen, 2), aats_json_num(j, BINANCE_EXP, &m->qty_i);
+        else if (IS("p")) aats_json_seen(j, &seen, 1), aats_json_num(j, m->px_exp, &m->px_i);
+        else if (IS("q")) aats_json_seen(j, &seen, 2), aats_json_num(j, m->qty_exp, &m->qty_i);
         else if (IS("T")) take_time(j, &seen, 3, &m->exch_ns);
         else if (IS("m")) aats_json_seen(j, &seen, 4), aats_json_bool(j, &buyer_made);
         else if (agg ? IS("a") : IS("t")) take_u64(j, &seen, 5, &m->id);
@@ -138,9 +138,9 @@ static int mark_price(aats_json_t *j, aats_msg_t *m)
     aats_json_object(j);
     while (aats_json_key(j, &key, &key_len) == 1) {
         if (IS("s")) binance_take_sym(j, &seen, 0, m);
-        else if (IS("p")) aats_json_seen(j, &seen, 1), aats_json_num(j, BINANCE_EXP, &m->px_i);
+        else if (IS("p")) aats_json_seen(j, &seen, 1), aats_json_num(j, m->px_exp, &m->px_i);
         else if (IS("E")) take_time(j, &seen, 2, &m->exch_ns);
-        else if (IS("i")) aats_json_seen(j, &seen, 3), aats_json_num(j, BINANCE_EXP, &m->index_px_i);
+        else if (IS("i")) aats_json_seen(j, &seen, 3), aats_json_num(j, m->px_exp, &m->index_px_i);
         else if (IS("r")) funded = take_rate(j, &seen, 4, &m->rate_i);
         else if (IS("T")) take_time(j, &seen, 5, &m->next_ns);
         else aats_json_skip(j);
@@ -169,8 +169,8 @@ static int forced(aats_json_t *j, aats_msg_t *m)
     while (aats_json_key(j, &key, &key_len) == 1) {
         if (IS("s")) binance_take_sym(j, &seen, 0, m);
         else if (IS("S")) aats_json_seen(j, &seen, 1), aats_json_str(j, &side, &side_len);
-        else if (IS("p")) aats_json_seen(j, &seen, 2), aats_json_num(j, BINANCE_EXP, &m->px_i);
-        else if (IS("q")) aats_json_seen(j, &seen, 3), aats_json_num(j, BINANCE_EXP, &m->qty_i);
+        else if (IS("p")) aats_json_seen(j, &seen, 2), aats_json_num(j, m->px_exp, &m->px_i);
+        else if (IS("q")) aats_json_seen(j, &seen, 3), aats_json_num(j, m->qty_exp, &m->qty_i);
         else if (IS("T")) take_time(j, &seen, 4, &m->exch_ns);
         else aats_json_skip(j);
     }
@@ -227,10 +227,10 @@ static int whole_book(aats_json_t *j, aats_msg_t *m)
         else if (IS("T")) take_time(j, &seen, 3, &m->exch_ns);
         else if (IS("bids")) {
             aats_json_seen(j, &seen, 1);
-            aats_json_levels(j, BINANCE_EXP, BINANCE_EXP, m->bids, AATS_MSG_LEVELS, &m->bid_cnt);
+            aats_json_levels(j, m->px_exp, m->qty_exp, m->bids, AATS_MSG_LEVELS, &m->bid_cnt);
         } else if (IS("asks")) {
             aats_json_seen(j, &seen, 2);
-            aats_json_levels(j, BINANCE_EXP, BINANCE_EXP, m->asks, AATS_MSG_LEVELS, &m->ask_cnt);
+            aats_json_levels(j, m->px_exp, m->qty_exp, m->asks, AATS_MSG_LEVELS, &m->ask_cnt);
         } else aats_json_skip(j);
     }
     return whole(j, seen, 7);
@@ -266,7 +266,7 @@ int binance_futures_plain(char const *text, size_t n, aats_msg_t *m)
 static int parse(char const *text, size_t n, aats_msg_t *m)
 {
     aats_msg_clear(m);
-    return binance_futures_fast(text, n, m) ? AATS_OK : binance_futures_plain(text, n, m);
+    return binance_futures_fast(text, n, m) && binance_usual(m) ? AATS_OK : binance_futures_plain(text, n, m);
 }
 
 static int subscribe(char *out, size_t cap, uint64_t id, int off, unsigned streams, char const *const *native, size_t cnt)

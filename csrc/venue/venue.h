@@ -155,7 +155,7 @@ typedef struct aats_venue {
     char const *format; /* "json", or how else market data comes: a venue has a struct for each format */
     int32_t px_exp;     /* scale of all prices and quantities of this venue */
     int32_t qty_exp;
-    int scales;         /* 1: parse asks aats_msg_scale, so that a symbol may have exponents of its own */
+    int scales;         /* 1: a feed gives each symbol exponents of its own, by aats_msg_scale; 0: it leaves m->scale NULL, and only tapes give some */
     unsigned streams;   /* AATS_STREAM_* that it has in this format */
 
     int seq;            /* AATS_SEQ_* */

@@ -235,7 +235,7 @@ int main(int argc, char **argv)
     }
     frames_of_lanes();
     server_start("flood");
-    for (int r = 0; r < (b.quick ? 5 : 31); r++) {
+    for (int r = 0; r < (b.quick ? 15 : 61); r++) {
         round_of_all();
         if (r == 0) memset(tallies, 0, sizeof tallies); /* the first round warms up */
     }

@@ -205,6 +205,72 @@ TEST(a_fill_carries_price_size_fee_and_side_of_the_market)
     close_paper();
 }
 
+static void open_contract(int inverse, int contract_exp, int64_t contract_i)
+{
+    open_paper(MS);
+    rules.derivative = 1, rules.inverse = (uint32_t)inverse, rules.contract_i = contract_i, rules.contract_exp = contract_exp;
+    strcpy(rules.settle, inverse ? "BTC" : "USDT");
+    CHECK_EQ_I64(aats_paper_symbol(gw.self, 1, &rules), AATS_OK);
+    aats_level_t const bid[1] = {{6000000, 100000}}, ask[1] = {{6100000, 100000}};
+    pass(MS);
+    gw.quote(gw.self, 1, bid, 1, ask, 1, 1, 5000 * MS + mono_ns);
+}
+
+static void contract_order(int64_t id, int side, int tif, int64_t px_i, int64_t qty_i, uint32_t flags)
+{
+    char msg[160] = "";
+    aats_machine_t m = machine(id, side, tif, px_i, qty_i);
+    m.o.sym = 1, m.o.flags = flags;
+    CHECK_EQ_I64(gw.place(gw.self, &m, &rules, msg, sizeof msg), AATS_OK);
+}
+
+/* 3 contracts of 0.01 BTC at 61000: 1830 USDT, of which 0.1 % is 1.83; bought or sold, it is paid in what the contract settles in. */
+TEST(a_fee_of_a_contract_is_a_part_of_its_worth_in_what_it_settles_in)
+{
+    open_contract(0, -2, 1);
+    contract_order(1, AATS_SIDE_BUY, AATS_TIF_IOC, 6100000, 3000, 0);
+    pass(MS);
+    REQUIRE(pass(MS) == 2);
+    CHECK_EQ_I64(got[1].fee_i, 183000000);
+    CHECK_STR(got[1].fee_asset, "USDT");
+    close_paper();
+    open_contract(1, 2, 1); /* 3 contracts of 100 USD: 300 / 61000 BTC, 0.1 %, rounded up */
+    contract_order(1, AATS_SIDE_BUY, AATS_TIF_IOC, 6100000, 3000, 0);
+    pass(MS);
+    REQUIRE(pass(MS) == 2);
+    CHECK_EQ_I64(got[1].fee_i, 492);
+    CHECK_STR(got[1].fee_asset, "BTC");
+    close_paper();
+}
+
+TEST(an_order_that_may_only_reduce_never_turns_a_position)
+{
+    open_contract(0, -2, 1);
+    contract_order(1, AATS_SIDE_SELL, AATS_TIF_IOC, 6000000, 1000, AATS_OF_REDUCE);
+    pass(MS);
+    REQUIRE(pass(MS) == 1);
+    CHECK_EQ_U64(got[0].kind, AATS_OM_REJECT);
+    CHECK_EQ_U64(got[0].code, AATS_OC_REDUCE_ONLY);
+    contract_order(2, AATS_SIDE_BUY, AATS_TIF_IOC, 6100000, 3000, 0);
+    pass(MS), pass(MS);
+    contract_order(3, AATS_SIDE_SELL, AATS_TIF_IOC, 6000000, 4000, AATS_OF_REDUCE);
+    contract_order(4, AATS_SIDE_BUY, AATS_TIF_IOC, 6100000, 1000, AATS_OF_REDUCE);
+    contract_order(5, AATS_SIDE_SELL, AATS_TIF_GTC, 6200000, 3000, AATS_OF_REDUCE);
+    pass(MS);
+    REQUIRE(pass(MS) == 3);
+    CHECK_EQ_U64(got[0].code, AATS_OC_REDUCE_ONLY);
+    CHECK_EQ_U64(got[1].code, AATS_OC_REDUCE_ONLY);
+    CHECK_EQ_U64(got[2].kind, AATS_OM_ACK);
+    contract_order(6, AATS_SIDE_SELL, AATS_TIF_IOC, 6000000, 1000, AATS_OF_REDUCE);
+    pass(MS);
+    REQUIRE(pass(MS) == 3); /* with 2 left, the one of 3 that rests could turn it */
+    CHECK_EQ_U64(got[1].kind, AATS_OM_FILL);
+    CHECK_EQ_U64(got[2].kind, AATS_OM_DONE);
+    CHECK_EQ_U64(got[2].code, AATS_OC_CANCELED_OTHER);
+    CHECK_EQ_I64(got[2].order_id, 5);
+    close_paper();
+}
+
 TEST(a_cancel_sent_with_its_order_comes_after_it)
 {
     open_paper(10 * MS);

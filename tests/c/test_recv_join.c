@@ -275,7 +275,8 @@ TEST(a_symbol_is_not_taken_for_another_one_that_its_venue_calls_so)
     net_t *x = one(5, 1);
     net_feed_t *f = &x->feeds[0];
     net_begin(x, 1, AATS_PATH_MULTIBROAD);
-    aats_dir_t d = {.state = AATS_DIR_SYNCING, .px_exp = -2, .qty_exp = -3, .level_num = 3, .symbol = "ETHUSDTSWAP.BINANCE", .native = "ETHUSDT"};
+    aats_dir_t d = {.state = AATS_DIR_SYNCING, .px_exp = -2, .qty_exp = -3, .level_num = 3};
+    strcpy(d.symbol, "ETHUSDTSWAP.BINANCE"), strcpy(d.native, "ETHUSDT");
     REQUIRE(aats_dir_add(&f->view, &d) == 1);
     net_symbol(f, "ETHUSDT", 3);
     net_quote(f, 1);

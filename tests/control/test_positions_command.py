@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from aats import cli, control, journal
 from aats._ffi import check, ffi, lib
+from aats.cli.holdings import by_account, held_by_all
 from aats.layout import Mode, Role
 from aats.shm import Segment
 from aats.shm.risk import open_host
@@ -130,6 +132,21 @@ def test_accounts_are_summed_over_the_living_and_the_dead_and_the_host_over_all(
     assert (host["sim"]["size"], host["sim"]["cash"], host["sim"]["cost"], host["sim"]["realised"]) == ("-2", "290", "-260", "30")
     assert host["sim"]["avg_px"] is None  # of long and short together there is none
     assert (host[""]["size"], host[""]["cash"]) == ("5", "-450")  # of another mode, for all that is known: never added up
+
+
+@pytest.mark.usefixtures("home", "namespace")
+def test_a_contract_is_summed_by_what_it_is_worth_and_is_no_coin(capsys: pytest.CaptureFixture[str]) -> None:
+    ev = fill(lib.AATS_SIDE_BUY, 100, 5 * ONE)
+    ev.order.symbol = b"BTCUSDTSWAP.OKX_SWAP"
+    held = ffi.new("aats_hold_t *")
+    lib.aats_hold_init(held, b"BTCUSDTSWAP.OKX_SWAP", b"BTC", b"USDT", 0, 0, -8, -8)
+    lib.aats_hold_contract(held, lib.AATS_MARKET_LINEAR, 1, -2)
+    check(lib.aats_hold_fill(held, ev), "fill")
+    dead("gone", journal.account_id("OKX_SWAP", "one"), held)
+    (one,) = by_account(held_by_all([])[0])
+    assert (one.position.size, one.position.cost, one.position.avg_px) == (5, 5, 100)
+    assert one.position.unrealised(101) == Decimal("0.05")
+    assert [(row["asset"], row["held"]) for row in told(capsys)["assets"]] == [("USDT", "0")], "five contracts are not five BTC"
 
 
 @pytest.mark.usefixtures("home", "namespace")

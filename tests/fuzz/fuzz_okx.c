@@ -96,6 +96,7 @@ static void as_orders(char const *text, size_t size)
         documented(e);
         if (e || r.kind != AATS_OV_REPLY) continue;
         documented(aats_order_venue_okx.result(&r, KINDS[i], &order));
+        inside(text, size, r.next, r.next_len);
         demand(r.msg_cnt <= AATS_OREPLY_MSGS);
     }
 }

@@ -37,7 +37,8 @@ class Sitter(BaseStrategy):
         while self.sent[msg["cid"]] < told["orders"]:
             self.sent[msg["cid"]] += 1
             price = round(Decimal(str(info.bid_px)) * Decimal("0.9")) - self.sent[msg["cid"]]
-            self.send_order(Order(info.exch, info.sym, price, told["sizes"][info.exch], "buy", "gtc"))
+            name = told["ours"][info.exch] if self.sent[msg["cid"]] == 2 else info.sym  # whichever: both are names of it
+            self.send_order(Order(info.exch, name, price, told["sizes"][info.exch], "buy", "gtc"))
 
     def tell(self, msg):
         self.out.write(json.dumps([msg["type"], msg["order"]]) + "\\n")
@@ -66,7 +67,8 @@ class Two:
         (folder / "two.py").write_text(SCRIPT)
         ports = {str(cid): f"{symbol}.{venue}" for cid, (venue, (symbol, _)) in enumerate(VENUES.items(), 1)}
         sizes = {venue: size for venue, (_, size) in VENUES.items()}
-        told = {"map": ports, "sizes": sizes, "orders": orders, "out": str(self.out), "port": port, "options": options}
+        ours = {"BINANCE": "BTCUSDT", "OKX_SWAP": "BTCUSDTSWAP"}
+        told = {"map": ports, "sizes": sizes, "ours": ours, "orders": orders, "out": str(self.out), "port": port, "options": options}
         self.words = [sys.executable, str(folder / "two.py"), json.dumps(told)]
         self.log = folder / "two.log"
         self.accounts = {

@@ -18,7 +18,7 @@ from aats.tape import Report, check
 from tests.tape import unseen
 
 SEEDS = 2
-DAMAGED = 3  # rows of one tape
+DAMAGED = 4  # rows of one tape
 TOP = 20  # levels that a report shows
 #: A lost diff that changes nothing among the levels of its checksum is nobody's to notice (docs/tape.md).
 COVERED = {"KRAKEN": 10}

@@ -692,8 +692,6 @@ def binance(seed: str, frames: int = 150, host: str = "binance.com", api: str = 
         )
         tape.recv("A", frame["data"] if raw and "data" in frame else frame)
 
-    plain = [style for style in STYLES if style.px_dec <= 8 and len(str(style.most)) <= 10]
-    tape.market = lambda levels, style=None: Market(draw, style or draw.choice(plain), levels)  # type: ignore[method-assign]
     rested(tape, names, frames, send, answer, noise)
     return tape
 
@@ -757,8 +755,6 @@ def binance_swap(seed: str, frames: int = 150) -> Tape:
             ),
         )
 
-    plain = [style for style in STYLES if style.px_dec <= 8 and len(str(style.most)) <= 10]
-    tape.market = lambda levels, style=None: Market(draw, style or draw.choice(plain), levels)  # type: ignore[method-assign]
     rested(tape, names, frames, send, answer, noise, again=True)
     return tape
 
