@@ -408,7 +408,7 @@ def coinbase(seed: str, frames: int = 120) -> Tape:
                     ("brand_new", []),
                 ]
             )
-            frame(channel, events)
+            frame(channel, events)  # type: ignore[arg-type]
         elif kind < 0.27:
             tape.recv("A", {"type": "error", "message": "channel is not supported"})
         else:  # several books in one frame
