@@ -1,6 +1,6 @@
 """Made-up tapes of every venue, as nasty as its documents allow: ``aats tape check`` tells the books that the venue told, or that it does not know them.
 
-The traffic is that of unseen.py.  Its seeds were chosen by nobody: more of them pass as well, and take longer.
+The traffic is that of the package `unseen`.  Its seeds were chosen by nobody: more of them pass as well, and take longer.
 """
 
 from __future__ import annotations
