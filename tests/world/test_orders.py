@@ -9,7 +9,7 @@ import pytest
 
 from tests.world.order_world import OrderWorld
 
-RUNS, A_TEST = 400, 20  # a thousand of the same kind and worse are in test_faults.py, 200 more at each venue in test_venue_orders.py
+RUNS, A_TEST = 200, 20  # a thousand of the same kind and worse are in test_faults.py, 200 at each venue in test_venue_orders.py
 
 
 @pytest.mark.parametrize("first", range(1, RUNS + 1, A_TEST))
