@@ -243,7 +243,9 @@ def test_within_a_second_of_the_feeds_end_a_receivers_books_are_stale_and_come_b
             for symbol in (BUSY, QUIET):
                 reader.wait("quote", symbol)
             eventually(lambda: all(book.valid for book in books.values()), why="the views are not good")
-            good = eventually(lambda: [one["t"] for one in reader.of("say")[-1:] if all(one["valid"].values())], why="to the reader they are not")
+            good = eventually(
+                lambda: [one["t"] for one in reader.of("say")[-1:] if all(one["valid"].values())], why="to the reader they are not"
+            )
             begin = feed.kill() if how == "SIGKILL" else feed.pause()
             last = watch(books, begin, 1.5)
             assert max(last.values()) < SECOND, f"called good after {last}"
