@@ -135,7 +135,7 @@ def test_dropped_diff_is_a_gap_and_the_book_is_golden_again_at_the_next_checkpoi
             elif before["ev"] == "invalid":
                 recovered += 1
                 assert after["snapshot"] or after["recovered"]
-            elif broken:
+            elif broken and not after["recovered"]:  # a reader that slept on a busy host goes on with the newest book
                 for point in market[symbol].checkpoints:
                     if before["seq"] <= point.seq < after["seq"]:  # nothing was published between: this is the book at the checkpoint
                         assert (tuple(before["bids"][0]), tuple(before["asks"][0])) == (point.bid, point.ask)
