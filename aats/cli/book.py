@@ -46,11 +46,7 @@ def _run(args: argparse.Namespace) -> int:
 
 def _show(args: argparse.Namespace) -> bool:
     feed, symbol = _choose(args.symbol, args.feed)
-    segment = feed.attach()
-    try:
-        table = Table.open().segment
-    except SegmentMissing:
-        table = None
+    segment, table = feed.attach(), control_table()
     index = next(one.index for one in shm.symbols(segment) if one.symbol == symbol)
     book = shm.book(segment, index, table)
     assert book is not None
@@ -62,11 +58,31 @@ def _show(args: argparse.Namespace) -> bool:
     return book.valid
 
 
-def _choose(word: str, name: str | None) -> tuple[Feed, str]:
-    """Return the feed and the full name of a symbol."""
+def running(name: str | None) -> list[Feed]:
+    """Return the feeds that run, or the one of a name.
+
+    Raises
+    ------
+    FeedError
+        There is none.
+    """
     feeds = control.find_feeds(name=name)
     if not feeds:
         raise FeedError(f"no feed {f'{name!r} ' if name else ''}runs here (aats ps lists what does)")
+    return feeds
+
+
+def control_table() -> shm.Segment | None:
+    """Return the control table, by which a book is judged; None where there is none."""
+    try:
+        return Table.open().segment
+    except SegmentMissing:
+        return None
+
+
+def _choose(word: str, name: str | None) -> tuple[Feed, str]:
+    """Return the feed and the full name of a symbol."""
+    feeds = running(name)
     known = sorted({symbol for feed in feeds for symbol in feed.symbols})
     fitting = [symbol for symbol in known if word in (symbol, symbol.partition(".")[0])]
     if not fitting:

@@ -7,10 +7,10 @@ import sys
 import time
 from typing import Any
 
-from aats import control, shm
+from aats import shm
 from aats.cli import output
-from aats.control import Feed, Table
-from aats.errors import FeedError, SegmentMissing
+from aats.cli.book import control_table, running
+from aats.control import Feed
 from aats.layout import DirState, MdCounter
 
 _WATCH_S = 1.0
@@ -49,9 +49,7 @@ def add_commands(commands: Any) -> None:
 
 def _run(args: argparse.Namespace) -> int:
     while True:
-        found = [_facts(feed) for feed in control.find_feeds(name=args.name)]
-        if not found:
-            raise FeedError(f"no feed {f'{args.name!r} ' if args.name else ''}runs here (aats ps lists what does)")
+        found = [_facts(feed) for feed in running(args.name)]
         if args.json:
             output.as_json({"feeds": found})
             sys.stdout.flush()
@@ -63,11 +61,7 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _facts(feed: Feed) -> dict[str, Any]:
-    segment = feed.attach()
-    try:
-        table = Table.open().segment
-    except SegmentMissing:
-        table = None
+    segment, table = feed.attach(), control_table()
     counters = segment.md.md.counters
     return {
         "feed": feed.name,

@@ -175,11 +175,12 @@ int aats_paper_drain(aats_paper_t *p, psymbol_t *s)
 static void arrives(aats_paper_t *p, porder_t *o)
 {
     psymbol_t *s = p->symbol + o->sym;
-    if (s->valid && s->held == NULL && o->reduce && (s->reduces = 1, o->o.qty_i > reducible(s, o->o.side))) {
-        refuse(p, o, AATS_OC_REDUCE_ONLY, "reduce only: there is no position of that size that it would make smaller");
-        return;
-    }
     if (s->valid && s->held == NULL) {
+        if (o->reduce) s->reduces = 1;
+        if (o->reduce && o->o.qty_i > reducible(s, o->o.side)) {
+            refuse(p, o, AATS_OC_REDUCE_ONLY, "reduce only: there is no position of that size that it would make smaller");
+            return;
+        }
         if (aats_match_place(s->engine, &o->o, p->now_ns) != AATS_OK) {
             (void)aats_paper_drain(p, s);
             if (o->where == TRAVELS || o->where == HELD) refuse(p, o, AATS_OC_VENUE, "no memory for the order");

@@ -70,17 +70,6 @@ uint32_t page_for(aats_session_t *s, known_t *k, uint32_t kind)
 
 /* ---- what has come ---- */
 
-static int was_seen(aats_machine_t const *m, uint64_t id)
-{
-    uint32_t low = 0, high = m->seen_cnt;
-    while (low < high) {
-        uint32_t const middle = low + (high - low) / 2;
-        if (m->seen[middle] < id) low = middle + 1;
-        else high = middle;
-    }
-    return low < m->seen_cnt && m->seen[low] == id;
-}
-
 /* Both halves of a trade between two orders of ours have its number. */
 static int was_kept(page_t const *p, aats_omsg_t const *m)
 {
@@ -100,7 +89,7 @@ static int keep(aats_session_t *s, page_t *p, aats_oreply_t const *r, known_t co
         if (p->kind == AATS_OR_FILLS) {
             if (was_kept(p, m)) continue;
             known_t const *of = k ? k : know_by_number(s, p->sym, m->remote_id);
-            int const fresh = of && !was_seen(of->m, m->trade_id);
+            int const fresh = of && !aats_machine_seen(of->m, m->trade_id);
             p->news |= (uint32_t)fresh;
             if (k && fresh && __builtin_add_overflow(p->sum_i, m->qty_i, &p->sum_i)) p->sum_i = INT64_MAX;
         }

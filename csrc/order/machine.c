@@ -241,7 +241,7 @@ static uint32_t seen_at(aats_machine_t const *m, uint64_t id)
     return low;
 }
 
-static int was_seen(aats_machine_t const *m, uint64_t id)
+int aats_machine_seen(aats_machine_t const *m, uint64_t id)
 {
     uint32_t const at = seen_at(m, id);
     return at < m->seen_cnt && m->seen[at] == id;
@@ -268,7 +268,7 @@ static int act_fill(step_t *s)
     aats_machine_t *m = s->m;
     aats_order_t *o = &m->o;
     aats_omsg_t const *in = s->in;
-    if (was_seen(m, in->trade_id)) return AATS_E_STALE;
+    if (aats_machine_seen(m, in->trade_id)) return AATS_E_STALE;
     int64_t const most = most_of(m);
     if (in->qty_i <= 0 || in->px_i < 0 || in->qty_i > most - o->cum_qty_i || in->cum_qty_i > most) return AATS_E_SHAPE;
     aats_i128_t notional = o->cum_notional;
@@ -439,7 +439,7 @@ static int act_lag(step_t *s)
     return AATS_E_STALE;
 }
 
-static int act_late_fill(step_t *s) { return was_seen(s->m, s->in->trade_id) ? AATS_E_STALE : AATS_E_SHAPE; }
+static int act_late_fill(step_t *s) { return aats_machine_seen(s->m, s->in->trade_id) ? AATS_E_STALE : AATS_E_SHAPE; }
 
 /* Life after the end: late news of an order that lived, a contradiction of one that was refused. */
 static int act_ghost(step_t *s) { return s->m->o.acked_ns != 0 ? AATS_E_STALE : AATS_E_SHAPE; }

@@ -115,4 +115,7 @@ int aats_machine_asks(aats_machine_t const *m);
 void aats_machine_fini(aats_machine_t *m);
 /* cdef-end */
 
+/* aats_machine_seen returns whether a trade of this id was told. */
+int aats_machine_seen(aats_machine_t const *m, uint64_t trade_id);
+
 #endif

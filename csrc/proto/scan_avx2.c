@@ -5,30 +5,16 @@
 #include <immintrin.h>
 
 #include "proto/scan_bits.h"
+#include "proto/scan_two.h"
 
 #define TARGET __attribute__((target("avx2,bmi,bmi2,lzcnt,popcnt")))
 #define INLINE __attribute__((always_inline)) static inline
 
-/* KEEP[digits]: the window's characters that belong to a number of so many digits before its point; not the point. */
-#define ON 0xFF
-static uint8_t const KEEP[8][16] __attribute__((aligned(16))) = {
-    {0, 0, 0, 0, 0, 0, 0, 0, ON, ON, ON, ON, ON, ON, ON, ON},       {0, 0, 0, 0, 0, 0, ON, 0, ON, ON, ON, ON, ON, ON, ON, ON},
-    {0, 0, 0, 0, 0, ON, ON, 0, ON, ON, ON, ON, ON, ON, ON, ON},     {0, 0, 0, 0, ON, ON, ON, 0, ON, ON, ON, ON, ON, ON, ON, ON},
-    {0, 0, 0, ON, ON, ON, ON, 0, ON, ON, ON, ON, ON, ON, ON, ON},   {0, 0, ON, ON, ON, ON, ON, 0, ON, ON, ON, ON, ON, ON, ON, ON},
-    {0, ON, ON, ON, ON, ON, ON, 0, ON, ON, ON, ON, ON, ON, ON, ON}, {ON, ON, ON, ON, ON, ON, ON, 0, ON, ON, ON, ON, ON, ON, ON, ON},
-};
-
-TARGET INLINE __m256i pair(void const *a, void const *b)
-{
-    __m128i const low = _mm_loadu_si128((__m128i const *)a);
-    return _mm256_inserti128_si256(_mm256_castsi128_si256(low), _mm_loadu_si128((__m128i const *)b), 1);
-}
-
 /* numbers turns the two windows round points a and b into numbers.  Returns 1, or 0 if one has something else than digits or a 0 too many. */
 TARGET INLINE int numbers(char const *a, uint64_t a_digits, char const *b, uint64_t b_digits, __m128i *out)
 {
-    __m256i x = _mm256_sub_epi8(pair(a - 7, b - 7), _mm256_set1_epi8('0'));
-    x = _mm256_and_si256(x, pair(KEEP[a_digits], KEEP[b_digits]));
+    __m256i x = _mm256_sub_epi8(scan_two_windows(a - 7, b - 7), _mm256_set1_epi8('0'));
+    x = _mm256_and_si256(x, scan_two_windows(SCAN_WHOLE[a_digits], SCAN_WHOLE[b_digits]));
     __m256i const high = _mm256_subs_epu8(x, _mm256_set1_epi8(9));
     int const lead = (a_digits > 1 && *(a - a_digits) == '0') | (b_digits > 1 && *(b - b_digits) == '0');
     __m256i v = _mm256_maddubs_epi16(x, _mm256_set1_epi16(0x010A));

@@ -211,21 +211,7 @@ static void print_lane(char const *name, char const *who, lane_t const *l, tally
 int main(int argc, char **argv)
 {
     char const *rows = wire_arg(argc, argv, "--rows", NULL);
-    for (int i = 1; i < argc; i++) b.quick |= !strcmp(argv[i], "--quick");
-    b.client_core = 1;
-    if (sscanf(wire_arg(argc, argv, "--cores", "0,1"), "%d,%d", &b.server_core, &b.client_core) != 2) die("--cores SERVER,CLIENT");
-    char const *tmp = getenv("TMPDIR");
-    if (snprintf(b.dir, sizeof b.dir, "%s/aats-wire-XXXXXX", tmp && *tmp ? tmp : "/tmp") >= (int)sizeof b.dir) die("TMPDIR is too long");
-    signal(SIGINT, on_signal);
-    signal(SIGTERM, on_signal);
-    if (!mkdtemp(b.dir)) die("no folder");
-    snprintf(b.ca, sizeof b.ca, "%s/ca.pem", b.dir);
-    snprintf(b.stamps_path, sizeof b.stamps_path, "%s/stamps", b.dir);
-    aats_clock_local();
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    CPU_SET((size_t)b.client_core, &set);
-    sched_setaffinity(0, sizeof set, &set); /* a core that is not there: it runs where it may */
+    set_up(argc, argv);
     make_changes();
     for (size_t i = 0; i < LANES; i++) {
         if (i && !wanted(rows, lanes[i].name)) continue;

@@ -294,26 +294,13 @@ static void run_paced(void)
 int main(int argc, char **argv)
 {
     char const *rows = wire_arg(argc, argv, "--rows", "wss_cpu,feed_wss,wire_published");
-    for (int i = 1; i < argc; i++) b.quick |= !strcmp(argv[i], "--quick"), b.plain |= !strcmp(argv[i], "--plain");
-    b.rounds = atoi(wire_arg(argc, argv, "--rounds", b.quick ? "1" : "3"));
+    for (int i = 1; i < argc; i++) b.plain |= !strcmp(argv[i], "--plain");
     b.level_num = atoi(wire_arg(argc, argv, "--levels", "5"));
     b.frames = wire_arg(argc, argv, "--frames", NULL);
-    b.client_core = 1;
-    if (sscanf(wire_arg(argc, argv, "--cores", "0,1"), "%d,%d", &b.server_core, &b.client_core) != 2) die("--cores SERVER,CLIENT");
+    set_up(argc, argv);
+    b.rounds = atoi(wire_arg(argc, argv, "--rounds", b.quick ? "1" : "3"));
     if (b.rounds < 1 || b.rounds > 64 || b.level_num < 1 || b.level_num > 1000) die("--rounds 1 to 64, --levels 1 to 1000");
-    char const *tmp = getenv("TMPDIR");
-    if (snprintf(b.dir, sizeof b.dir, "%s/aats-wire-XXXXXX", tmp && *tmp ? tmp : "/tmp") >= (int)sizeof b.dir) die("TMPDIR is too long");
-    signal(SIGINT, on_signal);
-    signal(SIGTERM, on_signal);
-    if (!mkdtemp(b.dir)) die("no folder");
-    snprintf(b.ca, sizeof b.ca, "%s/ca.pem", b.dir);
-    snprintf(b.stamps_path, sizeof b.stamps_path, "%s/stamps", b.dir);
     if (b.frames && !traffic_read(&b.recorded, b.frames)) die("--frames: no file of frames");
-    aats_clock_local();
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    CPU_SET((size_t)b.client_core, &set);
-    sched_setaffinity(0, sizeof set, &set); /* a core that is not there: it runs where it may */
     int const cpu = strstr(rows, "wss_cpu") != NULL, rate = strstr(rows, "feed_wss") != NULL;
     if ((cpu || rate) && !setjmp(b.back)) run_flood(cpu, rate);
     server_stop(); /* one that an unfit recording has left */

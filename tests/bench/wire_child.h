@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "shm/clock.h"
 #include "traffic.h"
 
 static struct {
@@ -60,6 +61,26 @@ static void on_signal(int sig)
 {
     tidy();
     _exit(128 + sig); /* the server ends with its parent */
+}
+
+/* set_up reads --quick and --cores, makes the folder, and moves to the client's core. */
+static void set_up(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) b.quick |= !strcmp(argv[i], "--quick");
+    b.client_core = 1;
+    if (sscanf(wire_arg(argc, argv, "--cores", "0,1"), "%d,%d", &b.server_core, &b.client_core) != 2) die("--cores SERVER,CLIENT");
+    char const *tmp = getenv("TMPDIR");
+    if (snprintf(b.dir, sizeof b.dir, "%s/aats-wire-XXXXXX", tmp && *tmp ? tmp : "/tmp") >= (int)sizeof b.dir) die("TMPDIR is too long");
+    signal(SIGINT, on_signal);
+    signal(SIGTERM, on_signal);
+    if (!mkdtemp(b.dir)) die("no folder");
+    snprintf(b.ca, sizeof b.ca, "%s/ca.pem", b.dir);
+    snprintf(b.stamps_path, sizeof b.stamps_path, "%s/stamps", b.dir);
+    aats_clock_local();
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET((size_t)b.client_core, &set);
+    sched_setaffinity(0, sizeof set, &set); /* a core that is not there: it runs where it may */
 }
 
 /* ---- the frames ---- */

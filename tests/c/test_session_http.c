@@ -331,17 +331,25 @@ TEST(good_bye_turns_the_switch_of_every_symbol_off_before_it_leaves)
     CHECK_STR(x.asked, "11/1 11/1 11/1 11/1 11/1 ");
     wx_end(&x);
 }
-TEST(switch_that_was_turned_off_is_not_armed_again_by_a_request_that_was_lost_before)
+
+/* arming_held begins with a request that arms the switch and is not answered.  The connection that it went by, 0: there was no session. */
+static uint32_t arming_held(void)
 {
     wx_begin(&x, SWITCH, 2);
     x.has |= BIT(AATS_OR_DEADMAN);
     x.venue.deadman_ms = 1000;
     wx_run(&x, 100);
-    REQUIRE(wx_ready(&x));
+    if (!wx_ready(&x)) return 0;
     aats_session_deadman(x.s, 6000 * (int64_t)1000000);
     for (int link = 1; link < 3; link++) x.wires[link].hold = 1;
     wx_run(&x, 20);
-    uint32_t const arming = x.wires[1].in_sz ? 1 : 2;
+    return x.wires[1].in_sz ? 1 : 2;
+}
+
+TEST(switch_that_was_turned_off_is_not_armed_again_by_a_request_that_was_lost_before)
+{
+    uint32_t const arming = arming_held();
+    REQUIRE(arming);
     aats_session_deadman(x.s, 0);
     wx_run(&x, 20);
     CHECK_EQ_I64((int64_t)x.wires[3 - arming].in_sz, 0); /* by the other connection it could arrive first, and the switch would stay armed */
@@ -355,15 +363,8 @@ TEST(switch_that_was_turned_off_is_not_armed_again_by_a_request_that_was_lost_be
 
 TEST(switch_whose_request_was_lost_is_armed_anew_at_once)
 {
-    wx_begin(&x, SWITCH, 2);
-    x.has |= BIT(AATS_OR_DEADMAN);
-    x.venue.deadman_ms = 1000;
-    wx_run(&x, 100);
-    REQUIRE(wx_ready(&x));
-    aats_session_deadman(x.s, 6000 * (int64_t)1000000);
-    for (int link = 1; link < 3; link++) x.wires[link].hold = 1;
-    wx_run(&x, 20);
-    uint32_t const arming = x.wires[1].in_sz ? 1 : 2;
+    uint32_t const arming = arming_held();
+    REQUIRE(arming);
     for (int link = 1; link < 3; link++) x.wires[link].hold = 0;
     x.asked[0] = 0;
     wx_cut(&x, arming);

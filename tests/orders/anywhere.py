@@ -27,7 +27,7 @@ from aats.sim.market import DEPTH, TRADE, Event, Snapshot
 from tests.conformance.rig import EPOCH_NS, MS, SECOND, Desk, Rig, Storm
 from tests.conformance.rows import Row, instruments
 from tests.orders.middle import frames_of
-from tests.orders.transcripts import CODES, SESSION_EVENTS, Case, Mismatch
+from tests.orders.transcripts import CODES, SESSION_EVENTS, Case, Mismatch, either
 
 WAIT_MS, TAIL_MS = 30_000, 400
 UNIT = Decimal("0.00001")
@@ -371,11 +371,10 @@ class Stage:
             raise Mismatch(f"nothing was told within {WAIT_MS} ms: {self.desk.say()}")
         if "any_order" in step:
             first = self.told[0]
-            here = [one for one in step["any_order"] if (one["expect"], one.get("id", 0)) == (first.type, first.id)]
-            if not here:
+            here, rest = either(step["any_order"], first.type, first.id)
+            if here is None:
                 raise Mismatch(f"told {first}")
-            self._expect(here[0])
-            rest = [one for one in step["any_order"] if one is not here[0]]
+            self._expect(here)
             if rest:
                 self._expect({"any_order": rest})
             return

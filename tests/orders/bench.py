@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from aats._ffi import ffi, lib, text
-from tests.orders.transcripts import Case, Message, Mismatch, Told, message_of, scale, wide
+from tests.orders.transcripts import Case, Message, Mismatch, Told, either, message_of, scale, wide
 
 EPOCH_NS = 1_700_000_000_000_000_000
 MS = 1_000_000
@@ -211,11 +211,10 @@ class Bench(ABC):
             raise Mismatch(f"nothing was told within {WAIT_MS} ms")
         if "any_order" in step:
             said = self.messages[0]
-            here = [one for one in step["any_order"] if (one["expect"], one.get("id", 0)) == (said.type, said.id)]
-            if not here:
+            here, rest = either(step["any_order"], said.type, said.id)
+            if here is None:
                 raise Mismatch(f"told {said.type} of {said.id}: {said.order}")
-            self._expect(here[0])
-            rest = [one for one in step["any_order"] if one is not here[0]]
+            self._expect(here)
             if rest:
                 self._expect({"any_order": rest})
             return

@@ -103,6 +103,12 @@ def cases() -> dict[str, Case]:
 # ---------------------------------------------------------------------------------------------------- messages
 
 
+def either(steps: list[dict[str, Any]], told: str, id_: int) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
+    """Return which of the steps of an ``any_order`` was told, None if it was none of them, and the others."""
+    here = next((one for one in steps if (one["expect"], one.get("id", 0)) == (told, id_)), None)
+    return here, [one for one in steps if one is not here]
+
+
 def plain(value: Decimal) -> str:
     """Return a decimal as messages write it: no exponent, no trailing zeros."""
     if not value:
