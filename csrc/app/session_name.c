@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "app/session_state.h"
+#include "base/scale.h"
 #include "proto/num.h"
 
 /* Some venues number the orders of each symbol apart: where a message tells its symbol, that must be the order's, too. */
@@ -37,13 +38,7 @@ static int may_be_ours(aats_session_t const *s)
 /* A number at one exponent as one at another; `none` where it has more digits than that has, or is too large. */
 static int64_t at_exponent(int64_t value, int from, int to, int64_t none)
 {
-    for (; value && from > to; from--)
-        if (__builtin_mul_overflow(value, 10, &value)) return none;
-    for (; value && from < to; from++) {
-        if (value % 10) return none;
-        value /= 10;
-    }
-    return value;
+    return aats_shift10(value, from - to, &value) == AATS_OK ? value : none;
 }
 
 static void give(aats_session_t const *s, aats_omsg_t *m, uint64_t instance, int64_t order_id, uint32_t sym)

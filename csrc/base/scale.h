@@ -1,14 +1,16 @@
 /* scale.h -- scaled integers to the double that a person would have typed.
  *
- * For: the border where a callback or a numpy view wants float64.  Not for reading text (proto/num) and not for money
- * inside. value_i * 10^exp becomes the double nearest to that decimal, so 1932767000000 at -8 is the same double as
- * the literal 19327.67. Pure; any thread.
+ * For: the border where a callback or a numpy view wants float64, and scaled integers at another power of ten
+ * (aats_shift10).  Not for reading text (proto/num), and no double is for money inside.  value_i * 10^exp becomes the
+ * double nearest to that decimal, so 1932767000000 at -8 is the same double as the literal 19327.67.  Pure; any thread.
  */
 #ifndef AATS_BASE_SCALE_H
 #define AATS_BASE_SCALE_H
 
 #include <stddef.h>
 #include <stdint.h>
+
+#include "base/errors.h"
 
 /* cdef-begin */
 #define AATS_SCALE_EXP_MIN -22 /* 10^22 is the largest power of ten that a double holds exactly */
@@ -40,6 +42,25 @@ static inline double aats_scale(int64_t value_i, int exp)
     if (__builtin_expect((uint64_t)value_i + (UINT64_C(1) << 53) <= (UINT64_C(1) << 54) && exp <= 0 && exp >= AATS_SCALE_EXP_MIN, 1))
         return (double)value_i / AATS_POW10[-exp];
     return aats_scale_slow(value_i, exp);
+}
+
+/* aats_shift10 stores value * 10^shift.  AATS_OK, or with *out untouched AATS_E_RANGE (does not fit 64 bits) or AATS_E_INEXACT (shift is negative, and
+ * the digits that would go are not all zero): nothing is rounded.  Cost: a multiplication; a division where shift is negative. */
+static inline int aats_shift10(int64_t value, int shift, int64_t *out)
+{
+    int64_t v = 0;
+    if (shift == 0 || value == 0) {
+        *out = value;
+        return AATS_OK;
+    }
+    if (shift > 0) {
+        if (shift > 18 || __builtin_mul_overflow(value, AATS_POW10_I[shift], &v)) return AATS_E_RANGE;
+        *out = v;
+        return AATS_OK;
+    }
+    if (shift < -18 || value % AATS_POW10_I[-shift]) return AATS_E_INEXACT;
+    *out = value / AATS_POW10_I[-shift];
+    return AATS_OK;
 }
 
 #endif

@@ -143,23 +143,4 @@ static uint64_t const AATS_SBE_MAX[19] = {
     AATS_SBE_MAX_OF(1000000000000000), AATS_SBE_MAX_OF(10000000000000000), AATS_SBE_MAX_OF(100000000000000000), AATS_SBE_MAX_OF(1000000000000000000),
 };
 
-/* aats_sbe_scale stores mantissa * 10^shift.  AATS_OK, or with *out untouched AATS_E_RANGE (does not fit 64 bits) or AATS_E_INEXACT (shift is negative, and
- * the digits that would go are not all zero): nothing is rounded.  Cost: a multiplication; a division where shift is negative. */
-static inline int aats_sbe_scale(int64_t mantissa, int shift, int64_t *out)
-{
-    int64_t v = 0;
-    if (shift == 0 || mantissa == 0) {
-        *out = mantissa;
-        return AATS_OK;
-    }
-    if (shift > 0) {
-        if (shift > 18 || __builtin_mul_overflow(mantissa, AATS_POW10_I[shift], &v)) return AATS_E_RANGE;
-        *out = v;
-        return AATS_OK;
-    }
-    if (shift < -18 || mantissa % AATS_POW10_I[-shift]) return AATS_E_INEXACT;
-    *out = mantissa / AATS_POW10_I[-shift];
-    return AATS_OK;
-}
-
 #endif

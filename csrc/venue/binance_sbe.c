@@ -69,9 +69,9 @@ static void take_pair(aats_sbe_t *s, uint8_t const *at, shift_t shift, int64_t l
     int64_t px = aats_sbe_i64(at), qty = aats_sbe_i64(at + 8);
     if (px < low) bad(s, at, AATS_E_SHAPE);
     if (qty < 0) bad(s, at + 8, AATS_E_SHAPE);
-    int e = aats_sbe_scale(px, shift.px, px_i);
+    int e = aats_shift10(px, shift.px, px_i);
     if (e) bad(s, at, e);
-    e = aats_sbe_scale(qty, shift.qty, qty_i);
+    e = aats_shift10(qty, shift.qty, qty_i);
     if (e) bad(s, at + 8, e);
 }
 

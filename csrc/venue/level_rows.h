@@ -33,10 +33,7 @@ static inline int level_from8(int exp, int64_t *v)
 {
     if (exp == -8) return 1;
     if (exp < -18 || exp > 10) return 0;
-    if (exp < -8) return !__builtin_mul_overflow(*v, AATS_POW10_I[-8 - exp], v);
-    if (*v % AATS_POW10_I[exp + 8] != 0) return 0;
-    *v /= AATS_POW10_I[exp + 8];
-    return 1;
+    return aats_shift10(*v, -8 - exp, v) == AATS_OK;
 }
 
 #endif

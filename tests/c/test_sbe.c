@@ -146,7 +146,7 @@ TEST(scale_is_exact_or_refused_and_leaves_its_target_alone)
     };
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
         int64_t got = 77;
-        int e = aats_sbe_scale(CASES[i].mantissa, CASES[i].shift, &got);
+        int e = aats_shift10(CASES[i].mantissa, CASES[i].shift, &got);
         CHECK_MSG(e == CASES[i].code && got == (e ? 77 : CASES[i].want), "case %zu: %s, %lld", i, aats_err_name(e), (long long)got);
     }
 }
